@@ -1,0 +1,5 @@
+"""`python -m deepbelief` is the command `deepbelief`."""
+
+from deepbelief.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""Models and the state of a training on disk: one safetensors file each, with JSON in its header; never pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from deepbelief.atomic import write_atomically
+from deepbelief.dbn import DBN
+from deepbelief.errors import DeepBeliefError
+from deepbelief.randomness import Random
+
+_FORMAT: Final = "deepbelief/1"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a training needs to go on as if it had never stopped: tensors, and progress that JSON can hold."""
+
+    tensors: dict[str, Tensor]
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+def tensors_under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with a prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write tensors and progress into one file, atomically."""
+    # A copy of each tensor: safetensors refuses tensors that share memory.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
+    metadata = {"format": _FORMAT, "progress": json.dumps(state.progress)}
+    write_atomically(path, save(tensors, metadata))
+
+
+def load_state(path: Path) -> TrainingState:
+    """Read what `save_state` wrote, onto the CPU."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError:
+        raise DeepBeliefError(f"{path} does not exist: give a .safetensors file that deepbelief saved.") from None
+    except (SafetensorError, OSError) as error:
+        raise DeepBeliefError(f"{path} cannot be read ({error}): give a file that deepbelief saved.") from None
+    if metadata.get("format") != _FORMAT:
+        raise DeepBeliefError(f"{path} was not written by this version of deepbelief: give a file that it saved.")
+    return TrainingState(tensors, json.loads(metadata["progress"]))
+
+
+def save_module(path: Path, module: nn.Module, description: Mapping[str, Any]) -> None:
+    """Save a module's `state_dict` with a description that is enough to build it again."""
+    save_state(path, TrainingState(dict(module.state_dict()), dict(description)))
+
+
+def save_dbn(path: Path, dbn: DBN, **description: Any) -> None:
+    """Save a DBN; `load_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
+    save_module(path, dbn, {"model": "DBN", "sizes": dbn.sizes, **description})
+
+
+def load_dbn(path: Path) -> DBN:
+    """Load a DBN that `save_dbn` wrote, on the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    state = load_state(path)
+    if state.progress.get("model") != "DBN":
+        raise DeepBeliefError(f"{path} holds no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
+    dbn = DBN.from_sizes(state.progress["sizes"], Random(0))
+    dtype = next(iter(state.tensors.values())).dtype
+    dbn.to(dtype).load_state_dict(state.tensors)
+    return dbn

@@ -1,0 +1,151 @@
+"""The command line: parses, calls, prints. Heavy modules are imported inside the commands, so that help is quick."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbelief.errors import DeepBeliefError, SettingsError
+
+app = typer.Typer(
+    help="Deep Belief Networks: train them, look inside them, stress-test what they learnt.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[
+    Path | None, typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded")
+]
+
+
+class Part(StrEnum):
+    """The two parts of a data set."""
+
+    train = "train"
+    test = "test"
+
+
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+@app.command()
+def study(
+    recipe: Annotated[str, typer.Argument(help="default, reference, smoke, or a TOML file of yours.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/<recipe>")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of independent runs to average over.")] = 1,
+    device: Device = "auto",
+    data: Folder = None,
+) -> None:
+    """Run a whole study and write its report; an interrupted one goes on where it stopped.
+
+    Example: deepbelief study smoke --out runs/first-look
+    """
+    from rich.console import Console
+
+    from deepbelief.data import load_dataset
+    from deepbelief.report import build_report, results_table
+    from deepbelief.study.recipe import load_recipe
+    from deepbelief.study.run import Study, choose_device
+    from deepbelief.watching import TerminalProgress, download_line, print_results
+
+    name, settings = load_recipe(recipe)
+    chosen = choose_device(device)
+    dataset = load_dataset(settings.data.name, data, progress=download_line)
+    folder = out or Path("runs") / name
+    console = Console()
+    with TerminalProgress(console) as progress:
+        results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
+        progress.stage("report", 1, 1, seed)
+        page = build_report(folder)
+    print_results(console, results_table(results))
+    total = sum(results.metrics["time/total"].values)
+    console.print(f"\n{total:.0f} s of work. The report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="The folder of a finished study.")]) -> None:
+    """Draw a study's pictures and page again, from its records alone.
+
+    Example: deepbelief report runs/default
+    """
+    from deepbelief.report import build_report
+
+    typer.echo(build_report(run))
+
+
+@app.command()
+def encode(
+    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    images: Annotated[str, typer.Argument(help="A .npy or .npz file of images, or the name of a data set.")],
+    out: Annotated[Path, typer.Option(help="The .npy file to write, or .npz for features and labels.")],
+    layer: Annotated[int | None, typer.Option(min=1, help="Hidden layer.", show_default="the top one")] = None,
+    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Turn images into features: the hidden probabilities of a layer, float32, one row for each image.
+
+    Example: deepbelief encode runs/default/seed-0/models/dbn.safetensors fashion-mnist --out features.npy
+    """
+    from deepbelief.data import load_images
+    from deepbelief.encoding import encode_to_file
+    from deepbelief.study.run import choose_device
+    from deepbelief.watching import download_line
+
+    pixels = load_images(images, data, part.value, progress=download_line)
+    shape = encode_to_file(model, pixels, out, layer, choose_device(device))
+    typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")
+
+
+@app.command("data")
+def data_command(
+    name: Annotated[str, typer.Argument(help="fashion-mnist, mnist, kmnist, digits, or a .npz file.")] = "fashion-mnist",
+    data: Folder = None,
+) -> None:
+    """Find a data set, or download it, and check it.
+
+    Example: deepbelief data fashion-mnist
+    """
+    from deepbelief.data import load_dataset
+    from deepbelief.watching import download_line
+
+    dataset = load_dataset(name, data, progress=download_line)
+    shape = "x".join(map(str, dataset.image_shape))
+    typer.echo(f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images, {shape}")
+
+
+@app.command()
+def recipe(name: Annotated[str, typer.Argument(help="default, reference or smoke.")] = "default") -> None:
+    """Print a recipe, to copy and edit.
+
+    Example: deepbelief recipe default > my.toml
+    """
+    from deepbelief.study.recipe import RECIPES, recipe_text
+
+    if name not in RECIPES:
+        raise SettingsError(f"there is no recipe {name!r}: give one of {', '.join(RECIPES)}.")
+    typer.echo(recipe_text(name), nl=False)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
+    try:
+        app()
+    except SettingsError as error:
+        _stop(error, 2)
+    except DeepBeliefError as error:
+        _stop(error, 1)
+    except OSError as error:
+        _stop(f"{error.filename or 'the system'}: {error.strerror}; nothing that was finished is lost.", 1)
+    except KeyboardInterrupt:
+        _stop("stopped; the same command goes on from here.", 130)
+
+
+def _stop(message: object, code: int) -> None:
+    print(f"deepbelief: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,54 @@
+"""Where images come from: data sets known by name, and the user's own files."""
+
+from pathlib import Path
+
+from deepbelief.data.dataset import Dataset, Features, Images, Source
+from deepbelief.data.download import Progress
+from deepbelief.data.files import Part, load_npy, load_npz, load_npz_images
+from deepbelief.data.named import load_named
+from deepbelief.errors import SettingsError
+
+__all__ = ["Dataset", "Features", "Images", "Source", "load_dataset", "load_images"]
+
+
+def load_dataset(name_or_path: str, folder: Path | None = None, *, progress: Progress | None = None) -> Dataset:
+    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz file.
+
+    ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
+    variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
+    with (file name, bytes that came, bytes in all) meanwhile. See `load_npz` for what a .npz file must hold.
+
+    Raises `SettingsError` for an unknown name, `DataError` for data that are missing or damaged.
+
+    >>> load_dataset("digits").train.width
+    64
+    """
+    suffix = Path(name_or_path).suffix.lower()
+    if suffix == ".npz":
+        return load_npz(Path(name_or_path))
+    if suffix == ".npy":
+        raise SettingsError(f"{name_or_path} can hold images only; save them with their labels as a .npz file.")
+    return load_named(name_or_path, folder, progress)
+
+
+def load_images(
+    name_or_path: str, folder: Path | None = None, part: Part = "test", *, progress: Progress | None = None
+) -> Images:
+    """Load images to encode: all of a .npy file, or one ``part`` ("train" or "test") of a data set or .npz file.
+
+    Images of a .npz file need no labels here. ``folder`` and ``progress`` are as in `load_dataset`.
+
+    Raises `SettingsError` for an unknown name or part, `DataError` for data that are missing or damaged.
+
+    >>> len(load_images("digits", part="test"))
+    360
+    """
+    if part not in ("train", "test"):
+        raise SettingsError(f"There is no part {part!r} of a data set; use train or test.")
+    suffix = Path(name_or_path).suffix.lower()
+    if suffix == ".npy":
+        return load_npy(Path(name_or_path))
+    if suffix == ".npz":
+        return load_npz_images(Path(name_or_path), part)
+    dataset = load_named(name_or_path, folder, progress)
+    return dataset.train if part == "train" else dataset.test

@@ -1,0 +1,252 @@
+"""Images, their labels, and the interface by which learning code asks for batches."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, final
+
+import numpy as np
+import torch
+
+from deepbelief.errors import DataError, SettingsError
+
+Rows = slice | torch.Tensor
+
+
+class Source(Protocol):
+    """Items that learning code reads batch by batch; never assumed to fit in memory."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Number of values per item."""
+        ...
+
+    def batch(self, rows: Rows) -> torch.Tensor:
+        """The items at ``rows`` (a slice or integer positions), (batch, width) floating point; not to be changed in place."""
+        ...
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images with optional labels, kept as they were stored and scaled to [0, 1] one batch at a time.
+
+    ``pixels``: (n, width), uint8 or float32, each from 0 to ``maximum``.
+    ``maximum``: the pixel value that means 1.0: 255 for 8-bit images, 16 for digits, 1 for float images.
+    ``labels``: (n,) int64, or None.
+
+    Raises `DataError` if shapes, types or values are others than these.
+
+    >>> images = Images(torch.tensor([[0, 51], [255, 102]], dtype=torch.uint8), 255, torch.tensor([3, 1]))
+    >>> images.batch(slice(0, 2))
+    tensor([[0.0000, 0.2000],
+            [1.0000, 0.4000]])
+    """
+
+    pixels: torch.Tensor
+    maximum: float
+    labels: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels
+        if pixels.ndim != 2:
+            raise DataError(f"images have the shape {tuple(pixels.shape)}; give one row per image: (images, values).")
+        if pixels.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"images have the type {pixels.dtype}; give torch.uint8 or torch.float32.")
+        if pixels.numel():
+            low, high = (float(bound) for bound in pixels.aminmax())
+            # Written so that NaN, which aminmax hands on, fails too.
+            if not (low >= 0 and high <= self.maximum):
+                raise DataError(
+                    f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}."
+                )
+        if self.labels is not None:
+            _check_labels(self.labels, len(pixels))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def width(self) -> int:
+        """Number of pixels per image."""
+        return self.pixels.shape[1]
+
+    def batch(self, rows: Rows) -> torch.Tensor:
+        """The images at ``rows`` as (batch, width) float32 in [0, 1]: pixels / maximum."""
+        # .to before the division: uint8 / number would follow torch's global default type.
+        return self._at(rows).to(torch.float32) / self.maximum
+
+    def subset(self, rows: torch.Tensor) -> "Images":
+        """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
+        labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
+        return Images(self._at(rows), self.maximum, labels)
+
+    def to(self, device: torch.device | str) -> "Images":
+        """The same images on another device, still in their stored type."""
+        return Images(self.pixels.to(device), self.maximum, None if self.labels is None else self.labels.to(device))
+
+    def required_labels(self) -> torch.Tensor:
+        """The labels, (n,) int64; `DataError` if there are none."""
+        if self.labels is None:
+            raise DataError("these images have no labels; give a data set with labels.")
+        return self.labels
+
+    def _at(self, rows: Rows) -> torch.Tensor:
+        return self.pixels[rows if isinstance(rows, slice) else rows.to(self.pixels.device)]
+
+
+@contextmanager
+def located(where: Path) -> Iterator[None]:
+    """Put the file or folder before a `DataError`'s message about what came from it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _check_labels(labels: torch.Tensor, images: int) -> None:
+    if labels.ndim != 1 or labels.dtype != torch.int64:
+        raise DataError(
+            f"labels have the shape {tuple(labels.shape)} and type {labels.dtype}; give one torch.int64 per image."
+        )
+    if len(labels) != images:
+        raise DataError(f"there are {images} images but {len(labels)} labels; give exactly one label per image.")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A floating-point tensor (n, width), such as a layer's features, as a `Source`.
+
+    Raises `DataError` if the tensor has another shape or type.
+
+    >>> Features(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
+    torch.Size([2, 3])
+    """
+
+    values: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or not self.values.is_floating_point():
+            raise DataError(
+                f"features have the shape {tuple(self.values.shape)} and type {self.values.dtype}; "
+                "give floating-point numbers of the shape (items, width)."
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def width(self) -> int:
+        """Number of features per item."""
+        return self.values.shape[1]
+
+    def batch(self, rows: Rows) -> torch.Tensor:
+        """The rows asked for, (batch, width), in the tensor's own type."""
+        return self.values[rows if isinstance(rows, slice) else rows.to(self.values.device)]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images for training and for testing, with names for the classes.
+
+    ``image_shape`` is (height, width) for pictures and (width,) for plain vectors; its product is the images' width.
+
+    Raises `DataError` if a part is empty or has no labels, if widths differ, or if a label names no class.
+
+    >>> two = Images(torch.zeros(2, 4, dtype=torch.uint8), 255, torch.tensor([0, 1]))
+    >>> Dataset("blank", two, two, (2, 2), ("left", "right")).train.width
+    4
+    """
+
+    name: str
+    train: Images
+    test: Images
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for part, images in (("training", self.train), ("test", self.test)):
+            if not len(images) or not images.width:
+                raise DataError(f"the {part} images are empty; give at least one image of at least one pixel.")
+            if images.labels is None:
+                raise DataError(f"the {part} images have no labels; give one label per image.")
+            low, high = (int(bound) for bound in images.labels.aminmax())
+            if low < 0 or high >= len(self.class_names):
+                raise DataError(
+                    f"the {part} labels range from {low} to {high} but there are {len(self.class_names)} class names; "
+                    "number the classes from 0 and name each of them."
+                )
+        if self.train.width != self.test.width:
+            raise DataError(
+                f"the training images have {self.train.width} values each but the test images {self.test.width}; "
+                "give images of one size."
+            )
+        if math.prod(self.image_shape) != self.train.width:
+            raise DataError(
+                f"the images have {self.train.width} values each, which does not fit the shape {self.image_shape}; "
+                "give the shape of one image."
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hexadecimal) over the shape and all pixels and labels: equal for equal data on every machine."""
+        digest = hashlib.sha256(repr(self.image_shape).encode())
+        for images in (self.train, self.test):
+            pixels = images.pixels.cpu().numpy()
+            digest.update(f"{pixels.dtype} {pixels.shape} {images.maximum:g}".encode())
+            # "<": the same bytes on machines of either byte order.
+            digest.update(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data)
+            digest.update(np.ascontiguousarray(images.required_labels().cpu().numpy(), "<i8").data)
+        return digest.hexdigest()
+
+    def split(self, validation: int, seed: int) -> tuple[Images, Images]:
+        """Split the training images into (training, validation), each class in its proportion.
+
+        ``validation`` images are set aside, chosen by ``seed``; 0 gives all training images in their order, and none.
+
+        Raises `SettingsError` if so many cannot be set aside with every class on both sides.
+
+        >>> images = Images(torch.zeros(6, 1), 1.0, torch.tensor([0, 1, 0, 1, 0, 1]))
+        >>> train, validation = Dataset("six", images, images, (1,), ("a", "b")).split(validation=2, seed=0)
+        >>> len(train), validation.labels.sort().values.tolist()
+        (4, [0, 1])
+        """
+        labels = self.train.required_labels().cpu()
+        if validation == 0:
+            return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
+        self._check_split(validation, seed, labels)
+        # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
+        from sklearn.model_selection import train_test_split
+
+        rows = np.arange(len(labels))
+        kept, aside = train_test_split(rows, test_size=validation, random_state=seed, stratify=labels.numpy())
+        return self.train.subset(torch.from_numpy(kept)), self.train.subset(torch.from_numpy(aside))
+
+    def _check_split(self, validation: int, seed: int, labels: torch.Tensor) -> None:
+        per_class = labels.bincount()
+        per_class = per_class[per_class > 0]
+        classes, most = len(per_class), len(labels) - len(per_class)
+        if int(per_class.min()) < 2:
+            raise SettingsError(
+                f"{self.name} has a class with a single training image, so none can be set aside for validation; "
+                "use validation 0 or add images."
+            )
+        if not classes <= validation <= most:
+            raise SettingsError(
+                f"{validation} of the {len(labels)} training images of {self.name} cannot be set aside for validation; "
+                f"use 0, or from {classes} to {most}, so that each of the {classes} classes is on both sides."
+            )
+        if not 0 <= seed < 2**32:
+            raise SettingsError(
+                f"The seed {seed} of the split is out of range; use a whole number from 0 to 2**32 - 1."
+            )

@@ -1,0 +1,112 @@
+"""Reads IDX, the file format of MNIST and its relatives: a short header, then the values, all big-endian."""
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepbelief.errors import DataError
+
+ELEMENT_TYPES: Final[Mapping[int, np.dtype[Any]]] = {
+    0x08: np.dtype(">u1"),
+    0x09: np.dtype(">i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+
+_FRESH: Final = "delete it or replace it with a fresh copy"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+# NumPy 1 holds at most 32 dimensions, NumPy 2 at most 64; no real data set comes near either.
+_MOST_DIMENSIONS: Final = 32
+
+
+def read_idx(path: Path | str) -> NDArray[Any]:
+    """Read an IDX file, gzipped or plain, as an array of its own shape and type in the machine's byte order.
+
+    The file begins with two zero bytes, one byte for the type of the values, one for the number of dimensions ``d``,
+    and ``d`` big-endian unsigned 32-bit sizes; see http://yann.lecun.com/exdb/mnist/. Whether a file is gzipped is told
+    from its content, so a zipped file need not be named ``.gz``; one that is named so must be zipped.
+
+    Returns a writable array that owns its memory.
+
+    Raises `DataError` if the file cannot be read, is damaged, or is longer or shorter than its header says.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "labels-idx1-ubyte"
+    ...     _ = path.write_bytes(bytes([0, 0, 0x08, 1, 0, 0, 0, 3, 9, 0, 4]))
+    ...     read_idx(path).tolist()
+    [9, 0, 4]
+    """
+    path = Path(path)
+    content = _content(path)
+    dtype, shape, start = _header(path, content)
+    # Python's integers: sizes in a damaged header may multiply to more than 64 bits.
+    expected, found = math.prod(shape) * dtype.itemsize, len(content) - start
+    if found < expected:
+        raise DataError(
+            f"{path} is cut short: its header promises {expected} bytes of values but {found} follow; {_FRESH}."
+        )
+    if found > expected:
+        raise DataError(f"{path} has {found - expected} bytes too many after its values; {_FRESH}.")
+    values = np.frombuffer(content, dtype, offset=start)
+    try:
+        # An empty array may still have sizes beyond what NumPy can index.
+        values = values.reshape(shape)
+    except ValueError:
+        raise DataError(f"{path} has the impossible shape {shape} in its header; {_FRESH}.") from None
+    return values.astype(dtype.newbyteorder("="), copy=True)
+
+
+def _content(path: Path) -> bytes:
+    """All bytes of the file, unzipped if it is zipped."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
+    zipped = content.startswith(_GZIP_MAGIC)
+    if path.suffix == ".gz" and not zipped:
+        raise DataError(
+            f"{path} is named .gz but is not gzipped; {_FRESH}, or drop .gz from its name if it is plain IDX."
+        )
+    if not zipped:
+        return content
+    try:
+        return gzip.decompress(content)
+    except EOFError:
+        raise DataError(f"{path} is cut short in the middle of its gzip data; {_FRESH}.") from None
+    except (gzip.BadGzipFile, zlib.error, struct.error) as error:
+        raise DataError(f"{path} has damaged gzip data ({str(error).rstrip('.')}); {_FRESH}.") from error
+
+
+def _header(path: Path, content: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Type and shape of the values, and where they begin."""
+    if len(content) < 4:
+        raise DataError(f"{path} is cut short: it has {len(content)} bytes, less than an IDX header; {_FRESH}.")
+    if content[:2] != b"\0\0":
+        raise DataError(
+            f"{path} is not an IDX file: it begins with the bytes {content[:2].hex(' ')} instead of 00 00; "
+            "give the original IDX file."
+        )
+    code, dimensions = content[2], content[3]
+    if code not in ELEMENT_TYPES:
+        known = ", ".join(f"0x{known:02x}" for known in ELEMENT_TYPES)
+        raise DataError(f"{path} has the unknown IDX element type 0x{code:02x} (known are {known}); {_FRESH}.")
+    if not 1 <= dimensions <= _MOST_DIMENSIONS:
+        raise DataError(
+            f"{path} has {dimensions} dimensions in its header, which must be from 1 to {_MOST_DIMENSIONS}; {_FRESH}."
+        )
+    start = 4 + 4 * dimensions
+    if len(content) < start:
+        raise DataError(f"{path} is cut short within its header of {start} bytes; {_FRESH}.")
+    return ELEMENT_TYPES[code], struct.unpack_from(f">{dimensions}I", content, 4), start

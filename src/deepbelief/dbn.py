@@ -1,0 +1,86 @@
+"""The Deep Belief Network: a stack of RBMs, each reading the hidden layer of the one below."""
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+
+from deepbelief.errors import SettingsError
+from deepbelief.randomness import Random
+from deepbelief.rbm import RBM, bernoulli_rbm
+
+
+@final
+class DBN(nn.Module):
+    """A stack of RBMs (Hinton, Osindero & Teh 2006); layer 0 is the visible layer, layer l the l-th hidden one.
+
+    All passes go through means (probabilities), are deterministic and can be differentiated.
+
+    >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
+    >>> import torch
+    >>> dbn.encode(torch.rand(5, 784)).shape
+    torch.Size([5, 700])
+    """
+
+    def __init__(self, rbms: Sequence[RBM]) -> None:
+        super().__init__()
+        if not rbms:
+            raise SettingsError("a DBN needs at least one RBM.")
+        for below, above in zip(rbms, rbms[1:], strict=False):
+            if below.hidden.size != above.visible.size:
+                raise SettingsError(
+                    f"an RBM with {above.visible.size} visible units cannot stand on one with {below.hidden.size} "
+                    "hidden units: make the two numbers equal."
+                )
+        self.rbms = nn.ModuleList(rbms)
+
+    @classmethod
+    def from_sizes(cls, sizes: Sequence[int], random: Random, weight_std: float | None = None) -> "DBN":
+        """A DBN of binary units; `sizes` counts from the visible layer up."""
+        if len(sizes) < 2:
+            raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
+        return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in zip(sizes, sizes[1:], strict=False)])
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of units from the visible layer up."""
+        return [self.layer(1).visible.size, *(self.layer(number).hidden.size for number in range(1, len(self) + 1))]
+
+    def __len__(self) -> int:
+        """Number of RBMs, which is the number of hidden layers."""
+        return len(self.rbms)
+
+    def layer(self, number: int) -> RBM:
+        """The RBM whose hidden units are layer `number`, counted from 1."""
+        if not 1 <= number <= len(self.rbms):
+            raise SettingsError(f"this DBN has layers 1 to {len(self.rbms)}, not {number}.")
+        rbm = self.rbms[number - 1]
+        assert isinstance(rbm, RBM)
+        return rbm
+
+    def encode(self, visible: Tensor, layer: int | None = None) -> Tensor:
+        """Up to hidden layer `layer` (the top one if None): (batch, visible) -> (batch, units of the layer)."""
+        values = visible
+        for number in range(1, (len(self) if layer is None else layer) + 1):
+            values = self.layer(number).hidden_mean(values)
+        return values
+
+    def encode_all(self, visible: Tensor) -> list[Tensor]:
+        """The means of every hidden layer, from layer 1 up; each product is computed once."""
+        values = [visible]
+        for number in range(1, len(self) + 1):
+            values.append(self.layer(number).hidden_mean(values[-1]))
+        return values[1:]
+
+    def decode(self, hidden: Tensor, layer: int | None = None) -> Tensor:
+        """From hidden layer `layer` (the top one if None) down: (batch, units of the layer) -> (batch, visible)."""
+        values = hidden
+        for number in range(len(self) if layer is None else layer, 0, -1):
+            values = self.layer(number).visible_mean(values)
+        return values
+
+    def reconstruct(self, visible: Tensor, steps: int = 1, layer: int | None = None) -> Tensor:
+        """`steps` times up to `layer` (the top one if None) and back down: (batch, visible) -> (batch, visible)."""
+        for _ in range(steps):
+            visible = self.decode(self.encode(visible, layer), layer)
+        return visible

@@ -1,0 +1,53 @@
+"""Feature extraction: images -> the hidden means of a DBN's layer."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepbelief.atomic import replacing
+from deepbelief.checkpoint import load_dbn
+from deepbelief.data import Images, Source
+from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
+
+_BATCH: Final = 2048
+
+
+@torch.no_grad()
+def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
+    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch."""
+    if source.width != dbn.sizes[0]:
+        raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
+    parameters = next(dbn.parameters())
+    layer = len(dbn) if layer is None else layer
+    encoded = torch.empty(len(source), dbn.layer(layer).hidden.size, dtype=parameters.dtype, device=parameters.device)
+    for start in range(0, len(source), _BATCH):
+        rows = slice(start, min(start + _BATCH, len(source)))
+        encoded[rows] = dbn.encode(source.batch(rows).to(parameters), layer)
+    return encoded
+
+
+def encode_to_file(
+    model: Path, images: Images, out: Path, layer: int | None = None, device: torch.device | str = "cpu"
+) -> tuple[int, int]:
+    """Write the features of images to a .npy file, or with their labels (if any) to a .npz file; returns the shape.
+
+    Raises:
+        SettingsError: `out` has another ending, the layer is not there, or the images have another size.
+        DeepBeliefError: the model cannot be read.
+    """
+    if out.suffix not in (".npy", ".npz"):
+        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
+    features = encode_source(load_dbn(model).to(device), images.to(device), layer).cpu().numpy()
+    with replacing(out) as temporary, temporary.open("wb") as file:
+        if out.suffix == ".npy":
+            np.save(file, features)
+        elif images.labels is None:
+            np.savez(file, features=features)
+        else:
+            np.savez(file, features=features, labels=images.labels.numpy())
+    rows, units = features.shape
+    return rows, units

@@ -1,0 +1,13 @@
+"""The errors a user can cause and mend: each message is one sentence that says what is wrong, where, and what to do."""
+
+
+class DeepBeliefError(Exception):
+    """Something failed that the user can mend (a damaged file, a full disk, a foreign run folder)."""
+
+
+class SettingsError(DeepBeliefError):
+    """A setting, argument or recipe that is unknown or impossible; the command line exits with 2."""
+
+
+class DataError(DeepBeliefError):
+    """A data set that cannot be found, downloaded or read."""

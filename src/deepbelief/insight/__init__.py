@@ -1,0 +1,1 @@
+"""What a layer learnt, as arrays that can be drawn or measured."""

@@ -1,0 +1,1 @@
+"""How models learn: settings, negative phases, the training loop, fine-tuning."""

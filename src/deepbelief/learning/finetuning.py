@@ -1,0 +1,27 @@
+"""Fine-tuning: a pre-trained DBN becomes a feed-forward network that is trained by backpropagation."""
+
+import torch
+
+from deepbelief.dbn import DBN
+from deepbelief.randomness import Random
+from deepbelief.supervised import FeedForward
+
+
+@torch.no_grad()
+def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None = None) -> FeedForward:
+    """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
+
+    Args:
+        dbn: gives the hidden layers their weights and biases; it is copied, not changed.
+        classes: units of the new top layer.
+        random: start of the top layer, where no read-out is given.
+        readout: a linear read-out of the DBN's top layer to start the new top layer from.
+    """
+    network = FeedForward([*dbn.sizes, classes], torch.sigmoid, random)
+    for number in range(1, len(dbn) + 1):
+        rbm, layer = dbn.layer(number), network.layers[number - 1]
+        layer.weight.copy_(rbm.weights.T)
+        layer.bias.copy_(rbm.hidden.bias)
+    if readout is not None:
+        network.layers[-1].load_state_dict(readout.layers[0].state_dict())
+    return network

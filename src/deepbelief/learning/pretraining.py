@@ -1,0 +1,128 @@
+"""Greedy pre-training of a DBN: layer by layer, each RBM on the means of the frozen layer below."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.data import Features, Source
+from deepbelief.dbn import DBN
+from deepbelief.encoding import encode_source
+from deepbelief.errors import SettingsError
+from deepbelief.learning.contrastive_divergence import Momentum, cd_statistics, check_finite
+from deepbelief.learning.settings import CDSettings
+from deepbelief.randomness import Random
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch of one layer gave."""
+
+    layer: int
+    epoch: int
+    reconstruction_error: float
+    """The squared error summed over a batch and averaged over the units, mean over the batches of the epoch."""
+
+
+def batches(n: int, settings: CDSettings, random: Random) -> Iterator[slice | Tensor]:
+    """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped."""
+    size = settings.batch_size
+    end = n - n % size if settings.drop_last else n
+    order = random.permutation(n) if settings.shuffle else None
+    for start in range(0, end, size):
+        rows = slice(start, min(start + size, end))
+        yield rows if order is None else order[rows]
+
+
+@final
+class Pretraining:
+    """Trains a DBN on a source; iterate over `epochs()` and it does one epoch of one layer at a time.
+
+    Args:
+        dbn: changed in place.
+        source: what layer 1 sees, values in [0, 1].
+        settings: for each layer, from layer 1 up.
+        random: order of the images and states of the hidden units.
+        layers: the layers to train, from 1; all of them if None.
+
+    >>> import torch
+    >>> random = Random(0)
+    >>> training = Pretraining(dbn := DBN.from_sizes([6, 4], random), Features(torch.rand(10, 6)),
+    ...                        [CDSettings(epochs=2)], random)
+    >>> [record.epoch for record in training.epochs()]
+    [1, 2]
+    """
+
+    def __init__(
+        self,
+        dbn: DBN,
+        source: Source,
+        settings: Sequence[CDSettings],
+        random: Random,
+        layers: Sequence[int] | None = None,
+    ) -> None:
+        if source.width != dbn.sizes[0]:
+            raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
+        if len(settings) != len(dbn):
+            raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(settings)}.")
+        for one in settings:
+            if one.drop_last and len(source) < one.batch_size:
+                raise SettingsError(f"{len(source)} images fill no batch of {one.batch_size}: make batch_size smaller.")
+        self._dbn, self._source, self._settings, self._random = dbn, source, settings, random
+        self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
+        self._momentum = Momentum(dbn.layer(self._layers[0]))
+        self._done = 0  # finished layers
+        self._epoch = 0  # finished epochs of the layer at work
+        self.records: list[EpochRecord] = []
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train; one record after each epoch. After `restore`, only the epochs that are left."""
+        while self._done < len(self._layers):
+            layer = self._layers[self._done]
+            settings = self._settings[layer - 1]
+            source = self._source if layer == 1 else Features(encode_source(self._dbn, self._source, layer - 1))
+            while self._epoch < settings.epochs:
+                self._epoch += 1
+                error = self._one_epoch(layer, source, settings)
+                check_finite(error, layer, self._epoch)
+                self.records.append(EpochRecord(layer, self._epoch, error))
+                yield self.records[-1]
+            self._done, self._epoch = self._done + 1, 0
+            if self._done < len(self._layers):
+                self._momentum = Momentum(self._dbn.layer(self._layers[self._done]))
+
+    def _one_epoch(self, layer: int, source: Source, settings: CDSettings) -> float:
+        rbm = self._dbn.layer(layer)
+        rate, momentum = settings.learning_rate_at(self._epoch), settings.momentum_at(self._epoch)
+        gibbs_steps = settings.gibbs_steps_at(self._epoch)
+        error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
+        seen = 0
+        for rows in batches(len(source), settings, self._random):
+            visible = source.batch(rows).to(rbm.weights)
+            statistics = cd_statistics(rbm, visible, gibbs_steps, self._random)
+            self._momentum.update(statistics, rate, momentum, settings.weight_decay)
+            error += statistics.squared_error
+            seen += statistics.batch_size
+        # Per image and unit, times the batch size: for whole batches just the mean over batches.
+        return float(error) / seen / rbm.visible.size * settings.batch_size
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = {f"dbn.{name}": tensor for name, tensor in self._dbn.state_dict().items()}
+        tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
+        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        records = [[record.layer, record.epoch, record.reconstruction_error] for record in self.records]
+        return TrainingState(tensors, {"done": self._done, "epoch": self._epoch, "records": records})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        self._dbn.load_state_dict(tensors_under("dbn.", state.tensors))
+        self._random.restore(tensors_under("random.", state.tensors))
+        self._done, self._epoch = state.progress["done"], state.progress["epoch"]
+        self.records = [EpochRecord(*values) for values in state.progress["records"]]
+        if self._done < len(self._layers):
+            self._momentum = Momentum(self._dbn.layer(self._layers[self._done]))
+            for name, tensor in tensors_under("velocity.", state.tensors).items():
+                self._momentum.velocity[name].copy_(tensor)

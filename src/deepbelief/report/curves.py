@@ -1,0 +1,121 @@
+"""Line charts with labels at the ends of the lines instead of a legend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.optimize import isotonic_regression
+
+from deepbelief.report.run import Floats, Series
+from deepbelief.report.style import MUTED, Look
+
+_LABEL_GAP = 12.5  # points from one label to the next
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: what it is called, how it looks, and its band of confidence if there is one."""
+
+    look: Look
+    x: Floats
+    y: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+    dashed: bool = False
+    label: str | None = None
+
+    @classmethod
+    def of_series(cls, series: Series, look: Look, *, dashed: bool = False, label: str | None = None) -> "Curve":
+        """A share over its levels, in per cent."""
+        low = None if series.low is None else np.clip(100 * series.low, 0, 100)
+        high = None if series.high is None else np.clip(100 * series.high, 0, 100)
+        return cls(look, series.levels, 100 * series.mean, low, high, dashed, label)
+
+
+def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Draw the lines, then their names to the right of the axes, moved apart where they would touch."""
+    for curve in curves:
+        few = len(curve.x) <= 30
+        axes.plot(
+            curve.x,
+            curve.y,
+            color=curve.look.colour,
+            marker=curve.look.marker if few else "",
+            linestyle=(0, (4, 2)) if curve.dashed else "-",
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            clip_on=False,
+            zorder=3,
+        )
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(curve.x, curve.low, curve.high, color=curve.look.colour, alpha=0.16, linewidth=0)
+    drawn = [curve for curve in curves if len(curve.x)]
+    if drawn:
+        _label_ends(axes, drawn)
+
+
+def spread(positions: Floats, gap: float, low: float, high: float) -> Floats:
+    """Ascending positions moved as little as possible (least squares) until they are `gap` apart."""
+    steps = gap * np.arange(len(positions))
+    moved = isotonic_regression(positions - steps).x
+    return np.asarray(np.clip(moved, low, max(low, high - steps[-1])) + steps)
+
+
+def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
+    bottom, top = axes.get_ylim()
+    left, right = axes.get_xlim()
+    figure = axes.get_figure()
+    assert figure is not None
+    height = axes.get_position().height * figure.bbox.height / figure.dpi * 72  # points
+    transform = axes.transData + axes.transAxes.inverted()
+    ordered = sorted(curves, key=lambda curve: float(curve.y[-1]))
+    ends = np.asarray([transform.transform((curve.x[-1], curve.y[-1]))[1] * height for curve in ordered])
+    places = spread(ends, _LABEL_GAP, 4, height + 4)
+    for curve, end, place in zip(ordered, ends, places, strict=True):
+        text = curve.look.name if curve.label is None else curve.label
+        axes.annotate(
+            text,
+            xy=(1, end / height),
+            xycoords="axes fraction",
+            xytext=(14, place - end),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=curve.look.ink,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": curve.look.colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1},
+        )
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+def accuracy_axes(axes: Axes, title: str, xlabel: str, chance: float | None) -> None:
+    """Axes for an accuracy in per cent, from 0 to 100, with the level of guessing."""
+    axes.set_ylim(0, 100)
+    axes.set_yticks(range(0, 101, 20))
+    axes.set_title(title)
+    axes.set_xlabel(xlabel)
+    if chance is not None:
+        axes.axhline(100 * chance, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=2)
+        axes.text(
+            0.005, 100 * chance + 1.2, "chance", transform=axes.get_yaxis_transform(), fontsize=8, color=MUTED, zorder=2
+        )
+
+
+def fit_x(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Let the x axis run exactly from the first to the last value."""
+    ends = [float(value) for curve in curves if len(curve.x) for value in (curve.x[0], curve.x[-1])]
+    if ends and min(ends) < max(ends):
+        axes.set_xlim(min(ends), max(ends))
+
+
+def fit_y(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Let the y axis hold all finite values, with a little air and never below zero if none is."""
+    values = np.concatenate([np.asarray(curve.y, float) for curve in curves]) if curves else np.empty(0)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return
+    air = 0.06 * (np.ptp(values) or abs(float(values[0])) or 1)
+    low = float(values.min() - air)
+    axes.set_ylim(max(low, 0.0) if values.min() >= 0 else low, float(values.max() + air))

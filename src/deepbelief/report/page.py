@@ -1,0 +1,103 @@
+"""From a run's folder to its pictures and its page."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from deepbelief.atomic import write_atomically
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.run import Run, load_run
+from deepbelief.report.settings import as_toml, flat
+from deepbelief.report.story import STORY
+from deepbelief.report.style import DPI, WIDTH, render
+from deepbelief.report.summary import summary, title
+from deepbelief.report.tables import Table, published_table, results_table, times_table
+from deepbelief.report.text import memory
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A chapter as the page shows it; `chapter` is None when its stage has not run."""
+
+    stage: str
+    title: str
+    chapter: Chapter | None
+
+
+def build_report(run: Path) -> Path:
+    """Draw the pictures of a study and write its page, `run/report.html`; returns the page's path.
+
+    Reads `results.json` and the records of the first seed, nothing else: the same records give the same page. Pictures
+    are also left as files, `run/figures/<name>.png`.
+
+    Raises:
+        DeepBeliefError: the folder is not a run, or a record in it is damaged.
+    """
+    story = load_run(run, [stage for stage, _, _ in STORY])
+    sections = [
+        _Section(stage, heading, tell(story, story.stages[stage]) if stage in story.stages else None)
+        for stage, heading, tell in STORY
+    ]
+    images: dict[str, Markup] = {}
+    for section in sections:
+        for picture in section.chapter.pictures if section.chapter else ():
+            content = render(picture.draw, picture.height)
+            write_atomically(run / "figures" / f"{picture.name}.png", content)
+            images[picture.name] = Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
+    page = run / "report.html"
+    write_atomically(page, _render(story, sections, images).encode())
+    return page
+
+
+def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("deepbelief.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup((Path(__file__).parent / "page.css").read_text("utf-8"))  # our own file, not the user's
+    template = environment.get_template("template.html")
+    return template.render(
+        style=style,
+        title=title(run),
+        kicker=_kicker(run),
+        summary=summary(run),
+        results=results_table(run.results),
+        published=published_table(run.results),
+        sections=sections,
+        images=images,
+        size=_size,
+        settings=as_toml(run.results.settings),
+        circumstances=_circumstances(run),
+    )
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    """Width and height in pixels, so that the page does not jump while it loads."""
+    return int(WIDTH * DPI), int(picture.height * DPI)
+
+
+def _kicker(run: Run) -> str:
+    seeds = len(run.results.seeds)
+    return f"Recipe {run.results.recipe} · {seeds} {'seed' if seeds == 1 else 'seeds'}"
+
+
+def _circumstances(run: Run) -> list[Table]:
+    """Where, with what and how long."""
+    results = run.results
+    rows: list[tuple[str, Any]] = [("seeds", ", ".join(map(str, results.seeds)))]
+    if peak := results.metrics.get("memory/peak"):
+        rows.append(("peak memory", memory(peak.mean)))
+    tables = [
+        Table("Machine", ("what", "value"), (*rows, *flat(results.machine))),
+        Table("Versions", ("package", "version"), tuple(flat(results.versions))),
+        Table("Data", ("what", "value"), tuple(flat(results.data))),
+        times_table(results),
+    ]
+    return [table for table in tables if table.rows]

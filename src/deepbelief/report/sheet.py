@@ -1,0 +1,73 @@
+"""A sheet on which small images and words are placed by inches."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from deepbelief.report.run import Floats
+from deepbelief.report.style import ALARM, GRID, INK, WIDTH
+
+
+def grey(image: NDArray[Any]) -> Floats:
+    """Grey values in [0, 1] of an image in [0, 1] or in 0..255; values outside are clipped."""
+    scale = 255 if image.dtype == np.uint8 else 1
+    return np.asarray(np.clip(image.astype(float) / scale, 0, 1))
+
+
+def cell_height(images: NDArray[Any], width: float) -> float:
+    """Height in inches of images (..., h, w) drawn `width` inches wide."""
+    return width * float(images.shape[-2]) / float(images.shape[-1])
+
+
+def shorten(name: str, length: int) -> str:
+    """A name cut to a length, with a sign that it was cut."""
+    return name if len(name) <= length else name[: max(1, length - 1)].rstrip() + "…"
+
+
+class Sheet:
+    """The whole figure as one set of axes in inches, the origin at the upper left."""
+
+    def __init__(self, figure: Figure) -> None:
+        height = figure.get_figheight()
+        self._axes = figure.add_axes((0, 0, 1, 1))
+        self._axes.set_axis_off()
+        self._axes.set_autoscale_on(False)
+        self._axes.set_xlim(0, WIDTH)
+        self._axes.set_ylim(height, 0)
+
+    def place(self, image: NDArray[Any], x: float, y: float, width: float, *, alarm: bool = False) -> None:
+        """Draw a grey image with its upper left corner at (x, y); `alarm` frames it."""
+        self._image(grey(image), x, y, width, "gray", (0, 1))
+        self._frame(image, x, y, width, alarm)
+
+    def place_change(self, change: NDArray[Any], x: float, y: float, width: float) -> None:
+        """Draw a signed image: orange takes away, purple adds, white leaves alone."""
+        largest = float(np.abs(change).max()) or 1.0
+        self._image(change.astype(float), x, y, width, "PuOr", (-largest, largest))
+        self._frame(change, x, y, width, False)
+
+    def write(self, x: float, y: float, text: str, **options: Any) -> None:
+        """Write centred text below the point (x, y)."""
+        self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 9, "color": INK, **options})
+
+    def _image(
+        self, image: Floats, x: float, y: float, width: float, colours: str, limits: tuple[float, float]
+    ) -> None:
+        self._axes.imshow(
+            image,
+            extent=(x, x + width, y + cell_height(image, width), y),
+            cmap=colours,
+            vmin=limits[0],
+            vmax=limits[1],
+            aspect="auto",
+            interpolation="nearest",
+        )
+
+    def _frame(self, image: NDArray[Any], x: float, y: float, width: float, alarm: bool) -> None:
+        line = 2.2 if alarm else 0.6
+        colour = ALARM if alarm else GRID
+        box = Rectangle((x, y), width, cell_height(image, width), fill=False, edgecolor=colour, linewidth=line)
+        self._axes.add_patch(box)

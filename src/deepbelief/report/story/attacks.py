@@ -1,0 +1,218 @@
+"""Chapters about noise and attacks: how the contestants fare when images are changed."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.curves import Curve
+from deepbelief.report.images import Attack, AttackRow, Strip
+from deepbelief.report.run import Run, Series, Stage
+from deepbelief.report.style import contestant_looks
+from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
+from deepbelief.report.text import contestant_name, listing, percent
+
+_KINDS = (("gaussian", "not clipped"), ("gaussian_clipped", "clipped to [0, 1]"))
+
+
+def _measured(run: Run, kind: str) -> dict[str, Series]:
+    found = {contestant: run.series(f"accuracy/{contestant}/{kind}") for contestant in run.contestants}
+    return {contestant: series for contestant, series in found.items() if series is not None}
+
+
+def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, float]:
+    """The contestant with the highest mean at the level nearest to `level`, that mean and that level."""
+    best = max(measured, key=lambda contestant: float(measured[contestant].mean[measured[contestant].nearest(level)]))
+    series = measured[best]
+    index = series.nearest(level)
+    return contestant_name(best), float(series.mean[index]), float(series.levels[index])
+
+
+def psychometric(run: Run, stage: Stage) -> Chapter:
+    """Accuracy against the level of Gaussian noise."""
+    looks = contestant_looks(run.contestants, run.layers)
+    measured = [(title, _measured(run, kind)) for kind, title in _KINDS]
+    charts = [
+        Chart(
+            f"Test accuracy (%), noise {title}",
+            "standard deviation of the noise (1 = from black to white)",
+            [Curve.of_series(series, looks[contestant]) for contestant, series in found.items()],
+            accuracy=True,
+            chance=run.chance,
+        )
+        for title, found in measured
+        if found
+    ]
+    levels = stage.array("levels").astype(float)
+    examples = stage.array("examples_unclipped")
+    label = run.class_name(stage.fact("example_label"))
+    strip = Strip(
+        list(examples), [f"{level:g}" for level in levels], [""] * len(levels), [False] * len(levels), columns=5
+    )
+    caption = "The steeper a curve falls, the more its contestant leans on detail that noise destroys."
+    if found := measured[0][1]:
+        name, share, level = _best_at(found, 0.7)
+        caption += f" At noise {level:g} the best is {name} with {percent(share)}."
+    if any(series.low is not None for _, found in measured for series in found.values()):
+        caption += " Bands are 95 % confidence intervals over seeds."
+    return Chapter(
+        text=(
+            "Psychophysicists measure how recognition fails as a stimulus becomes noisier, and plot a psychometric "
+            "curve. The same can be asked of a network: Gaussian noise of growing standard deviation is added to "
+            "every test image, and nobody was trained on noise.",
+            "Noise takes pixels below black and above white. Left so, the images hold values that no image has; "
+            "clipped, they are images again. Both are shown.",
+        ),
+        pictures=(
+            Picture(
+                "psychometric-images",
+                f"One test image ({label}) at {len(levels)} levels of noise.",
+                f"One test image, {label}, from no noise to a standard deviation of {levels[-1]:g}. When does it "
+                "get lost for you? (A screen clips, so clipped and unclipped noise look the same here.)",
+                strip.height,
+                strip.draw,
+            ),
+            Picture(
+                "psychometric",
+                "Test accuracy against the standard deviation of Gaussian noise for every contestant.",
+                caption,
+                charts_height(charts),
+                partial(draw_charts, charts=charts),
+            ),
+        ),
+        tables=tuple(
+            _levels_table(run, kind, f"Accuracy at Gaussian noise, {title}, %", (0.1, 0.3, 0.5, 0.7, 1.0, 1.3))
+            for kind, title in _KINDS
+        ),
+    )
+
+
+def _levels_table(run: Run, kind: str, title: str, wanted: Sequence[float]) -> Table:
+    levels = nearest_levels(levels_of(run.results, kind), wanted)
+    rows = [
+        (
+            contestant_name(contestant),
+            [run.metric(f"accuracy/{contestant}/{kind}@{level}") for level in levels],
+        )
+        for contestant in run.contestants
+    ]
+    return metric_table(title, ["contestant", *levels], rows)
+
+
+def _answers(run: Run, stage: Stage) -> tuple[list[str], Table, str]:
+    """Contestants that answered, their answers as a table, and a sentence about who was fooled."""
+    before, after, label = stage.fact("before"), stage.fact("after"), stage.fact("label")
+    who = [contestant for contestant in run.contestants if contestant in before and contestant in after]
+    rows = tuple((contestant_name(c), run.class_name(before[c]), run.class_name(after[c])) for c in who)
+    right = [c for c in who if before[c] == label]
+    fooled = [contestant_name(c) for c in right if after[c] != label]
+    sentence = f"Of {len(right)} contestants that were right before, "
+    sentence += f"{listing(fooled)} changed to a wrong answer." if fooled else "none changed the answer."
+    title = f"Answers; the true class is {run.class_name(label)}"
+    return who, Table(title, ("contestant", "before", "after"), rows), sentence
+
+
+def noise_attack(run: Run, stage: Stage) -> Chapter:
+    """One image with uniform noise."""
+    epsilon, label = float(stage.fact("epsilon")), run.class_name(stage.fact("label"))
+    row = AttackRow(None, stage.array("perturbed"), "", "", False)
+    picture = Attack(stage.array("original"), [row], ("test image", "noise", "what is classified"))
+    _, table, sentence = _answers(run, stage)
+    return Chapter(
+        text=(
+            f"Each pixel of one test image is moved by a random amount between −{epsilon:g} and {epsilon:g}, and "  # noqa: RUF001
+            "the result is clipped to the range of an image. Such noise has no aim: half of what it does to a "
+            "neuron cancels the other half. It is the yardstick for the next chapter.",
+        ),
+        pictures=(
+            Picture(
+                "noise-attack",
+                f"A test image ({label}), uniform noise, and their sum.",
+                f"{label}, the noise (orange darkens, purple brightens) and their sum, at epsilon {epsilon:g}. "
+                f"{sentence}",
+                picture.height,
+                picture.draw,
+            ),
+        ),
+        tables=(table,),
+    )
+
+
+def gradient_attack(run: Run, stage: Stage) -> Chapter:
+    """One image attacked along the gradient of each contestant."""
+    epsilon, label = float(stage.fact("epsilon")), run.class_name(stage.fact("label"))
+    who, table, sentence = _answers(run, stage)
+    looks = contestant_looks(run.contestants, run.layers)
+    before, after, true = stage.fact("before"), stage.fact("after"), stage.fact("label")
+    rows = [
+        AttackRow(
+            looks[contestant],
+            stage.array(f"perturbed_{contestant}"),
+            run.class_name(before[contestant]),
+            run.class_name(after[contestant]),
+            after[contestant] != true,
+        )
+        for contestant in who
+    ]
+    picture = Attack(stage.array("original"), rows, ("image, answer", "attack", "attacked, answer"))
+    return Chapter(
+        text=(
+            "An attacker who knows the network does better than chance. The fast gradient sign method (FGSM) moves "
+            f"every pixel by the same {epsilon:g}, up or down, whichever raises the loss. No pixel changes more "
+            "than noise could have changed it; only the signs are chosen.",
+            "Each contestant is attacked through its own gradient, for the deep belief network through all layers "
+            "below the read-out.",
+        ),
+        formula="x* = clip( x + ε · sign ∂loss(x, y) / ∂x )",
+        pictures=(
+            Picture(
+                "gradient-attack",
+                f"A test image ({label}), the attack on each contestant, and the attacked images with the answers.",
+                f"{label}, attacked with epsilon {epsilon:g}; wrong answers in bold red. {sentence} Where an attack "
+                "draws shapes and not just speckle, the contestant's gradient follows the form of the object.",
+                picture.height,
+                picture.draw,
+            ),
+        ),
+        tables=(table,),
+    )
+
+
+def robustness(run: Run, stage: Stage) -> Chapter:
+    """Accuracy over the test set against the size of attack and of noise."""
+    looks = contestant_looks(run.contestants, run.layers)
+    fgsm, uniform = _measured(run, "fgsm"), _measured(run, "uniform")
+    solid = [Curve.of_series(series, looks[contestant]) for contestant, series in fgsm.items()]
+    dashed = [Curve.of_series(s, looks[c], dashed=True, label=f"{looks[c].name}, noise") for c, s in uniform.items()]
+    title = "Test accuracy (%); solid: FGSM, dashed: uniform noise"
+    chart = Chart(title, "epsilon (1 = from black to white)", solid + dashed, True, run.chance, tall=3.7)
+    caption = (
+        "Every pair of lines is one contestant: the gap between dashed and solid is the worth of knowing the network."
+    )
+    if fgsm:
+        name, share, level = _best_at(fgsm, 0.1)
+        caption += f" At epsilon {level:g} the most robust is {name} with {percent(share)} under FGSM"
+        caption += (
+            f"; uniform noise of that size leaves the best {percent(_best_at(uniform, 0.1)[1])}." if uniform else "."
+        )
+    wanted = [float(epsilon) for epsilon in stage.array("epsilons")]
+    return Chapter(
+        text=(
+            "One image proves nothing, so the attack is repeated on the whole test set for a range of sizes, next to "
+            "uniform noise of the same size. A line below chance is no accident: the attacker pushes answers away "
+            "from the truth, which guessing would not do.",
+        ),
+        pictures=(
+            Picture(
+                "robustness",
+                "Test accuracy against epsilon for every contestant, under FGSM and under uniform noise.",
+                caption,
+                charts_height([chart]),
+                partial(draw_charts, charts=[chart]),
+            ),
+        ),
+        tables=(
+            _levels_table(run, "fgsm", "Accuracy under FGSM, %", wanted),
+            _levels_table(run, "uniform", "Accuracy at uniform noise of equal size, %", wanted),
+        ),
+    )

@@ -1,0 +1,141 @@
+"""Chapters about the classifiers: linear read-outs, the feed-forward network, the fine-tuned one."""
+
+from functools import partial
+
+import numpy as np
+
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.curves import Curve
+from deepbelief.report.run import Run, Stage
+from deepbelief.report.style import contestant_looks
+from deepbelief.report.tables import Table
+from deepbelief.report.text import ABSENT, contestant_name, listing, percent, points
+
+_METHODS = {
+    "sgd": "gradient descent with momentum, each step over all training images",
+    "lbfgs": "L-BFGS, which runs until it has converged",
+    "full-batch": "gradient descent with momentum, each step over all training images",
+    "minibatch": "small batches in random order",
+}
+
+
+def _method(stage: Stage) -> str:
+    method = str(stage.fact("method"))
+    return _METHODS.get(method, method)
+
+
+def readouts(run: Run, stage: Stage) -> Chapter:
+    """One linear classifier per layer on frozen features."""
+    numbers = stage.numbered("readout_", "/loss")
+    names = [f"readout_{number}" for number in numbers]
+    looks = contestant_looks(names, run.layers)
+    curves = [
+        Curve(looks[name], stage.array(f"{name}/step").astype(float), stage.array(f"{name}/loss").astype(float))
+        for name in names
+    ]
+    charts = [Chart("Training loss (cross-entropy, nats)", "step", curves)]
+    reached = [
+        f"{percent(run.metric(f'accuracy/{name}'))} from layer {n}" for n, name in zip(numbers, names, strict=True)
+    ]
+    return Chapter(
+        text=(
+            "How much does a layer know about the classes, although nobody told it? Freeze the network and train "
+            "one linear classifier on each layer's features: whatever it gets right must already lie there, in a form "
+            "that a weighted sum can find.",
+            f"The read-outs are trained by {_method(stage)}.",
+        ),
+        pictures=(
+            Picture(
+                "readouts",
+                f"Training loss against step for {len(names)} linear read-outs.",
+                f"The loss of the read-outs while they learn. On the test images they reach {listing(reached)}. A "
+                "curve that still falls at its end belongs to a classifier that was stopped early.",
+                charts_height(charts),
+                partial(draw_charts, charts=charts),
+            ),
+        ),
+        tables=(_readouts_table(run, stage, names),),
+    )
+
+
+def _readouts_table(run: Run, stage: Stage, names: list[str]) -> Table:
+    strengths = stage.record.facts.get("l2") or {}
+    rows = tuple(
+        (
+            contestant_name(name),
+            points(run.metric(f"accuracy_train/{name}")),
+            points(run.metric(f"accuracy/{name}")),
+            f"{float(stage.array(f'{name}/loss')[-1]):.4f}",
+            f"{strengths[name]:g}" if strengths.get(name) is not None else ABSENT,
+        )
+        for name in names
+    )
+    header = ("read-out", "train, %", "test, %", "last loss", "weight penalty")
+    return Table("Accuracy of the read-outs", header, rows)
+
+
+def baseline(run: Run, stage: Stage) -> Chapter:
+    """A feed-forward network trained on pixels."""
+    shape = "-".join(str(width) for width in stage.fact("layers"))
+    return Chapter(
+        text=(
+            f"The rival: a feed-forward network of {shape} units with rectifiers between the layers, started at "
+            "random and trained on pixels and labels alone. It has seen every label and no unlabelled image; the "
+            "read-outs stand on features that have seen no label at all.",
+            f"It is trained by {_method(stage)}. A comparison is only fair if the rival is trained well: look at "
+            "whether its curve has come to rest.",
+        ),
+        pictures=(_course(run, stage, "ffnn"),),
+        tables=(_course_table(run, stage, "ffnn"),),
+    )
+
+
+def finetuning(run: Run, stage: Stage) -> Chapter:
+    """The pre-trained network, trained on by backpropagation."""
+    shape = "-".join(str(width) for width in stage.fact("layers"))
+    return Chapter(
+        text=(
+            f"The same network once more, {shape} units, but now started from the pre-trained weights with a linear "
+            "classifier on top, and trained as a whole by backpropagation. What was learnt without labels serves as "
+            "the starting point, no longer as the last word.",
+            f"It is trained by {_method(stage)}.",
+        ),
+        pictures=(_course(run, stage, "finetuned"),),
+        tables=(_course_table(run, stage, "finetuned"),),
+    )
+
+
+def _course(run: Run, stage: Stage, contestant: str) -> Picture:
+    look = contestant_looks([contestant], run.layers)[contestant]
+    loss, step = stage.array("loss").astype(float), stage.array("step").astype(float)
+    charts = [Chart("Training loss (cross-entropy, nats)", "step", [Curve(look, step, loss, label="loss")], tall=2.1)]
+    validation, best = stage.arrays.get("validation_accuracy"), stage.record.facts.get("best_epoch")
+    caption = f"The training loss of the {look.name} network goes from {loss[0]:.3f} to {loss[-1]:.3f}."
+    if validation is not None and len(validation):
+        epochs = np.asarray(stage.arrays.get("epoch", np.arange(1, len(validation) + 1)), float)
+        curve = Curve(look, epochs, 100 * validation.astype(float), label="accuracy")
+        mark = None if best is None else (float(best), f"kept: epoch {best}")
+        title = "Accuracy on held-out training images (%)"
+        charts.append(Chart(title, "epoch", [curve], mark=mark, tall=1.7))
+        caption += f" On held-out images it is right for up to {percent(float(validation.max()))}"
+        caption += "." if best is None else f"; the network of epoch {best} is kept."
+    return Picture(
+        contestant,
+        f"Course of training of the {look.name} network.",
+        caption,
+        charts_height(charts),
+        partial(draw_charts, charts=charts),
+    )
+
+
+def _course_table(run: Run, stage: Stage, contestant: str) -> Table:
+    best = stage.record.facts.get("best_epoch")
+    row = (
+        contestant_name(contestant),
+        points(run.metric(f"accuracy_train/{contestant}")),
+        points(run.metric(f"accuracy/{contestant}")),
+        f"{float(stage.array('loss')[-1]):.4f}",
+        ABSENT if best is None else str(best),
+    )
+    return Table("Accuracy", ("network", "train, %", "test, %", "last loss", "epoch kept"), (row,))

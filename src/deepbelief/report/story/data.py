@@ -1,0 +1,96 @@
+"""Chapters about the images that everything else is learnt from."""
+
+import numpy as np
+
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.images import Grid
+from deepbelief.report.run import Run, Stage
+from deepbelief.report.tables import Table
+from deepbelief.report.text import percent
+
+
+def data(run: Run, stage: Stage) -> Chapter:
+    """How much data there is and the mean image of every class."""
+    facts, names = stage.record.facts, [str(name) for name in stage.fact("class_names")]
+    shape = " x ".join(str(side) for side in stage.fact("image_shape"))
+    held_back = f"{facts['n_validation']:,} are held back to choose when to stop, " if facts.get("n_validation") else ""
+    grid = Grid(stage.array("class_means"), min(5, len(names)), tuple(names))
+    train, test = stage.array("class_counts_train"), stage.array("class_counts_test")
+    picture = Picture(
+        "data",
+        f"The mean training image of each of the {len(names)} classes.",
+        "The mean training image of each class. Where it is sharp the class varies little; where it is a blur, its "
+        f"images differ in shape or place. {percent(float(stage.fact('zero_fraction')), 0)} of all pixels are exactly "
+        "black, the rest share the contrast.",
+        grid.height,
+        grid.draw,
+    )
+    return Chapter(
+        text=(
+            f"{run.data_name} comes as grey images of {shape} pixels, scaled to lie between 0 (black) and 1 (white). "
+            f"{facts['n_train']:,} of them are for training, {held_back}and {facts['n_test']:,} are for testing only. "
+            f"Each shows one of {len(names)} classes.",
+            f"Over the training images a pixel is {float(stage.fact('pixel_mean')):.3f} on average, with a standard "
+            f"deviation of {float(stage.fact('pixel_std')):.3f}: the yardstick for every noise level further down.",
+        ),
+        pictures=(picture,),
+        tables=(
+            Table(
+                "Images of each class",
+                ("class", "train", "test"),
+                tuple((name, f"{train[i]:,}", f"{test[i]:,}") for i, name in enumerate(names)),
+            ),
+        ),
+    )
+
+
+def samples(run: Run, stage: Stage) -> Chapter:
+    """One random image and a grid of them, from both sets."""
+    one = {part: run.class_name(stage.fact(f"{part}_one_label")) for part in ("train", "test")}
+    pair = Grid(
+        np.stack([stage.array("train_one"), stage.array("test_one")]),
+        2,
+        (f"train: {one['train']}", f"test: {one['test']}"),
+        margin=0.9,
+    )
+    single = Picture(
+        "samples",
+        f"Two images side by side: {one['train']} from the training set, {one['test']} from the test set.",
+        f"One image drawn at random from each set: {one['train']} (training) and {one['test']} (test).",
+        pair.height,
+        pair.draw,
+    )
+    return Chapter(
+        text=(
+            "Before any learning it pays to look. The two sets come from the same source and should look alike; an "
+            "image that puzzles you will puzzle the classifiers too.",
+        ),
+        pictures=(single, *(_grid(run, stage, part, title) for part, title in _PARTS)),
+        tables=(_shown(run, stage),),
+    )
+
+
+_PARTS = (("train", "training"), ("test", "test"))
+
+
+def _grid(run: Run, stage: Stage, part: str, title: str) -> Picture:
+    images = stage.array(f"{part}_grid")
+    labels = tuple(run.class_name(label) for label in stage.array(f"{part}_labels"))
+    grid = Grid(images, 4, labels)
+    return Picture(
+        f"samples-{part}",
+        f"{len(images)} random images of the {title} set: {', '.join(labels)}.",
+        f"{len(images)} random images of the {title} set with their labels; {len(set(labels))} of the "
+        f"{len(run.class_names)} classes turn up.",
+        grid.height,
+        grid.draw,
+    )
+
+
+def _shown(run: Run, stage: Stage) -> Table:
+    counts = [
+        [int(np.sum(stage.array(f"{part}_labels") == label)) for part, _ in _PARTS]
+        for label in range(len(run.class_names))
+    ]
+    rows = tuple((name, *map(str, count)) for name, count in zip(run.class_names, counts, strict=True))
+    return Table("How often each class is in the two grids", ("class", "train", "test"), rows)

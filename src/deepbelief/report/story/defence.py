@@ -1,0 +1,114 @@
+"""The chapter about the top-down defence, judged by an attacker who knows of it."""
+
+from functools import partial
+
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.curves import Curve
+from deepbelief.report.images import Strip
+from deepbelief.report.run import Run, Stage
+from deepbelief.report.style import INK, Look
+from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
+from deepbelief.report.text import contestant_name, percent, times
+
+_COLOURS = ("#2b8a8a", "#b07a10", "#7a4fa3", "#58722c")
+_MARKERS = ("s", "D", "^", "v")
+
+
+def topdown_defence(run: Run, stage: Stage) -> Chapter:
+    """Attacked images, their reconstructions, and how much the defence is worth."""
+    contestant = str(stage.fact("contestant"))
+    counts = [int(count) for count in stage.array("num_steps")]
+    chart = _chart(run, contestant, counts)
+    return Chapter(
+        text=(
+            "A deep belief network also runs backwards: features go down and become an image again. The hope behind "
+            "the defence: on the way up and down, what does not look like a training image is lost, the attack "
+            "first of all. So each image goes up and down a few times before it is classified.",
+            "A defence must be judged by an attacker who knows of it. If the attack is made on the undefended "
+            "network, it was aimed at something that is no longer there; the adaptive attack follows the gradient "
+            "through the reconstruction as well. Only the accuracy under the adaptive attack is a measure of "
+            "robustness.",
+        ),
+        pictures=(
+            _images(run, stage, counts),
+            Picture(
+                "topdown-defence",
+                "Test accuracy against epsilon without defence, with defence, and under the adaptive attack.",
+                _verdict(run, contestant, counts, float(stage.fact("epsilon"))),
+                charts_height([chart]),
+                partial(draw_charts, charts=[chart]),
+            ),
+        ),
+        tables=tuple(_table(run, name, counts) for name in _defended(run, contestant, counts)),
+    )
+
+
+def _images(run: Run, stage: Stage, counts: list[int]) -> Picture:
+    answers, label = stage.fact("predictions"), run.class_name(stage.fact("label"))
+    keys = ["original", "attacked", *(f"reconstructed_{count}" for count in counts)]
+    names = [run.class_name(answers[key]) if key in answers else "" for key in keys]
+    reconstructed = stage.array("reconstructed")
+    strip = Strip(
+        [stage.array("original"), stage.array("attacked"), *reconstructed],
+        ["original", "attacked", *(f"up, down {times(count)}" for count in counts)],
+        names,
+        [name not in ("", label) for name in names],
+        columns=3 if len(keys) in (3, 5, 6) else 4,
+    )
+    return Picture(
+        "topdown-defence-images",
+        f"A test image ({label}), attacked, and reconstructed by the network.",
+        f"{label}, attacked with epsilon {float(stage.fact('epsilon')):g} and then rebuilt by the network; below "
+        "each image the answer, in bold red if wrong. The reconstruction is smoother than the attack, but it also "
+        "forgets detail of the object.",
+        strip.height,
+        strip.draw,
+    )
+
+
+def _chart(run: Run, contestant: str, counts: list[int]) -> Chart:
+    curves = []
+    if series := run.series(f"accuracy/{contestant}/fgsm"):
+        curves.append(Curve.of_series(series, Look("undefended", INK, "o")))
+    for number, count in enumerate(counts):
+        look = Look("", _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
+        for kind in ("defended", "adaptive"):
+            if series := run.series(f"accuracy/{contestant}/fgsm_{kind}_{count}"):
+                curves.append(Curve.of_series(series, look, dashed=kind == "adaptive", label=f"{kind}, {count} x"))
+    title = f"Test accuracy (%) of {contestant_name(contestant)}; dashed: adaptive attack"
+    return Chart(title, "epsilon of FGSM (1 = from black to white)", curves, True, run.chance, tall=3.2)
+
+
+def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float) -> str:
+    """What the defence seems to be worth and what it is worth, at the level nearest to `epsilon`."""
+    plain = run.series(f"accuracy/{contestant}/fgsm")
+    for count in counts:
+        defended = run.series(f"accuracy/{contestant}/fgsm_defended_{count}")
+        adaptive = run.series(f"accuracy/{contestant}/fgsm_adaptive_{count}")
+        if plain is None or defended is None or adaptive is None:
+            continue
+        before, seeming, real = (float(s.mean[s.nearest(epsilon)]) for s in (plain, defended, adaptive))
+        level = float(plain.levels[plain.nearest(epsilon)])
+        return (
+            f"At epsilon {level:g}, going up and down {times(count)} takes the accuracy from {percent(before)} to "
+            f"{percent(seeming)} if the attacker ignores the defence, and to {percent(real)} if the attack goes "
+            f"through it. Judged by the latter, the defence is worth {100 * (real - before):+.1f} points."
+        )
+    return "Accuracy with and without the defence."
+
+
+def _defended(run: Run, contestant: str, counts: list[int]) -> list[str]:
+    """The contestants with measured defences, the one of the picture first."""
+    kinds = [f"fgsm_{kind}_{count}" for count in counts for kind in ("defended", "adaptive")]
+    names = [name for name in run.contestants if any(run.series(f"accuracy/{name}/{kind}") for kind in kinds)]
+    return sorted(names, key=lambda name: name != contestant)
+
+
+def _table(run: Run, contestant: str, counts: list[int]) -> Table:
+    levels = nearest_levels(levels_of(run.results, "fgsm"), (0.05, 0.1, 0.2, 0.3))
+    kinds = [("undefended", "fgsm")]
+    for count in counts:
+        kinds += [(f"{kind}, {times(count)}", f"fgsm_{kind}_{count}") for kind in ("defended", "adaptive")]
+    rows = [(title, [run.metric(f"accuracy/{contestant}/{kind}@{level}") for level in levels]) for title, kind in kinds]
+    return metric_table(f"Accuracy of {contestant_name(contestant)} under FGSM, %", ["defence", *levels], rows)

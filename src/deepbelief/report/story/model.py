@@ -1,0 +1,189 @@
+"""Chapters about the deep belief network itself: how it learns, and what its layers hold."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.curves import Curve
+from deepbelief.report.images import Grid
+from deepbelief.report.matrices import activations_height, draw_activations, draw_histograms, histograms_height
+from deepbelief.report.run import Floats, Run, Stage
+from deepbelief.report.style import layer_look
+from deepbelief.report.tables import Table
+from deepbelief.report.text import ABSENT, interval, listing
+
+
+def pretraining(run: Run, stage: Stage) -> Chapter:
+    """Greedy training of the stack, and its reconstruction error."""
+    widths = [int(width) for width in stage.fact("layers")]
+    layers = range(1, len(widths))
+    errors = [stage.array(f"layer_{layer}/reconstruction_error").astype(float) for layer in layers]
+    charts = [Chart("Reconstruction error", "epoch", _per_epoch(errors, len(widths) - 1))]
+    gaps = {layer: stage.arrays.get(f"layer_{layer}/free_energy_gap") for layer in layers}
+    if found := {layer: np.asarray(gap, float) for layer, gap in gaps.items() if gap is not None and len(gap)}:
+        curves = [_by_epoch(gap, layer, len(widths) - 1) for layer, gap in found.items()]
+        charts.append(Chart("Free energy, held-out minus training images", "epoch", curves, tall=1.8))
+    shape = "-".join(map(str, widths))
+    falls = [
+        f"layer {layer} from {error[0]:.3f} to {error[-1]:.3f}" for layer, error in zip(layers, errors, strict=True)
+    ]
+    return Chapter(
+        text=(
+            "A restricted Boltzmann machine (RBM) is a layer of visible and a layer of hidden units with connections "
+            "only between the two. It gives every image an energy, and learning lowers the energy of images "
+            "that occur and raises it for images that the machine makes up itself. Stacked, each RBM trained on "
+            f"the hidden probabilities of the one below, they form a deep belief network; here {shape} units.",
+            "No label is used. A hidden unit that helps to rebuild its input has found a regularity of the images; "
+            "the reconstruction error (squared error of a batch, averaged over units) shows how this goes on. It is "
+            "not the quantity that is optimised, but a cheap sign that nothing went astray."
+            + (" A free-energy gap that keeps widening would be a sign of overfitting." if found else ""),
+        ),
+        formula="E(v, h) = − bᵀv − cᵀh − vᵀW h",  # noqa: RUF001
+        pictures=(
+            Picture(
+                "pretraining",
+                f"Reconstruction error against epoch for {len(errors)} layers.",
+                f"From the first to the last epoch the error of {listing(falls)}. Errors of different layers are not "
+                "comparable: each layer rebuilds another input.",
+                charts_height(charts),
+                partial(draw_charts, charts=charts),
+            ),
+        ),
+        tables=(_error_table(run, stage, widths),),
+    )
+
+
+def _by_epoch(values: Floats, layer: int, layers: int) -> Curve:
+    return Curve(layer_look(layer, layers), np.arange(1.0, len(values) + 1), values)
+
+
+def _per_epoch(errors: Sequence[Floats], layers: int) -> list[Curve]:
+    return [_by_epoch(error, layer, layers) for layer, error in enumerate(errors, start=1)]
+
+
+def _error_table(run: Run, stage: Stage, widths: list[int]) -> Table:
+    series = {layer: run.series(f"reconstruction_error/layer_{layer}") for layer in range(1, len(widths))}
+    epochs = sorted({float(level) for found in series.values() if found for level in found.levels})
+    rows = []
+    for layer in series:
+        metrics = [run.metric(f"reconstruction_error/layer_{layer}@{epoch:g}") for epoch in epochs]
+        trained = f"{stage.fact('epochs')[layer - 1]:,}"
+        rows.append((f"layer {layer}", f"{widths[layer]:,}", trained, *map(interval, metrics)))
+    total = stage.fact("parameters")
+    total = sum(total) if isinstance(total, list) else total
+    header = ("layer", "units", "epochs", *(f"error, epoch {epoch:g}" for epoch in epochs))
+    return Table(f"Reconstruction error; the stack has {total:,} parameters", header, tuple(rows))
+
+
+def receptive_fields(run: Run, stage: Stage) -> Chapter:
+    """Weights of the first layer, drawn as images."""
+    fields = stage.array("layer_1")
+    return Chapter(
+        text=(
+            "The weights of a hidden unit of the first layer form an image: its receptive field. Bright pixels "
+            "excite the unit, dark ones inhibit it, and the common mid-grey is a weight of zero; weak weights are "
+            "set to zero first so that the pattern stands out.",
+        ),
+        pictures=(_fields_picture(1, fields, "Look for strokes, edges and whole outlines."),),
+        tables=(_fields_table(run, stage, [1]),),
+    )
+
+
+def deep_receptive_fields(run: Run, stage: Stage) -> Chapter:
+    """Weights of deeper layers, carried down to the image."""
+    layers = stage.numbered("layer_")
+    return Chapter(
+        text=(
+            "A unit of a deeper layer sees no pixels, only units. Multiplying its weights with those of the layers "
+            "below gives the image it would favour if every layer were linear. They are not, so take these pictures "
+            "as a hint and not as the truth.",
+        ),
+        pictures=tuple(
+            _fields_picture(
+                layer,
+                stage.array(f"layer_{layer}"),
+                "Each field is a mixture of fields of the layers below: expect larger, more object-like patterns.",
+            )
+            for layer in layers
+        ),
+        tables=(_fields_table(run, stage, layers),),
+    )
+
+
+def _fields_picture(layer: int, fields: Floats, look_for: str) -> Picture:
+    grid = Grid(fields, 10, gap=0.04)
+    return Picture(
+        f"receptive-fields-{layer}",
+        f"Receptive fields of {len(fields)} hidden units of layer {layer} as small grey images.",
+        f"The first {len(fields)} units of layer {layer}. {look_for}",
+        grid.height,
+        grid.draw,
+    )
+
+
+def _fields_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
+    widths = run.facts("pretraining").get("layers")
+    rows = []
+    for layer in layers:
+        fields = stage.array(f"layer_{layer}").astype(float)
+        common = np.unique(fields, return_counts=True)[1].max() / fields.size
+        units = f"{widths[layer]:,}" if widths else ABSENT
+        rows.append((f"layer {layer}", str(len(fields)), units, f"{100 * common:.0f} %"))
+    header = ("layer", "units drawn", "units in all", "pixels of the commonest grey")
+    return Table("Receptive fields", header, tuple(rows))
+
+
+def features(run: Run, stage: Stage) -> Chapter:
+    """Hidden probabilities of the layers for all images."""
+    layers = stage.numbered("layer_", "/examples")
+    looks = [layer_look(layer, run.layers) for layer in layers]
+    examples = [stage.array(f"layer_{layer}/examples").astype(float) for layer in layers]
+    shares = [stage.array(f"layer_{layer}/histogram").astype(float) for layer in layers]
+    names = run.class_names
+    ends = [
+        f"{100 * (share[0] + share[-1]):.0f} % in layer {layer}" for layer, share in zip(layers, shares, strict=True)
+    ]
+    return Chapter(
+        text=(
+            "An image enters at the bottom; each layer answers with the probabilities that its hidden units are on. "
+            "From now on these probabilities, the features, stand for the image.",
+            "A code in which most units say clearly yes or no is easy to read out and hard to upset; one "
+            "that hovers around one half carries little.",
+        ),
+        pictures=(
+            Picture(
+                "features",
+                "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
+                "One row a class, one column a unit, from white (off) to black (on). Units stand in the order of "
+                "the class they answer to most, so a unit that serves a single class shows as a mark on the "
+                "diagonal; columns dark throughout answer to everything.",
+                activations_height(len(names), len(layers)),
+                partial(draw_activations, examples=examples, names=names, looks=looks),
+            ),
+            Picture(
+                "features-histogram",
+                "Histograms of hidden probabilities, one a layer.",
+                f"How decided the units are: of all activations {listing(ends)} lie in the outermost bins, next to "
+                "0 or 1. The vertical axis is logarithmic.",
+                histograms_height(len(layers)),
+                partial(draw_histograms, shares=shares, looks=looks),
+            ),
+        ),
+        tables=(_features_table(run, stage, layers),),
+    )
+
+
+def _features_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
+    shapes = stage.fact("shapes")
+    rows = tuple(
+        (
+            f"layer {layer}",
+            *(f"{side:,}" for side in shapes[f"layer_{layer}"]),
+            interval(run.metric(f"mean_activation/layer_{layer}")),
+        )
+        for layer in layers
+    )
+    return Table("Features of the training images", ("layer", "images", "units", "mean activation"), rows)

@@ -1,0 +1,101 @@
+"""The paragraph at the head of the page: what came out, in words, computed from the metrics."""
+
+from collections.abc import Sequence
+
+from deepbelief.report.run import Run
+from deepbelief.report.tables import levels_of, nearest_levels
+from deepbelief.report.text import contestant_name, listing, percent
+from deepbelief.study.records import Metric
+
+_PERTURBATIONS = (
+    ("gaussian", 0.3, "With Gaussian noise of standard deviation {level} added to every test image"),
+    ("fgsm", 0.1, "Under a gradient attack that moves each pixel by {level}"),
+)
+
+
+def title(run: Run) -> str:
+    """The title of the page."""
+    return f"What a deep belief network learns from {run.data_name}"
+
+
+def summary(run: Run) -> str:
+    """One paragraph: what was trained, who recognises how much, clean and perturbed, and how sure that is."""
+    sentences = [
+        _what(run),
+        _clean(run),
+        *(_perturbed(run, *kind) for kind in _PERTURBATIONS),
+        _defence(run),
+        _sure(run),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _what(run: Run) -> str:
+    widths = run.facts("pretraining").get("layers")
+    if not widths:
+        return f"A deep belief network is trained on {run.data_name} and put to the test."
+    shape = "-".join(map(str, widths))
+    return f"A deep belief network of {shape} units learnt from the images of {run.data_name} without seeing a label."
+
+
+def _ranked(run: Run, suffix: str = "", contestants: Sequence[str] | None = None) -> list[tuple[str, Metric]]:
+    names = run.contestants if contestants is None else contestants
+    found = [(name, metric) for name in names if (metric := run.metric(f"accuracy/{name}{suffix}"))]
+    return sorted(found, key=lambda pair: -pair[1].mean)
+
+
+def _clean(run: Run) -> str:
+    readouts = _ranked(run, contestants=[name for name in run.contestants if name.startswith("readout_")])
+    others = [(name, metric) for name in ("finetuned", "ffnn") if (metric := run.metric(f"accuracy/{name}"))]
+    words = {
+        "finetuned": "the whole network, fine-tuned on labels, {0}",
+        "ffnn": "a feed-forward network trained from a random start {0}",
+    }
+    parts = [words[name].format(percent(metric)) for name, metric in others]
+    if readouts:
+        name, metric = readouts[0]
+        layer = name.removeprefix("readout_")
+        parts.insert(0, f"a linear read-out of layer {layer} recognises {percent(metric)} of the test images")
+    if not parts:
+        return ""
+    sentence = listing(parts) + "."
+    return sentence[0].upper() + sentence[1:]
+
+
+def _perturbed(run: Run, kind: str, wanted: float, words: str) -> str:
+    levels = nearest_levels(levels_of(run.results, kind), [wanted])
+    ranked = _ranked(run, f"/{kind}@{levels[0]}") if levels else []
+    if len(ranked) < 2:
+        return ""
+    (best, high), (worst, low) = ranked[0], ranked[-1]
+    return (
+        f"{words.format(level=levels[0])}, {contestant_name(best)} does best ({percent(high)}) and "
+        f"{contestant_name(worst)} worst ({percent(low)})."
+    )
+
+
+def _defence(run: Run) -> str:
+    """The gain of the top-down defence under the adaptive attack, at the level nearest to 0.1."""
+    facts = run.facts("topdown_defence")
+    if not facts:
+        return ""
+    contestant = str(facts["contestant"])
+    counts = [int(count) for count in run.stages["topdown_defence"].array("num_steps")]
+    levels = nearest_levels(levels_of(run.results, f"fgsm_adaptive_{counts[0]}"), [0.1]) if counts else []
+    if not levels:
+        return ""
+    kinds = ("fgsm", f"fgsm_defended_{counts[0]}", f"fgsm_adaptive_{counts[0]}")
+    plain, seeming, real = (run.metric(f"accuracy/{contestant}/{kind}@{levels[0]}") for kind in kinds)
+    if plain is None or seeming is None or real is None:
+        return ""
+    return (
+        f"Rebuilding the attacked image top-down takes {contestant_name(contestant)} from {percent(plain)} to "
+        f"{percent(seeming)}, but to {percent(real)} once the attacker reckons with it."
+    )
+
+
+def _sure(run: Run) -> str:
+    seeds = len(run.results.seeds)
+    if seeds == 1:
+        return "All figures come from a single seed, so small differences mean nothing."
+    return f"Figures are means over {seeds} seeds with 95 % confidence intervals; pictures show the first seed."

@@ -1,0 +1,199 @@
+"""What the stages of one seed share: settings, images, models, random numbers and resumable training."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
+from deepbelief.data import Dataset, Images
+from deepbelief.dbn import DBN
+from deepbelief.encoding import encode_source
+from deepbelief.randomness import Random
+from deepbelief.readout import ReadoutClassifier
+from deepbelief.study.progress import Progress
+from deepbelief.study.recipe import Recipe
+from deepbelief.study.records import Arrays
+from deepbelief.supervised import Classifier, FeedForward
+
+_SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
+_ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
+
+Record = TypeVar("Record", covariant=True)
+
+
+class Resumable(Protocol[Record]):
+    """A training that can be put away and taken up again."""
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here."""
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from there."""
+
+
+@dataclass
+class Findings:
+    """What a stage hands over: metrics are averaged over seeds, facts are not; arrays are for pictures."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+    headline: str = ""
+
+
+@final
+class Context:
+    """One seed of a study."""
+
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, seed: int, device: torch.device, folder: Path, progress: Progress
+    ) -> None:
+        self.recipe, self.dataset, self.seed, self.device = recipe, dataset, seed, device
+        self.folder: Final = folder
+        self.progress: Final = progress
+        self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
+        self.started = time.perf_counter()
+
+    def random(self, stream: str) -> Random:
+        """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
+        return Random(self.seed, stream, self.device)
+
+    # The images, on the device.
+
+    @cached_property
+    def _split(self) -> tuple[Images, Images]:
+        training, held_out = self.dataset.split(self.recipe.data.validation, self.seed)
+        limit = self.recipe.data.train_images
+        if limit is not None:
+            training = training.subset(self.random("subset").permutation(len(training))[:limit].sort().values)
+        return training.to(self.device), held_out.to(self.device)
+
+    @property
+    def training(self) -> Images:
+        """The training images without the held-out ones."""
+        return self._split[0]
+
+    @property
+    def held_out(self) -> Images:
+        """The validation images, taken from the training images; perhaps none."""
+        return self._split[1]
+
+    @cached_property
+    def test(self) -> Images:
+        """The test images: reported, never used to choose."""
+        return self.dataset.test.to(self.device)
+
+    @cached_property
+    def test_pixels(self) -> Tensor:
+        """All test images at once, (n, width) float32 in [0, 1]."""
+        return self.test.batch(slice(0, len(self.test)))
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.dataset.class_names)
+
+    def picture(self, values: Tensor) -> Any:
+        """(..., width) values as a NumPy array of images, (..., height, width)."""
+        shape = self.dataset.image_shape
+        shape = shape if len(shape) == 2 else (1, *shape)
+        return values.detach().cpu().reshape(*values.shape[:-1], *shape).numpy()
+
+    # The models, loaded from the run's folder when first asked for.
+
+    @property
+    def models(self) -> Path:
+        """The folder of trained models."""
+        return self.folder / "models"
+
+    @cached_property
+    def dbn(self) -> DBN:
+        """The pre-trained network."""
+        return load_dbn(self.models / "dbn.safetensors").to(self.device).requires_grad_(False)
+
+    @cached_property
+    def features(self) -> list[Tensor]:
+        """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
+        return [encode_source(self.dbn, self.training, layer) for layer in range(1, len(self.dbn) + 1)]
+
+    def save_network(self, name: str, network: FeedForward, activation: str) -> None:
+        """Save a network so that `network` gives it back."""
+        description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
+        save_module(self.models / f"{name}.safetensors", network, description)
+
+    def network(self, name: str) -> FeedForward:
+        """A trained network of this run."""
+        state = load_state(self.models / f"{name}.safetensors")
+        activation = _ACTIVATIONS[state.progress["activation"]]
+        network = FeedForward(state.progress["sizes"], activation, Random(0))
+        network.load_state_dict(state.tensors)
+        return network.to(self.device).requires_grad_(False)
+
+    @cached_property
+    def contestants(self) -> dict[str, Classifier]:
+        """The trained classifiers by name, each a differentiable function from images to logits."""
+        found: dict[str, Classifier] = {}
+        for layer in range(1, len(self.dbn) + 1):
+            found[f"readout_{layer}"] = ReadoutClassifier(self.dbn, layer, self.network(f"readout_{layer}"))
+        found |= {name: self.network(name) for name in ("ffnn", "finetuned")}
+        return found
+
+    @torch.no_grad()
+    def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
+        """What each contestant takes images (n, width) for, (n,) int64; the read-outs share one pass up the DBN."""
+        parts: dict[str, list[Tensor]] = {name: [] for name in self.contestants}
+        for batch in images.split(batch_size):
+            layers = self.dbn.encode_all(batch)
+            for name, classifier in self.contestants.items():
+                if isinstance(classifier, ReadoutClassifier):
+                    logits = classifier.readout(layers[classifier.layer - 1])
+                else:
+                    logits = classifier(batch)
+                parts[name].append(logits.argmax(dim=1))
+        return {name: torch.cat(part) for name, part in parts.items()}
+
+    def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
+        """Metrics `accuracy/<contestant><suffix>` for perturbed test images."""
+        labels = self.test.required_labels()
+        predicted = self.predictions(images)
+        return {f"accuracy/{name}{suffix}": share(guess == labels) for name, guess in predicted.items()}
+
+    # Training that survives an interruption.
+
+    def train(self, name: str, training: Resumable[Any], records: Iterator[Any], total: int) -> Iterator[Any]:
+        """Run a training to its end, checkpoint on the way; a checkpoint of the same name is taken up first."""
+        path = self.folder / "checkpoints" / f"{name}.safetensors"
+        if path.exists():
+            state = load_state(path)
+            self.earlier_seconds = max(self.earlier_seconds, state.progress["seconds"])
+            training.restore(replace(state, progress=state.progress["training"]))
+        saved = time.perf_counter()
+        for record in records:
+            if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                self._save_checkpoint(path, training)
+                saved = time.perf_counter()
+            yield record
+        self._save_checkpoint(path, training)
+
+    def _save_checkpoint(self, path: Path, training: Resumable[Any]) -> None:
+        state = training.state()
+        save_state(path, replace(state, progress={"training": state.progress, "seconds": self.seconds()}))
+
+    def seconds(self) -> float:
+        """Time spent on the stage at work, interruptions left out."""
+        return self.earlier_seconds + time.perf_counter() - self.started
+
+    def start_clock(self) -> None:
+        """A stage begins."""
+        self.earlier_seconds, self.started = 0.0, time.perf_counter()
+
+
+def share(hits: Tensor) -> float:
+    """The share of true values."""
+    return float(hits.double().mean())

@@ -1,0 +1,200 @@
+"""Recipes: every setting of a study in a TOML file that a user can copy and edit."""
+
+import difflib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deepbelief.errors import SettingsError
+from deepbelief.learning.settings import CDSettings
+from deepbelief.readout import ConvergedSettings
+from deepbelief.supervised import FullBatchSettings, MinibatchSettings
+
+RECIPES: Final = ("default", "reference", "smoke")
+Levels = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@final
+class DataSection(_Section):
+    """Which images, and how many of the training images are held out where something is chosen."""
+
+    name: str = "fashion-mnist"
+    validation: int = Field(5000, ge=0)
+    train_images: int | None = Field(None, ge=1)
+
+
+@final
+class DBNSection(_Section):
+    """The shape of the network and how its weights start (Xavier's way without a `weight_std`)."""
+
+    hidden: Sizes = (300, 300, 700)
+    weight_std: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+
+@final
+class ReceptiveFieldSection(_Section):
+    """Weights weaker than the threshold are not drawn; the first `units` units are."""
+
+    threshold: float = Field(0.1, ge=0)
+    units: int = Field(100, ge=1)
+
+
+@final
+class BaselineSection(_Section):
+    """The feed-forward network with ReLU units to compare with."""
+
+    hidden: Sizes = (200, 200, 400)
+    training: Annotated[FullBatchSettings | MinibatchSettings, Field(discriminator="method")]
+
+
+@final
+class NoiseSection(_Section):
+    """Standard deviations of the Gaussian noise, and the largest change of the uniform noise on one image."""
+
+    levels: Levels = tuple(round(0.1 * step, 1) for step in range(14))
+    uniform_epsilon: float = Field(0.5, ge=0)
+
+
+@final
+class AttackSection(_Section):
+    """Strengths of FGSM over the test set, and on one image."""
+
+    epsilons: Levels = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+    example_epsilon: float = Field(0.2, ge=0)
+
+
+@final
+class DefenceSection(_Section):
+    """How many times an image goes up and down the DBN before it is classified."""
+
+    steps: Sizes = (1, 3)
+
+
+@final
+class Recipe(_Section):
+    """All settings of a study. `pretraining` holds one `CDSettings` for each layer."""
+
+    title: str
+    data: DataSection = DataSection()
+    dbn: DBNSection = DBNSection()
+    pretraining: tuple[CDSettings, ...]
+    receptive_fields: ReceptiveFieldSection = ReceptiveFieldSection()
+    readouts: Annotated[FullBatchSettings | ConvergedSettings, Field(discriminator="method")]
+    baseline: BaselineSection
+    finetuning: MinibatchSettings
+    noise: NoiseSection = NoiseSection()
+    attack: AttackSection = AttackSection()
+    defence: DefenceSection = DefenceSection()
+    published: dict[str, float] = {}
+
+    @property
+    def contestants(self) -> list[str]:
+        """Names of the classifiers that are compared."""
+        return [*(f"readout_{layer}" for layer in range(1, len(self.dbn.hidden) + 1)), "ffnn", "finetuned"]
+
+    @model_validator(mode="after")
+    def _held_out_where_chosen(self) -> "Recipe":
+        choices = {
+            "readouts.l2": isinstance(self.readouts, ConvergedSettings) and len(self.readouts.l2) > 1,
+            "baseline.training.patience": getattr(self.baseline.training, "patience", 0) > 0,
+            "finetuning.patience": self.finetuning.patience > 0,
+        }
+        needing = [name for name, chooses in choices.items() if chooses]
+        if needing and not self.data.validation:
+            raise ValueError(f"{needing[0]} makes a choice on held-out images: set data.validation above 0")
+        return self
+
+
+def recipe_text(name: str) -> str:
+    """The TOML text of a recipe that comes with the package."""
+    return (resources.files("deepbelief.study") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
+    """Read a recipe that comes with the package, or a user's TOML file: its name and its settings.
+
+    Raises:
+        SettingsError: there is no such recipe, it is not TOML, or a setting is unknown or impossible.
+    """
+    if name_or_path in RECIPES:
+        return name_or_path, parse_recipe(recipe_text(name_or_path), name_or_path)
+    path = Path(name_or_path)
+    try:
+        return path.stem, parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    except (FileNotFoundError, IsADirectoryError):
+        raise SettingsError(
+            f"there is no recipe {name_or_path!r}: give one of {', '.join(RECIPES)}, or the path of a .toml file "
+            "(`deepbelief recipe default > my.toml` makes one to edit)."
+        ) from None
+    except (UnicodeDecodeError, PermissionError) as error:
+        raise SettingsError(f"{path} cannot be read as text ({error}): give a recipe in TOML.") from None
+
+
+def parse_recipe(text: str, where: str) -> Recipe:
+    """Read and check the TOML text of a recipe; `where` names it in messages."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where} is not valid TOML: {error}.") from None
+    hidden = tables.get("dbn", {}).get("hidden", DBNSection().hidden) if isinstance(tables.get("dbn", {}), dict) else ()
+    if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple):
+        tables["pretraining"] = _one_table_per_layer(tables["pretraining"], len(hidden), where)
+    try:
+        return Recipe.model_validate(tables)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_sentence(error)}") from None
+
+
+def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list[dict[str, Any]]:
+    """A setting that is a list gives each layer its own value."""
+    for name, value in table.items():
+        if isinstance(value, list) and len(value) != layers:
+            raise SettingsError(
+                f"{where}: pretraining.{name} lists {len(value)} values for {layers} layers: give one for each, or one "
+                "for all."
+            )
+    return [
+        {name: value[layer] if isinstance(value, list) else value for name, value in table.items()}
+        for layer in range(layers)
+    ]
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first fault of a recipe as one sentence that names the setting."""
+    fault = error.errors(include_url=False)[0]
+    unions = {"full-batch", "converged", "minibatch"}  # pydantic names the chosen kind; the file does not
+    path = [str(part) for part in fault["loc"] if not isinstance(part, int) and part not in unions]
+    name = ".".join(path) or "the recipe"
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        close = difflib.get_close_matches(path[-1], _known_settings(), n=1)
+        return f"{name} is not a setting" + (f": did you mean {close[0]}?" if close else ".")
+    if fault["type"] in ("missing", "union_tag_not_found"):
+        return f"{name} is missing: copy it from a recipe that comes with deepbelief (`deepbelief recipe default`)."
+    if fault["type"] == "value_error":
+        return f"{fault['ctx']['error']}."
+    return f"{name} = {fault['input']!r} is impossible: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+
+
+def _known_settings() -> set[str]:
+    """Every name that may stand in a recipe."""
+    known: set[str] = set()
+
+    def collect(schema: Any) -> None:
+        if isinstance(schema, dict):
+            known.update(schema.get("properties", {}))
+            for value in schema.values():
+                collect(value)
+        elif isinstance(schema, list):
+            for value in schema:
+                collect(value)
+
+    collect(Recipe.model_json_schema())
+    return known

@@ -1,0 +1,142 @@
+"""Stages that stress the trained classifiers: noise, attacks and the top-down defence."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.data import Features
+from deepbelief.robustness import attack, noise
+from deepbelief.robustness.defence import Defended
+from deepbelief.study.context import Context, Findings, share
+from deepbelief.supervised import predict
+
+
+def psychometric(context: Context) -> Findings:
+    """Accuracy against the level of Gaussian noise; every contestant sees the same noisy images."""
+    levels, labels = context.recipe.noise.levels, context.test.required_labels()
+    random = context.random("psychometric")
+    example = _example(context)
+    found = Findings(facts={"example_label": int(labels[example])})
+    noisy_examples = []
+    for number, level in enumerate(levels, start=1):
+        noisy = noise.gaussian(context.test_pixels, level, random)
+        noisy_examples.append(noisy[example].clone())
+        found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
+        found.metrics |= context.accuracies(noisy.clamp_(0, 1), f"/gaussian_clipped@{level:g}")
+        context.progress.step(number, len(levels), f"noise {level:g}")
+    found.arrays["levels"] = torch.tensor(levels).numpy()
+    found.arrays["examples_unclipped"] = context.picture(torch.stack(noisy_examples))
+    found.arrays["examples_clipped"] = context.picture(torch.stack(noisy_examples).clamp(0, 1))
+    for name in context.contestants:
+        for kind, curve in (("gaussian", "unclipped"), ("gaussian_clipped", "clipped")):
+            accuracies = [found.metrics[f"accuracy/{name}/{kind}@{level:g}"] for level in levels]
+            found.arrays[f"{curve}/{name}"] = torch.tensor(accuracies).numpy()
+    return found
+
+
+def noise_attack(context: Context) -> Findings:
+    """One test image under uniform noise: what each contestant says before and after."""
+    epsilon, example = context.recipe.noise.uniform_epsilon, _example(context)
+    image = context.test_pixels[example : example + 1]
+    perturbed = noise.uniform(image, epsilon, context.random("noise_attack"))
+    found = _before_and_after(context, epsilon, example)
+    found.facts["after"] = {name: int(guess) for name, guess in context.predictions(perturbed).items()}
+    found.arrays = {"original": context.picture(image[0]), "perturbed": context.picture(perturbed[0])}
+    return found
+
+
+def gradient_attack(context: Context) -> Findings:
+    """The same image under FGSM, attacked once through each contestant."""
+    epsilon, example = context.recipe.attack.example_epsilon, _example(context)
+    image = context.test_pixels[example : example + 1]
+    label = context.test.required_labels()[example : example + 1]
+    found = _before_and_after(context, epsilon, example)
+    found.arrays["original"] = context.picture(image[0])
+    found.facts["after"] = {}
+    for name, classifier in context.contestants.items():
+        attacked = attack.fgsm(classifier, image, label, epsilon)
+        found.facts["after"][name] = int(context.predictions(attacked)[name])
+        found.arrays[f"perturbed_{name}"] = context.picture(attacked[0])
+    return found
+
+
+def robustness(context: Context) -> Findings:
+    """Accuracy over the test set against epsilon: FGSM through each contestant, and uniform noise of that size."""
+    epsilons, labels, images = context.recipe.attack.epsilons, context.test.required_labels(), context.test_pixels
+    random = context.random("robustness")
+    found = Findings()
+    for epsilon in epsilons:
+        found.metrics |= context.accuracies(noise.uniform(images, epsilon, random), f"/uniform@{epsilon:g}")
+    for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
+        signs = attack.gradient_sign(classifier, images, labels)
+        for epsilon in epsilons:
+            attacked = attack.step(images, signs, epsilon)
+            hits = predict(classifier, Features(attacked)) == labels
+            found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = share(hits)
+        context.progress.step(number, len(context.contestants), f"FGSM through {name}")
+    found.arrays["epsilons"] = torch.tensor(epsilons).numpy()
+    return found
+
+
+def topdown_defence(context: Context) -> Findings:
+    """Attacked images go up and down the DBN before they are classified; attacked without and with knowledge of it."""
+    epsilons, labels, images = context.recipe.attack.epsilons, context.test.required_labels(), context.test_pixels
+    steps_tried = context.recipe.defence.steps
+    found = Findings(facts={"steps": list(steps_tried)})
+    for layer in range(1, len(context.dbn) + 1):
+        name = f"readout_{layer}"
+        bare = context.contestants[name]
+        signs = attack.gradient_sign(bare, images, labels)
+        for steps in steps_tried:
+            defended = Defended(bare, context.dbn.reconstruct, steps)
+            for kind, known in (("defended", signs), ("adaptive", attack.gradient_sign(defended, images, labels))):
+                for epsilon in epsilons:
+                    hits = predict(defended, Features(attack.step(images, known, epsilon))) == labels
+                    found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = share(hits)
+        context.progress.step(layer, len(context.dbn), f"defence of {name}")
+    found.arrays |= {"epsilons": torch.tensor(epsilons).numpy(), "num_steps": torch.tensor(steps_tried).numpy()}
+    _defence_example(context, found)
+    return found
+
+
+def _defence_example(context: Context, found: Findings) -> None:
+    """One image: as it is, attacked through the top read-out, and reconstructed."""
+    name, epsilon, example = f"readout_{len(context.dbn)}", context.recipe.attack.example_epsilon, _example(context)
+    classifier = context.contestants[name]
+    image, label = context.test_pixels[example : example + 1], context.test.required_labels()[example : example + 1]
+    attacked = attack.fgsm(classifier, image, label, epsilon)
+    shown: dict[str, Tensor] = {"original": image, "attacked": attacked}
+    for steps in context.recipe.defence.steps:
+        shown[f"reconstructed_{steps}"] = context.dbn.reconstruct(attacked, steps)
+    reconstructed = torch.cat([shown[f"reconstructed_{steps}"] for steps in context.recipe.defence.steps])
+    found.facts |= {
+        "contestant": name,
+        "epsilon": epsilon,
+        "label": int(label),
+        "class_names": list(context.dataset.class_names),
+        "predictions": {key: int(predict(classifier, Features(one))) for key, one in shown.items()},
+    }
+    found.arrays |= {
+        "original": context.picture(image[0]),
+        "attacked": context.picture(attacked[0]),
+        "reconstructed": context.picture(reconstructed),
+    }
+
+
+def _before_and_after(context: Context, epsilon: float, example: int) -> Findings:
+    image = context.test_pixels[example : example + 1]
+    facts = {
+        "epsilon": epsilon,
+        "label": int(context.test.required_labels()[example]),
+        "before": {name: int(guess) for name, guess in context.predictions(image).items()},
+        "class_names": list(context.dataset.class_names),
+    }
+    return Findings(facts=facts)
+
+
+def _example(context: Context) -> int:
+    """A random test image that every contestant recognises, the same in all stages; if there is none, any."""
+    labels = context.test.required_labels()
+    candidates = context.random("example").permutation(len(labels))[:200]
+    predicted = context.predictions(context.test_pixels[candidates.to(context.device)])
+    right = torch.stack([guess == labels[candidates.to(context.device)] for guess in predicted.values()]).all(dim=0)
+    return int(candidates[int(right.int().argmax())])

@@ -1,0 +1,206 @@
+"""A study from beginning to end: seeds and stages in turn, each skipped when its records are there."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, final
+
+import psutil
+import torch
+from filelock import FileLock, Timeout
+
+from deepbelief.atomic import write_atomically
+from deepbelief.data import Dataset
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.study.context import Context
+from deepbelief.study.progress import Progress, Silent
+from deepbelief.study.recipe import Recipe
+from deepbelief.study.records import Metric, Results, StageRecord, read_stage, write_json, write_stage
+from deepbelief.study.stages import STAGES
+
+_PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
+
+
+@final
+class Study:
+    """One recipe on one data set, for one or several seeds, in one folder.
+
+    Args:
+        name: of the recipe, for the records.
+        recipe: all settings.
+        dataset: labelled images.
+        folder: where records and models go; a folder of the same study is continued.
+        seeds: one independent run each.
+        device: where tensors are.
+
+    Raises:
+        SettingsError: the folder holds a study with other settings, or data that the recipe does not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        recipe: Recipe,
+        dataset: Dataset,
+        folder: Path,
+        seeds: Sequence[int] = (0,),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.name, self.recipe, self.dataset = name, recipe, dataset
+        self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
+        self._identity = {
+            "settings": recipe.model_dump(mode="json", exclude={"title", "published"}),
+            "data": dataset.fingerprint,
+            "device": self.device.type,
+        }
+
+    def run(self, progress: Progress | None = None) -> Results:
+        """Do what is left to do and write `results.json`.
+
+        Raises:
+            DeepBeliefError: another process is at work in the folder, or a training diverged.
+        """
+        self._claim_folder()
+        try:
+            with FileLock(self.folder / ".lock", blocking=False):
+                for seed in self.seeds:
+                    self._run_seed(seed, progress or Silent())
+                return self._write_results()
+        except Timeout:
+            raise DeepBeliefError(f"another study is at work in {self.folder}: wait for it, or give --out.") from None
+
+    def _claim_folder(self) -> None:
+        """Make the folder, or make sure that it is this study's."""
+        path = self.folder / "study.json"
+        if path.exists():
+            difference = _difference(json.loads(path.read_text(encoding="utf-8")), self._identity)
+            if difference:
+                raise SettingsError(
+                    f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
+                    "or delete it."
+                )
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
+        write_atomically(path, (json.dumps(self._identity, indent=1) + "\n").encode())
+
+    def _run_seed(self, seed: int, progress: Progress) -> None:
+        folder = self._seed_folder(seed)
+        context = Context(self.recipe, self.dataset, seed, self.device, folder, progress)
+        for number, (name, stage) in enumerate(STAGES.items(), start=1):
+            if (folder / "stages" / f"{name}.json").exists():
+                progress.finished(name, 0.0, "already there")
+                continue
+            progress.stage(name, number, len(STAGES), seed)
+            context.start_clock()
+            found = stage(context)
+            seconds = context.seconds()
+            found.metrics["memory/peak"] = float(_peak_memory(self.device))
+            record = StageRecord(stage=name, seconds=seconds, metrics=found.metrics, facts=found.facts)
+            write_stage(folder / "stages", record, found.arrays)
+            # The records are there: what the training would have needed to go on is no longer of use.
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            progress.finished(name, seconds, found.headline)
+
+    def _seed_folder(self, seed: int) -> Path:
+        return self.folder / f"seed-{seed}"
+
+    def _write_results(self) -> Results:
+        per_seed = [self._metrics(seed) for seed in self.seeds]
+        names = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
+        results = Results(
+            recipe=self.name,
+            title=self.recipe.title,
+            settings=self.recipe.model_dump(mode="json", exclude={"title", "published"}),
+            published=self.recipe.published,
+            seeds=self.seeds,
+            stages=list(STAGES),
+            contestants=self.recipe.contestants,
+            metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in names},
+            data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
+            versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+            machine=_machine(self.device),
+        )
+        write_json(self.folder / "results.json", results)
+        return results
+
+    def _metrics(self, seed: int) -> dict[str, float]:
+        """All metrics of a seed, with the times of its stages and the largest of its memory peaks."""
+        metrics: dict[str, float] = {}
+        times: dict[str, float] = {}
+        peak = 0.0
+        for stage in STAGES:
+            record, _ = read_stage(self._seed_folder(seed) / "stages", stage)
+            metrics |= record.metrics
+            times[f"time/{stage}"] = record.seconds
+            peak = max(peak, record.metrics["memory/peak"])
+        return {**metrics, **times, "time/total": sum(times.values()), "memory/peak": peak}
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is a GPU, else the CPU.
+
+    Raises:
+        SettingsError: the device is unknown or not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
+    return device
+
+
+def _difference(stored: Any, wanted: Any, where: str = "") -> str:
+    """The first setting in which two studies differ, or nothing."""
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        for key in sorted({*stored, *wanted}):
+            found = _difference(stored.get(key), wanted.get(key), f"{where}.{key}".removeprefix("."))
+            if found:
+                return found
+        return ""
+    wanted = json.loads(json.dumps(wanted))
+    return "" if stored == wanted else f"{where.removeprefix('settings.')} is {stored!r} there and {wanted!r} here"
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree that was not installed
+        return "unknown"
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Bytes: the largest resident size of this process, and on a GPU what PyTorch took there."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return host + (torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0)
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
+def _processor() -> str:
+    """The processor's name; Python's own `platform.processor` is empty on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -1,0 +1,29 @@
+"""The stages of a study, in the order in which they run and are told."""
+
+from collections.abc import Callable
+from typing import Final
+
+from deepbelief.study import insights, looks, robustness, training
+from deepbelief.study.context import Context, Findings
+
+Stage = Callable[[Context], Findings]
+
+STAGES: Final[dict[str, Stage]] = {
+    "data": looks.data,
+    "samples": looks.samples,
+    "pretraining": training.pretraining,
+    "receptive_fields": insights.receptive_fields_of_pixels,
+    "deep_receptive_fields": insights.deep_receptive_fields,
+    "features": insights.features,
+    "readouts": training.readouts,
+    "baseline": training.baseline,
+    "finetuning": training.finetuning,
+    "psychometric": robustness.psychometric,
+    "clusters": insights.clusters,
+    "confusion": insights.confusion_matrices,
+    "noise_attack": robustness.noise_attack,
+    "gradient_attack": robustness.gradient_attack,
+    "robustness": robustness.robustness,
+    "topdown_defence": robustness.topdown_defence,
+    "encoding": insights.encoding,
+}

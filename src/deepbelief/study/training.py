@@ -1,0 +1,153 @@
+"""Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from deepbelief.checkpoint import save_dbn
+from deepbelief.data import Features, Images
+from deepbelief.dbn import DBN
+from deepbelief.learning.finetuning import unfold
+from deepbelief.learning.pretraining import Pretraining
+from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from deepbelief.study.context import Context, Findings
+from deepbelief.supervised import (
+    FeedForward,
+    FullBatchSettings,
+    FullBatchTraining,
+    MinibatchSettings,
+    MinibatchTraining,
+    accuracy,
+)
+
+
+def pretraining(context: Context) -> Findings:
+    """Train the DBN greedily, layer by layer, without labels."""
+    recipe, random = context.recipe, context.random("pretraining")
+    dbn = DBN.from_sizes([context.training.width, *recipe.dbn.hidden], random, recipe.dbn.weight_std)
+    job = Pretraining(dbn, context.training, recipe.pretraining, random)
+    total = sum(settings.epochs for settings in recipe.pretraining)
+    for record in context.train("pretraining", job, job.epochs(), total):
+        line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
+        context.progress.step(len(job.records), total, line)
+    save_dbn(context.models / "dbn.safetensors", dbn, image_shape=list(context.dataset.image_shape))
+
+    found = Findings()
+    for layer, settings in enumerate(recipe.pretraining, start=1):
+        errors = [record.reconstruction_error for record in job.records if record.layer == layer]
+        found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
+        shown = sorted({1, *range(10, settings.epochs + 1, 10), settings.epochs})
+        found.metrics |= {f"reconstruction_error/layer_{layer}@{epoch}": errors[epoch - 1] for epoch in shown}
+    found.facts = {
+        "layers": dbn.sizes,
+        "epochs": [settings.epochs for settings in recipe.pretraining],
+        "parameters": sum(parameter.numel() for parameter in dbn.parameters()),
+    }
+    found.headline = f"reconstruction error of layer 1 {job.records[-1].reconstruction_error:.4f}"
+    return found
+
+
+def readouts(context: Context) -> Findings:
+    """Train one linear read-out for each layer on its frozen features."""
+    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}})
+    for layer in range(1, len(context.dbn) + 1):
+        name = f"readout_{layer}"
+        if isinstance(context.recipe.readouts, ConvergedSettings):
+            network = _converged_readout(context, name, layer, context.recipe.readouts, found)
+        else:
+            network = FeedForward([context.dbn.sizes[layer], context.classes], torch.relu, context.random(name))
+            _full_batch(context, name, network, Features(context.features[layer - 1]), context.recipe.readouts, found)
+        context.save_network(name, network, "relu")
+        features = Features(context.features[layer - 1])
+        found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
+        _test(context, name, ReadoutClassifier(context.dbn, layer, network), found)
+    return found
+
+
+def baseline(context: Context) -> Findings:
+    """Train a feed-forward network of ReLU units on the pixels."""
+    section, random = context.recipe.baseline, context.random("ffnn")
+    network = FeedForward([context.training.width, *section.hidden, context.classes], torch.relu, random)
+    found = Findings(facts={"layers": network.sizes, "method": section.training.method, "best_epoch": None})
+    if isinstance(section.training, MinibatchSettings):
+        _minibatch(context, "ffnn", network, section.training, found)
+    else:
+        _full_batch(context, "ffnn", network, context.training, section.training, found)
+    context.save_network("ffnn", network, "relu")
+    _test(context, "ffnn", network, found)
+    return found
+
+
+def finetuning(context: Context) -> Findings:
+    """Train the whole DBN, with its top read-out, by backpropagation."""
+    random = context.random("finetuned")
+    network = unfold(context.dbn, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
+    network.requires_grad_(True)
+    found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
+    _minibatch(context, "finetuned", network, context.recipe.finetuning, found)
+    context.save_network("finetuned", network, "sigmoid")
+    _test(context, "finetuned", network, found)
+    return found
+
+
+def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
+    measured = accuracy(classifier, context.test, context.test.required_labels())
+    found.metrics[f"accuracy/{name}"] = measured
+    found.headline = (f"{found.headline}, " if found.headline else "accuracy ") + f"{name} {measured:.4f}"
+
+
+def _converged_readout(
+    context: Context, name: str, layer: int, settings: ConvergedSettings, found: Findings
+) -> FeedForward:
+    held_out: Images = context.held_out
+    chosen_on = None
+    if len(held_out):
+        features = context.dbn.encode(held_out.batch(slice(0, len(held_out))), layer)
+        chosen_on = features, held_out.required_labels()
+    training = context.features[layer - 1], context.training.required_labels()
+    fitted = fit_converged(training, chosen_on, context.classes, settings)
+    context.progress.step(layer, len(context.dbn), f"{name} loss {fitted.losses[-1]:.4f}")
+    found.facts["l2"][name] = fitted.l2
+    found.arrays[f"{name}/loss"] = np.array(fitted.losses)
+    found.arrays[f"{name}/step"] = np.arange(1, len(fitted.losses) + 1)
+    found.metrics[f"loss/{name}@{len(fitted.losses)}"] = fitted.losses[-1]
+    return fitted.network
+
+
+def _full_batch(
+    context: Context,
+    name: str,
+    network: FeedForward,
+    source: Features | Images,
+    settings: FullBatchSettings,
+    found: Findings,
+) -> None:
+    job = FullBatchTraining(network, source, context.training.required_labels(), settings)
+    for record in context.train(name, job, job.steps(), settings.steps):
+        context.progress.step(record.step, settings.steps, f"{name} step {record.step} loss {record.loss:.4f}")
+    losses = [record.loss for record in job.records]
+    prefix = "" if name == "ffnn" else f"{name}/"
+    found.arrays[f"{prefix}loss"] = np.array(losses)
+    found.arrays[f"{prefix}step"] = np.arange(1, len(losses) + 1)
+    shown = sorted({*range(1, settings.steps + 1, 100), settings.steps})
+    found.metrics |= {f"loss/{name}@{step}": losses[step - 1] for step in shown}
+
+
+def _minibatch(
+    context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings
+) -> None:
+    held_out = (context.held_out, context.held_out.required_labels()) if len(context.held_out) else None
+    training = context.training, context.training.required_labels()
+    job = MinibatchTraining(network, training, held_out, settings, context.random(f"{name}/training"))
+    for record in context.train(name, job, job.steps(), settings.epochs):
+        checked = "" if record.validation_accuracy is None else f" validation {record.validation_accuracy:.4f}"
+        line = f"{name} epoch {record.step} loss {record.loss:.4f}{checked}"
+        context.progress.step(record.step, settings.epochs, line)
+    found.arrays["loss"] = np.array([record.loss for record in job.records])
+    found.arrays["step"] = np.array([record.step for record in job.records])
+    if job.records[-1].validation_accuracy is not None:
+        found.arrays["validation_accuracy"] = np.array([record.validation_accuracy for record in job.records])
+        found.arrays["epoch"] = found.arrays["step"]
+    found.facts["best_epoch"] = job.best_epoch
+    found.metrics |= {f"loss/{name}@{record.step}": record.loss for record in job.records}

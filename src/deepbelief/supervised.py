@@ -1,0 +1,284 @@
+"""Networks that learn from labels, and two ways to train them: full-batch SGD, and minibatches with early stopping."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, final
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.data import Source
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.randomness import Random
+
+_CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
+
+Classifier = Callable[[Tensor], Tensor]
+"""(batch, width) values in [0, 1] -> (batch, classes) logits."""
+
+
+@final
+class FeedForward(nn.Module):
+    """Linear layers with an activation between them; without hidden sizes, multinomial logistic regression.
+
+    Weights and biases start uniform on +-1 / sqrt(inputs of the layer), PyTorch's own choice for `nn.Linear`.
+
+    >>> FeedForward([784, 200, 10], torch.relu, Random(0))(torch.rand(5, 784)).shape
+    torch.Size([5, 10])
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: Callable[[Tensor], Tensor], random: Random) -> None:
+        super().__init__()
+        self.sizes: Final = list(sizes)
+        self.activation: Final = activation
+        self.layers = nn.ModuleList()
+        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+            layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+            bound = 1.0 / math.sqrt(inputs)
+            with torch.no_grad():
+                layer.weight.copy_(random.uniform((outputs, inputs), -bound, bound))
+                layer.bias.copy_(random.uniform((outputs,), -bound, bound))
+            self.layers.append(layer)
+        self.to(random.device)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Logits: (batch, sizes[0]) -> (batch, sizes[-1])."""
+        for layer in self.layers[:-1]:
+            values = self.activation(layer(values))
+        logits: Tensor = self.layers[-1](values)
+        return logits
+
+    def forward_with_dropout(self, values: Tensor, dropout: float, random: Random) -> Tensor:
+        """Logits with each hidden unit left out with probability `dropout` (Srivastava et al. 2014)."""
+        for layer in self.layers[:-1]:
+            values = self.activation(layer(values))
+            if dropout > 0:
+                values = values * random.bernoulli(torch.full_like(values, 1 - dropout)).div_(1 - dropout)
+        logits: Tensor = self.layers[-1](values)
+        return logits
+
+
+@torch.no_grad()
+def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
+    """The most probable class of everything in a source, (n,) int64."""
+    rows = (slice(start, start + batch_size) for start in range(0, len(source), batch_size))
+    return torch.cat([classifier(source.batch(part)).argmax(dim=1) for part in rows])
+
+
+def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
+    """The share of a source whose most probable class is its label."""
+    return float((predict(classifier, source) == labels.to(predict_device(source))).double().mean())
+
+
+def predict_device(source: Source) -> torch.device:
+    """Where a source's batches are."""
+    return source.batch(slice(0, 1)).device
+
+
+@final
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FullBatchSettings:
+    """Gradient descent on the mean cross-entropy of all images at once, W += V with V = m V - lr gradient."""
+
+    method: Literal["full-batch"] = "full-batch"
+    steps: int = Field(1500, ge=1)
+    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
+    momentum: float = Field(0.9, ge=0, lt=1)
+
+
+@final
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MinibatchSettings:
+    """Adam on shuffled minibatches, its learning rate falling linearly to 0 over the epochs.
+
+    With `patience` p > 0, training ends after p epochs without a better accuracy on held-out images, and the best
+    epoch's parameters are kept; with 0 it runs all epochs and keeps the last.
+    """
+
+    method: Literal["minibatch"] = "minibatch"
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
+    patience: int = Field(5, ge=0)
+
+
+@dataclass(frozen=True)
+class LossRecord:
+    """The training loss (nats) at a step of full-batch training, before the step's update."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class ValidationRecord:
+    """The mean training loss (nats) of an epoch, and the accuracy on held-out images after it (None without any)."""
+
+    step: int
+    loss: float
+    validation_accuracy: float | None
+
+
+@final
+class FullBatchTraining:
+    """Full-batch SGD with momentum; iterate over `steps()`."""
+
+    def __init__(self, network: FeedForward, source: Source, labels: Tensor, settings: FullBatchSettings) -> None:
+        check_labels(source, labels)
+        self._network, self._settings = network, settings
+        parameters = next(network.parameters())
+        rows = [slice(start, start + _CHUNK) for start in range(0, len(source), _CHUNK)]
+        self._chunks = [(source.batch(part).to(parameters), labels[part].to(parameters.device)) for part in rows]
+        self._n = len(source)
+        self._optimizer = torch.optim.SGD(
+            network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, foreach=False
+        )
+        self.records: list[LossRecord] = []
+
+    def steps(self) -> Iterator[LossRecord]:
+        """Train; one record after each step. After `restore`, only the steps that are left."""
+        while len(self.records) < self._settings.steps:
+            self._optimizer.zero_grad()
+            total = torch.zeros((), dtype=torch.float64)
+            for values, labels in self._chunks:
+                loss = cross_entropy(self._network(values), labels, reduction="sum") / self._n
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach().cpu()
+            check_loss(float(total), "step", len(self.records) + 1)
+            self._optimizer.step()
+            self.records.append(LossRecord(len(self.records) + 1, float(total)))
+            yield self.records[-1]
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = network_and_optimizer(self._network, self._optimizer)
+        return TrainingState(tensors, {"losses": [record.loss for record in self.records]})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        restore_network_and_optimizer(self._network, self._optimizer, state.tensors)
+        self.records = [LossRecord(step, loss) for step, loss in enumerate(state.progress["losses"], start=1)]
+
+
+@final
+class MinibatchTraining:
+    """Adam with dropout and early stopping; iterate over `steps()`, one step being an epoch."""
+
+    def __init__(
+        self,
+        network: FeedForward,
+        training: tuple[Source, Tensor],
+        held_out: tuple[Source, Tensor] | None,
+        settings: MinibatchSettings,
+        random: Random,
+    ) -> None:
+        check_labels(*training)
+        if settings.patience and (held_out is None or not len(held_out[0])):
+            raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
+        self._network, self._settings, self._random = network, settings, random
+        self._source, self._labels = training[0], training[1].to(random.device)
+        self._held_out = held_out if settings.patience else None
+        # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        self.best_epoch: int | None = None
+        self.records: list[ValidationRecord] = []
+
+    def steps(self) -> Iterator[ValidationRecord]:
+        """Train; one record after each epoch. The kept parameters are in the network when the iteration ends."""
+        while len(self.records) < self._settings.epochs and not self._out_of_patience():
+            epoch = len(self.records) + 1
+            loss = self._one_epoch(epoch)
+            check_loss(loss, "epoch", epoch)
+            held_out = None if self._held_out is None else accuracy(self._network, *self._held_out)
+            if held_out is None or held_out > self._best_accuracy():
+                self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
+                self.best_epoch = epoch
+            self.records.append(ValidationRecord(epoch, loss, held_out))
+            yield self.records[-1]
+        self._network.load_state_dict(self._best)
+
+    def _best_accuracy(self) -> float:
+        return max((record.validation_accuracy or 0.0 for record in self.records), default=-1.0)
+
+    def _out_of_patience(self) -> bool:
+        waited = len(self.records) - (self.best_epoch or 0)
+        return self._settings.patience > 0 and waited >= self._settings.patience
+
+    def _one_epoch(self, epoch: int) -> float:
+        settings, n = self._settings, len(self._source)
+        parameters = next(self._network.parameters())
+        order = self._random.permutation(n)
+        starts = range(0, n, settings.batch_size)
+        total = torch.zeros((), dtype=torch.float64, device=parameters.device)
+        for index, start in enumerate(starts):
+            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
+            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
+            rows = order[start : start + settings.batch_size]
+            values = self._source.batch(rows).to(parameters)
+            logits = self._network.forward_with_dropout(values, settings.dropout, self._random)
+            loss = cross_entropy(logits, self._labels[rows.to(self._labels.device)])
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            total += loss.detach() * len(rows)
+        return float(total) / n
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = network_and_optimizer(self._network, self._optimizer)
+        tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
+        return TrainingState(tensors, {"best_epoch": self.best_epoch, "records": records})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        restore_network_and_optimizer(self._network, self._optimizer, state.tensors)
+        self._best = {
+            name: tensor.to(self._random.device) for name, tensor in tensors_under("best.", state.tensors).items()
+        }
+        self._random.restore(tensors_under("random.", state.tensors))
+        self.best_epoch = state.progress["best_epoch"]
+        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+
+
+def check_labels(source: Source, labels: Tensor) -> None:
+    """Raise a `SettingsError` unless there is one label for everything in the source."""
+    if len(source) != len(labels):
+        raise SettingsError(f"{len(source)} images need {len(source)} labels, not {len(labels)}.")
+
+
+def check_loss(loss: float, unit: str, number: int) -> None:
+    """Raise a `DeepBeliefError` if a training has diverged."""
+    if not math.isfinite(loss):
+        raise DeepBeliefError(f"the training diverged at {unit} {number} (loss {loss}): try a smaller learning rate.")
+
+
+def network_and_optimizer(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Parameters and the optimizer's memory as named tensors."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for index, memory in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in memory.items() if value is not None}
+    return tensors
+
+
+def restore_network_and_optimizer(
+    network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Undo `network_and_optimizer`."""
+    network.load_state_dict(tensors_under("network.", tensors))
+    memory: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors_under("optimizer.", tensors).items():
+        index, key = name.split(".")
+        memory.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})

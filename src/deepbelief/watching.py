@@ -1,0 +1,79 @@
+"""Progress of a study on the terminal: a live line where there is one, plain lines where output goes to a file."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Final, final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deepbelief.report import Table as Rows
+
+_SECONDS_BETWEEN_PLAIN_LINES: Final = 30.0
+
+
+@final
+class TerminalProgress:
+    """Shows stage, step, time left and a line of metrics; use it in a `with` block."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.fields[stage]}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[line]}", style="dim"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task("", stage="", line="", visible=False)
+        self._title, self._last_line, self._finished_before = "", 0.0, 0
+
+    def __enter__(self) -> "TerminalProgress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def stage(self, name: str, number: int, total: int, seed: int) -> None:
+        """A stage starts."""
+        self._title = f"seed {seed} · {number:2d}/{total} {name}"
+        self._bars.reset(self._task, total=None, stage=self._title, line="", visible=True)
+        self._last_line = time.monotonic()
+
+    def step(self, done: int, total: int, line: str) -> None:
+        """Part of the stage is done."""
+        self._bars.update(self._task, completed=done, total=total, line=line)
+        if not self._console.is_terminal and time.monotonic() - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
+            self._console.print(f"{self._title}: {done}/{total} {line}", highlight=False)
+            self._last_line = time.monotonic()
+
+    def finished(self, name: str, seconds: float, line: str) -> None:
+        """The stage is done."""
+        self._bars.update(self._task, visible=False)
+        title = self._title if self._title.endswith(name) else name
+        self._console.print(f"{title}  {seconds:.1f} s  [dim]{line}[/dim]", highlight=False)
+
+
+def download_line(filename: str, done: int, total: int) -> None:
+    """Says on the error stream how far a download is."""
+    if sys.stderr.isatty():
+        of = f" of {total / 1e6:.1f}" if total else ""
+        print(f"\rDownloading {filename}: {done / 1e6:.1f}{of} MB", end="\n" if done == total else "", file=sys.stderr)
+
+
+def print_results(console: Console, rows: Rows) -> None:
+    """Print a table of the report."""
+    table = Table(title=rows.title)
+    for column, name in enumerate(rows.header):
+        table.add_column(name, justify="right" if column else "left")
+    for number, row in enumerate(rows.rows):
+        table.add_row(*(f"[bold]{cell}[/bold]" if (number, at) in rows.strong else cell for at, cell in enumerate(row)))
+    console.print(table)

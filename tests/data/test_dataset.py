@@ -1,0 +1,197 @@
+"""Images, features and data sets: batches, splits, fingerprints, and what they refuse."""
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepbelief.data import Dataset, Features, Images, Source
+from deepbelief.errors import DataError, SettingsError
+
+
+def some_images(n: int = 30, width: int = 6, classes: int = 3) -> Images:
+    pixels = (torch.arange(n * width) % 256).to(torch.uint8).reshape(n, width)
+    return Images(pixels, 255, torch.arange(n) % classes)
+
+
+def some_dataset(n: int = 30, classes: int = 3) -> Dataset:
+    names = tuple("abcdefghij"[:classes])
+    return Dataset("some", some_images(n, classes=classes), some_images(9, classes=classes), (2, 3), names)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 8), st.sampled_from([1.0, 16.0, 255.0]), st.integers(0, 2**31))
+def test_batches_are_pixels_over_maximum(n, width, maximum, seed):
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, int(maximum) + 1, (n, width), generator=generator).to(torch.uint8)
+    images: Source = Images(pixels, maximum)
+    rows = torch.randint(0, n, (5,), generator=generator)
+    assert (len(images), images.width) == (n, width)
+    assert torch.equal(images.batch(rows), pixels[rows].float() / maximum)
+    assert torch.equal(images.batch(slice(1, None, 2)), pixels[1::2].float() / maximum)
+    assert images.batch(rows).dtype == torch.float32
+
+
+def test_batches_ignore_torchs_default_type():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert some_images().batch(slice(0, 2)).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_batch_of_float_images_is_a_copy():
+    pixels = torch.rand(4, 3)
+    before = pixels.clone()
+    Images(pixels, 1.0).batch(slice(0, 4)).zero_()
+    assert torch.equal(pixels, before)
+
+
+def test_subset_keeps_labels_and_type():
+    images = some_images()
+    part = images.subset(torch.tensor([4, 0, 4]))
+    assert part.pixels.dtype == torch.uint8
+    assert torch.equal(part.pixels, images.pixels[[4, 0, 4]])
+    assert part.required_labels().tolist() == [1, 0, 1]
+    assert Images(images.pixels, 255).subset(torch.tensor([1])).labels is None
+    assert len(images.subset(torch.empty(0, dtype=torch.int64))) == 0
+
+
+def test_to_device():
+    moved = some_images().to("cpu")
+    assert moved.pixels.device.type == "cpu" and moved.labels is not None
+    assert Images(torch.zeros(1, 1), 1.0).to("cpu").labels is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_batches_on_a_gpu_take_rows_from_either_side():
+    images = some_images()
+    moved = images.to("cuda")
+    assert moved.pixels.is_cuda and moved.required_labels().is_cuda
+    rows = torch.tensor([3, 1])
+    assert torch.equal(moved.batch(rows).cpu(), images.batch(rows))
+    assert torch.equal(images.batch(rows.cuda()), images.batch(rows))
+    assert torch.equal(moved.subset(rows).pixels.cpu(), images.subset(rows).pixels)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "maximum", "labels", "fault"),
+    [
+        (torch.zeros(2, 3, 3), 1.0, None, "have the shape"),
+        (torch.zeros(2, 3, dtype=torch.float64), 1.0, None, "have the type torch.float64"),
+        (torch.tensor([[0.0, 1.5]]), 1.0, None, "range from 0 to 1.5"),
+        (torch.tensor([[-0.1, 0.5]]), 1.0, None, "range from -0.1"),
+        (torch.tensor([[0.5, float("nan")]]), 1.0, None, "range from nan"),
+        (torch.tensor([[17]], dtype=torch.uint8), 16.0, None, "from 0 to 16"),
+        (torch.zeros(2, 3), 1.0, torch.tensor([1]), "2 images but 1 labels"),
+        (torch.zeros(2, 3), 1.0, torch.tensor([[1], [1]]), "labels have the shape"),
+        (torch.zeros(2, 3), 1.0, torch.tensor([0.0, 1.0]), "labels have the shape"),
+    ],
+)
+def test_images_refuse(pixels, maximum, labels, fault):
+    with pytest.raises(DataError, match=fault):
+        Images(pixels, maximum, labels)
+
+
+def test_required_labels():
+    with pytest.raises(DataError, match="no labels"):
+        Images(torch.zeros(1, 1), 1.0).required_labels()
+
+
+def test_features():
+    values = torch.rand(7, 4, dtype=torch.float64)
+    features: Source = Features(values)
+    assert (len(features), features.width) == (7, 4)
+    assert torch.equal(features.batch(torch.tensor([6, 2])), values[[6, 2]].float())
+    assert torch.equal(features.batch(slice(2, 4)), values[2:4].float())
+    for bad in (torch.zeros(3), torch.zeros(3, 3, dtype=torch.int64)):
+        with pytest.raises(DataError, match="features have the shape"):
+            Features(bad)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"train": some_images(0)}, "training images are empty"),
+        ({"test": some_images(0)}, "test images are empty"),
+        ({"train": Images(torch.zeros(3, 6), 1.0)}, "training images have no labels"),
+        ({"test": some_images(width=7)}, "6 values each but the test images 7"),
+        ({"image_shape": (2, 2)}, "does not fit the shape"),
+        ({"class_names": ("a", "b")}, "range from 0 to 2 but there are 2 class names"),
+        ({"test": Images(torch.zeros(1, 6), 1.0, torch.tensor([-1]))}, "test labels range from -1"),
+    ],
+)
+def test_datasets_refuse(changes, fault):
+    with pytest.raises(DataError, match=fault):
+        dataclasses.replace(some_dataset(), **changes)
+
+
+def test_fingerprint_follows_every_part_of_the_data():
+    dataset = some_dataset()
+    assert dataset.fingerprint == some_dataset().fingerprint
+    assert len(dataset.fingerprint) == 64
+    pixels = dataset.train.pixels.clone()
+    pixels[3, 3] += 1
+    others = [
+        dataclasses.replace(dataset, train=Images(pixels, 255, dataset.train.labels)),
+        dataclasses.replace(dataset, test=Images(dataset.test.pixels, 255, dataset.test.required_labels().flip(0))),
+        dataclasses.replace(dataset, image_shape=(3, 2)),
+        dataclasses.replace(dataset, train=dataset.test, test=dataset.train),
+    ]
+    assert len({dataset.fingerprint, *(other.fingerprint for other in others)}) == 5
+    # Not part of the data: what they are called.
+    assert dataclasses.replace(dataset, name="other").fingerprint == dataset.fingerprint
+
+
+@settings(deadline=None)
+@given(st.integers(2, 5), st.integers(4, 12), st.data(), st.integers(0, 2**32 - 1))
+def test_split_is_stratified_disjoint_and_deterministic(classes, per_class, data, seed):
+    # Every row is told by its pixels.
+    n = classes * per_class
+    pixels = torch.arange(n).to(torch.uint8).reshape(n, 1)
+    images = Images(pixels, 255, torch.arange(n) % classes)
+    dataset = Dataset("rows", images, images, (1,), tuple("abcde"[:classes]))
+    validation = data.draw(st.integers(classes, n - classes))
+    train, aside = dataset.split(validation, seed)
+    assert (len(train), len(aside)) == (n - validation, validation)
+    assert sorted(train.pixels.flatten().tolist() + aside.pixels.flatten().tolist()) == list(range(n))
+    assert torch.equal(aside.required_labels(), aside.pixels.flatten().long() % classes)
+    counts = aside.required_labels().bincount(minlength=classes)
+    assert counts.max() - counts.min() <= 1  # classes are equally common
+    again = dataset.split(validation, seed)
+    assert torch.equal(again[0].pixels, train.pixels) and torch.equal(again[1].pixels, aside.pixels)
+
+
+def test_split_depends_on_its_seed_and_on_nothing_global():
+    dataset = some_dataset()
+    torch.manual_seed(1)
+    first = dataset.split(9, seed=5)[1].pixels
+    torch.manual_seed(2)
+    assert torch.equal(dataset.split(9, seed=5)[1].pixels, first)
+    assert not torch.equal(dataset.split(9, seed=6)[1].pixels, first)
+
+
+def test_split_of_nothing_keeps_the_order():
+    dataset = some_dataset()
+    train, aside = dataset.split(0, seed=3)
+    assert torch.equal(train.pixels, dataset.train.pixels)
+    assert len(aside) == 0 and aside.width == 6 and len(aside.required_labels()) == 0
+    assert aside.batch(slice(None)).shape == (0, 6)
+
+
+@pytest.mark.parametrize("validation", [-1, 1, 2, 28, 30, 31, 10**6])
+def test_split_refuses_impossible_sizes(validation):
+    with pytest.raises(SettingsError, match="use 0, or from 3 to 27"):
+        some_dataset().split(validation, seed=0)
+
+
+def test_split_refuses_lonely_images_and_wild_seeds():
+    images = Images(torch.zeros(5, 1), 1.0, torch.tensor([0, 0, 0, 0, 1]))
+    with pytest.raises(SettingsError, match="single training image"):
+        Dataset("five", images, images, (1,), ("a", "b")).split(2, seed=0)
+    for seed in (-1, 2**32):
+        with pytest.raises(SettingsError, match="seed"):
+            some_dataset().split(9, seed=seed)

@@ -1,0 +1,188 @@
+"""The user's own .npz and .npy files."""
+
+import contextlib
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepbelief.data import load_dataset, load_images
+from deepbelief.data.files import load_npy
+from deepbelief.errors import DataError, SettingsError
+
+IMAGES = (np.arange(4 * 5 * 3) * 4).astype(np.uint8).reshape(4, 5, 3)
+GOOD = {"train_images": IMAGES, "train_labels": [0, 1, 2, 1], "test_images": IMAGES[:2], "test_labels": [2, 0]}
+
+
+def saved(tmp_path, **arrays):
+    path = tmp_path / "mine.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def test_npz_with_our_keys(tmp_path):
+    dataset = load_dataset(saved(tmp_path, **GOOD))
+    assert (dataset.name, dataset.image_shape, dataset.class_names) == ("mine", (5, 3), ("0", "1", "2"))
+    assert dataset.train.pixels.dtype == torch.uint8 and dataset.train.maximum == 255
+    assert dataset.train.pixels.tolist() == IMAGES.reshape(4, 15).tolist()
+    assert dataset.test.required_labels().tolist() == [2, 0]
+
+
+def test_npz_with_keras_keys_and_class_names(tmp_path):
+    path = saved(
+        tmp_path,
+        x_train=IMAGES.reshape(4, 15) / 255,
+        y_train=np.array([0, 1, 2, 1], np.uint8),
+        x_test=IMAGES[:2].reshape(2, 15) / 255,
+        y_test=np.array([2, 0], np.int32),
+        class_names=["ant", "bee", "cat", "dog"],
+        something_else=np.array(["ignored", None], dtype=object),
+    )
+    dataset = load_dataset(path)
+    assert dataset.class_names == ("ant", "bee", "cat", "dog")
+    assert dataset.image_shape == (15,)
+    assert dataset.train.pixels.dtype == torch.float32 and dataset.train.maximum == 1
+    assert torch.equal(dataset.train.batch(slice(None)), torch.from_numpy(IMAGES.reshape(4, 15) / 255).float())
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.float16, np.float64])
+def test_binary_images(tmp_path, dtype):
+    binary = np.eye(4, dtype=dtype)
+    dataset = load_dataset(saved(tmp_path, **{**GOOD, "train_images": binary, "test_images": binary[:2]}))
+    assert torch.equal(dataset.train.batch(slice(None)), torch.eye(4))
+
+
+def test_a_dark_test_set_is_not_taken_for_binary(tmp_path):
+    dataset = load_dataset(saved(tmp_path, **{**GOOD, "test_images": np.ones((2, 5, 3), np.uint8)}))
+    assert dataset.test.batch(slice(None)).max() == torch.tensor(1.0) / 255
+    assert load_images(saved(tmp_path, test_images=np.ones((2, 9), np.uint8), train_images=IMAGES)).maximum == 255
+
+
+@settings(deadline=None)
+@given(st.integers(1, 6), st.lists(st.integers(1, 5), min_size=1, max_size=2), st.booleans())
+def test_images_of_any_size(tmp_path_factory, n, shape, floats):
+    path = tmp_path_factory.mktemp("npy") / "mine.npy"
+    pixels = np.random.default_rng(n).integers(0, 256, (n, *shape)).astype(np.uint8)
+    pixels.flat[0] = 255
+    np.save(path, np.asfortranarray(pixels / 255 if floats else pixels))
+    images = load_images(str(path))
+    assert images.labels is None
+    assert np.allclose(images.batch(slice(None)).numpy(), pixels.reshape(n, -1) / 255)
+
+
+def test_images_to_encode_need_no_labels(tmp_path):
+    path = saved(tmp_path, test_images=IMAGES)
+    assert len(load_images(path)) == 4 and load_images(path).labels is None
+    path = saved(tmp_path, **GOOD)
+    assert load_images(path, part="train").required_labels().tolist() == [0, 1, 2, 1]
+    assert len(load_images(path, part="test")) == 2
+
+
+def objects(*values):
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"train_images": None}, r"no array train_images \(nor x_train\)"),
+        ({"test_labels": None}, r"no array test_labels \(nor y_test\)"),
+        ({"train_images": IMAGES / 1.0}, "ranges from 0 to 236; scale it"),
+        ({"train_images": IMAGES / 255 - 0.5}, "ranges from -0.5"),
+        ({"train_images": np.full((4, 5, 3), np.nan)}, "NaN"),
+        ({"train_images": np.full((4, 5, 3), 1e300)}, "infinite"),
+        ({"train_images": IMAGES.astype(np.int64)}, "has the type int64; save it as uint8"),
+        ({"train_images": IMAGES.astype(np.complex64)}, "has the type complex64"),
+        ({"train_images": IMAGES[..., None]}, "has the shape"),
+        ({"train_images": IMAGES[:, 0, 0]}, "has the shape"),
+        ({"train_images": IMAGES[:, :0]}, "not empty"),
+        ({"train_images": IMAGES[:0], "train_labels": np.zeros(0, int)}, "no images"),
+        ({"train_images": objects(1, 2, 3, "4")}, "Python objects"),
+        ({"train_images": IMAGES[:, :4]}, r"shape \(4, 3\) but test images of \(5, 3\)"),
+        ({"train_labels": [0, 1, 2]}, "4 images but 3 labels"),
+        ({"train_labels": [0, 1, 2, -1]}, "range from -1"),
+        ({"train_labels": [0, 1, 2, 10**9]}, "labels reach 1000000000"),
+        ({"train_labels": [0.0, 1, 2, 1]}, "whole number"),
+        ({"train_labels": ["a", "b", "c", "b"]}, "whole number"),
+        ({"train_labels": np.eye(4, dtype=int)}, "whole number"),
+        ({"class_names": ["a", "b"]}, "2 class names"),
+        ({"class_names": [1, 2, 3]}, "give a list of text"),
+        ({"class_names": objects("a", "b", "c")}, "Python objects"),
+    ],
+)
+def test_npz_refuses(tmp_path, changes, fault):
+    arrays = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
+    path = saved(tmp_path, **arrays)
+    with pytest.raises(DataError, match=fault) as error:
+        load_dataset(path)
+    message = str(error.value)
+    assert message.startswith(path) and message.endswith(".") and "\n" not in message
+
+
+def test_npy_refuses(tmp_path):
+    path = tmp_path / "mine.npy"
+    for array, fault in ((np.zeros((2, 2, 2, 2)), "shape"), (np.full((1, 2), 2.0), "scale"), (objects(1), "objects")):
+        np.save(path, array)
+        with pytest.raises(DataError, match=fault):
+            load_npy(path)
+
+
+def test_files_that_are_something_else(tmp_path):
+    path = saved(tmp_path, **GOOD)
+    renamed = tmp_path / "archive.npy"
+    shutil.copy(path, renamed)
+    with pytest.raises(DataError, match=r"is a \.npz file"):
+        load_images(str(renamed))
+    np.save(tmp_path / "single.npy", IMAGES)
+    (tmp_path / "single.npy").rename(tmp_path / "single.npz")
+    with pytest.raises(DataError, match="single array"):
+        load_dataset(str(tmp_path / "single.npz"))
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
+        archive.writestr("train_images.npy", "no array")
+    with pytest.raises(DataError, match=r"damaged or no \.npz"):
+        load_dataset(str(tmp_path / "text.npz"))
+    for name in ("missing.npz", "missing.npy"):
+        with pytest.raises(DataError, match="does not exist"):
+            load_images(str(tmp_path / name))
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(DataError, match="no file"):
+        load_dataset(str(tmp_path / "folder.npz"))
+    with pytest.raises(SettingsError, match=r"save them with their labels as a \.npz"):
+        load_dataset(str(tmp_path / "single.npy"))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["npz", "npy"]), st.integers(0, 10**6), st.integers(0, 255), st.booleans())
+def test_damaged_files_are_read_or_refused(tmp_path_factory, kind, position, value, cut):
+    path = tmp_path_factory.mktemp("damage") / f"mine.{kind}"
+    np.savez_compressed(path, **GOOD) if kind == "npz" else np.save(path, IMAGES)
+    content = bytearray(path.read_bytes())
+    position %= len(content)
+    if cut:
+        del content[position:]
+    content[position : position + 1] = bytes([value])
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        load_images(str(path))
+
+
+def test_an_unreadable_file(tmp_path, monkeypatch):
+    path = saved(tmp_path, **GOOD)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(DataError, match="Permission denied"):
+        load_dataset(path)
+
+
+def test_unknown_part(tmp_path):
+    with pytest.raises(SettingsError, match="use train or test"):
+        load_images(saved(tmp_path, **GOOD), part="validation")  # type: ignore[arg-type]

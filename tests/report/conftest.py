@@ -1,0 +1,212 @@
+"""Synthetic runs: every stage of a study, written as the study writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.cluster.hierarchy
+
+from deepbelief.study.records import Arrays, Metric, Results, StageRecord, write_json, write_stage
+
+STAGES = ["data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts", "baseline", "finetuning", "psychometric", "clusters", "confusion", "noise_attack", "gradient_attack", "robustness", "topdown_defence", "encoding"]
+PUBLISHED = {
+    "accuracy/readout_1": 0.7902,
+    "accuracy/ffnn": 0.7226,
+    "accuracy/readout_1/gaussian@0.3": 0.772,
+    "reconstruction_error/layer_1@2": 1.959,
+    "loss/readout_1@1": 2.3914,
+    "accuracy/unheard_of": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """What a made-up run looks like."""
+
+    shape: tuple[int, int] = (6, 9)
+    widths: tuple[int, ...] = (54, 12, 8)
+    names: tuple[str, ...] = ("<b>&", "$5 sock", "Trouser")
+    seeds: tuple[int, ...] = (0,)
+    published: dict[str, float] = field(default_factory=dict)
+    levels: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(14))
+    epsilons: tuple[float, ...] = (0, 0.05, 0.1, 0.2)
+    optional: bool = True  # validation curves, free-energy gap
+
+    @property
+    def layers(self) -> range:
+        return range(1, len(self.widths))
+
+    @property
+    def contestants(self) -> list[str]:
+        return [*(f"readout_{layer}" for layer in self.layers), "ffnn", "finetuned"]
+
+
+def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -> Path:
+    """Write a whole run; `images` (classes, n, h, w) may replace the random ones."""
+    random = np.random.default_rng(0)
+    if images is None:
+        images = random.random((len(plan.names), 8, *plan.shape), dtype=np.float32)
+    metrics = [_metrics(plan, np.random.default_rng(seed)) for seed in plan.seeds]
+    stages = _first_stages(plan, random, images) | _last_stages(plan, random, images)
+    for seed in plan.seeds[:1]:
+        for stage, (facts, arrays) in stages.items():
+            record = StageRecord(stage=stage, seconds=1.5, facts=facts)
+            write_stage(folder / f"seed-{seed}" / "stages", record, arrays)
+    results = Results(
+        recipe="default",
+        settings={"recipe": "default", "data": {"name": "made up", "limit": None}, "pretraining": {"rate": 0.1}},
+        published=plan.published,
+        seeds=list(plan.seeds),
+        stages=STAGES,
+        contestants=plan.contestants,
+        metrics={name: Metric.over_seeds([found[name] for found in metrics]) for name in metrics[0]},
+        data={"name": "made up", "fingerprint": "0123"},
+        versions={"deepbelief": "0.0", "python": "3.11"},
+        machine={"processor": "abacus <i>", "cores": 2},
+    )
+    write_json(folder / "results.json", results)
+    return folder
+
+
+def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
+    found = {f"time/{stage}": float(random.uniform(0.1, 400)) for stage in STAGES}
+    found |= {"time/total": sum(found.values()), "memory/peak": 1.7e9, "retrieval_precision/pixels": 0.71}
+    for layer in plan.layers:
+        found |= {f"reconstruction_error/layer_{layer}@{epoch}": 2.2 / epoch + layer for epoch in (1, 2)}
+        found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
+        found[f"loss/readout_{layer}@1"] = 2.3
+    chance = 1 / len(plan.names)
+    for number, name in enumerate(plan.contestants):
+        clean = 0.8 + 0.02 * number + float(random.normal(0, 0.004))
+        found |= {f"accuracy/{name}": clean, f"accuracy_train/{name}": clean + 0.03}
+        for kind, width in (("gaussian", 0.9 - 0.1 * number), ("gaussian_clipped", 1.3 - 0.1 * number)):
+            for level in plan.levels:
+                found[f"accuracy/{name}/{kind}@{level:g}"] = chance + (clean - chance) * _fall(level, width, random)
+        kinds = {"fgsm": 0.08, "uniform": 0.6}
+        if name.startswith("readout"):
+            kinds |= {
+                "fgsm_defended_1": 0.1,
+                "fgsm_adaptive_1": 0.075,
+                "fgsm_defended_3": 0.09,
+                "fgsm_adaptive_3": 0.07,
+            }
+        for kind, width in kinds.items():
+            for level in plan.epsilons:
+                found[f"accuracy/{name}/{kind}@{level:g}"] = clean * _fall(level, width - 0.004 * number, random)
+    return found
+
+
+def _fall(level: float, width: float, random: np.random.Generator) -> float:
+    return float(np.exp(-((level / width) ** 2)) * np.clip(1 + random.normal(0, 0.01 * (level > 0)), 0, 1.02))
+
+
+def _first_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarray) -> dict[str, Any]:
+    count, names = len(plan.names), {"class_names": list(plan.names)}
+    every = images.reshape(-1, *plan.shape)
+    labels = np.repeat(np.arange(count), images.shape[1])
+    drawn = random.integers(0, len(every), 16)
+    counts = np.full(count, 6000)
+    facts = {"image_shape": list(plan.shape), "n_train": 55000, "n_validation": 5000, "n_test": 10000}
+    facts |= {"name": "Made & up", "pixel_mean": 0.286, "pixel_std": 0.353, "zero_fraction": 0.5}
+    grids = {f"{part}_grid": every[drawn] for part in ("train", "test")}
+    grids |= {f"{part}_labels": labels[drawn] for part in ("train", "test")}
+    error = {f"layer_{x}/reconstruction_error": x + 2 / np.arange(1.0, 51) for x in plan.layers}
+    gap = {f"layer_{x}/free_energy_gap": np.linspace(0, x, 50) for x in plan.layers} if plan.optional else {}
+    features: Arrays = {}
+    for layer in plan.layers:
+        features[f"layer_{layer}/examples"] = random.beta(0.2, 0.6, (count, plan.widths[layer]))
+        features[f"layer_{layer}/histogram"] = np.histogram(random.beta(0.2, 0.6, 9999), 50, (0, 1))[0] / 9999
+    return {
+        "data": (
+            facts | names,
+            {"class_counts_train": counts, "class_counts_test": counts // 6, "class_means": images.mean(axis=1)},
+        ),
+        "samples": (
+            names | {"train_one_label": 1, "test_one_label": 0},
+            {"train_one": (255 * images[1, 0]).astype(np.uint8), "test_one": images[0, 0], **grids},
+        ),
+        "pretraining": (
+            {"layers": list(plan.widths), "epochs": [50] * len(plan.layers), "parameters": 123456},
+            error | gap,
+        ),
+        "receptive_fields": ({"threshold": 0.1}, {"layer_1": every[: plan.widths[1]][:100]}),
+        "deep_receptive_fields": ({}, {f"layer_{x}": every[: plan.widths[x]][:100] for x in plan.layers if x > 1}),
+        "features": (names | {"shapes": {f"layer_{x}": [55000, plan.widths[x]] for x in plan.layers}}, features),
+    }
+
+
+def _last_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarray) -> dict[str, Any]:
+    count, names, who = len(plan.names), {"class_names": list(plan.names)}, plan.contestants
+    step = np.arange(1, 1501, 10)
+    course = {"loss": 0.5 + 2 * np.exp(-step / 200), "step": step}
+    epochs = {"epoch": np.arange(1, 21), "validation_accuracy": 0.9 - 0.3 / np.arange(1, 21)} if plan.optional else {}
+    network = {"layers": [*plan.widths, count], "method": "minibatch", "best_epoch": 17 if plan.optional else None}
+    image, noise = images[0, 0], random.uniform(-1, 1, plan.shape)
+    levels = np.asarray(plan.levels)
+    noisy = image + levels[:, None, None] * random.normal(size=(len(levels), *plan.shape))
+    curves = {f"{kind}/{c}": np.linspace(0.8, 0.2, len(levels)) for kind in ("clipped", "unclipped") for c in who}
+    answers = {"label": 0, "before": dict.fromkeys(who, 0), "after": {c: i % 2 for i, c in enumerate(who)}} | names
+    matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
+    attacked = {f"perturbed_{c}": np.clip(image + 0.2 * np.sign(noise), 0, 1) for c in who}
+    found = random.integers(0, images.shape[1], (8, 5))
+    wrong = (np.arange(8)[:, None] + (random.random((8, 5)) < 0.2)) % count
+    near = ["pixels", f"layer_{plan.layers[-1]}"]
+    linkages = {
+        f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(random.random((count, 5)), "complete")
+        for x in plan.layers
+    }
+    defence = {"contestant": who[0], "epsilon": 0.1, "label": 0}
+    defence |= {"predictions": {"original": 0, "attacked": 1, "reconstructed_1": 0, "reconstructed_3": 1}}
+    return {
+        "readouts": (
+            {"method": "lbfgs", "l2": {f"readout_{x}": 1e-4 for x in plan.layers}},
+            {
+                f"readout_{x}/{key}": value + 0.1 * x * (key == "loss")
+                for x in plan.layers
+                for key, value in course.items()
+            },
+        ),
+        "baseline": (network, course | epochs),
+        "finetuning": (network, course | epochs),
+        "psychometric": (
+            {"example_label": 0},
+            {"levels": levels, "examples_unclipped": noisy, "examples_clipped": noisy.clip(0, 1), **curves},
+        ),
+        "clusters": (names, linkages),
+        "confusion": ({"most_confused": {c: [0, 1, 0.12] for c in who}}, dict.fromkeys(who, matrix)),
+        "noise_attack": (
+            answers | {"epsilon": 0.5},
+            {"original": image, "perturbed": np.clip(image + noise / 2, 0, 1)},
+        ),
+        "gradient_attack": (answers | {"epsilon": 0.2}, {"original": image, **attacked}),
+        "robustness": ({}, {"epsilons": np.asarray(plan.epsilons)}),
+        "topdown_defence": (
+            defence,
+            {
+                "original": image,
+                "attacked": attacked[f"perturbed_{who[0]}"],
+                "reconstructed": np.stack([images.mean(axis=1)[0]] * 2),
+                "epsilons": np.asarray(plan.epsilons),
+                "num_steps": np.asarray([1, 3]),
+            },
+        ),
+        "encoding": (
+            names,
+            {"queries": images[np.arange(8) % count, 1], "query_labels": np.arange(8) % count}
+            | {f"neighbours_{key}": images[wrong, found] for key in near}
+            | {f"labels_{key}": wrong for key in near},
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a synthetic run with the given plan; returns its folder."""
+
+    def make(**plan: Any) -> Path:
+        return write_run(tmp_path_factory.mktemp("run"), Synthetic(**plan))
+
+    return make

@@ -1,0 +1,230 @@
+"""Who may import whom: the directions between the rooms of the house, and what importing may not do."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "deepbelief"
+SOURCES = Path(__file__).parents[1] / "src" / PACKAGE
+MODULES = sorted(SOURCES.rglob("*.py"))
+
+MODELS = {"units", "rbm", "dbn"}
+STUDIED = MODELS | {
+    "atomic",
+    "baseline",
+    "checkpoint",
+    "data",
+    "insight",
+    "learning",
+    "likelihood",
+    "randomness",
+    "readout",
+    "robustness",
+    "supervised",
+}
+
+# Room -> what it may import of ours, besides itself and `errors`. A room is a file or folder right inside the package;
+# `study.records` stands for that module alone, and PACKAGE for names taken from the package itself, such as a version.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "atomic": set(),
+    "units": set(),
+    "randomness": set(),
+    "data": {"atomic"},
+    "rbm": {"units", "randomness"},
+    "dbn": {"rbm", "units", "randomness"},
+    "likelihood": MODELS | {"randomness"},
+    "checkpoint": MODELS | {"randomness", "atomic"},
+    "supervised": {"randomness", "data"},
+    "baseline": {"rbm", "dbn", "data", "supervised", "randomness"},
+    "readout": {"rbm", "dbn", "data", "supervised", "randomness"},
+    "insight": {"rbm", "dbn", "data", "supervised", "randomness"},
+    "learning": MODELS | {"data", "checkpoint", "randomness", "supervised", "baseline"},
+    "robustness": {"randomness"},
+    "study": STUDIED,
+    "report": {"study.records", "atomic"},
+    "cli": STUDIED | {"study", "report", PACKAGE},
+    "__init__": STUDIED | {"study"},
+    "__main__": {"cli"},
+}
+
+
+def imports(source: str, package: str) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of all that `source`, a module of `package`, imports; of our own, to the very name."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                parents = package.split(".")
+                origin = [*parents[: len(parents) + 1 - level], module] if level else [module]
+                start = ".".join(part for part in origin if part)
+                yield from ((node.lineno, f"{start}.{alias.name}") for alias in names)
+            case ast.Call(
+                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
+
+
+def violations(source: str, path: Path) -> list[str]:
+    """One sentence for every import that goes against MAY_IMPORT; `path` is relative to the package's folder."""
+    room = path.parts[0].removesuffix(".py")
+    if room not in MAY_IMPORT:
+        return [f"{path}: `{room}` is not in MAY_IMPORT of {Path(__file__).name}; add it and what it may import"]
+    allowed = MAY_IMPORT[room] | {room, "errors"}
+    found = []
+    for line, name in imports(source, ".".join([PACKAGE, *path.parts[:-1]])):
+        top, _, inside = name.partition(".")
+        if top != PACKAGE:
+            continue
+        if inside.split(".")[0] not in MAY_IMPORT:  # the package itself, or a name that it defines
+            inside = PACKAGE
+        if not any(f"{inside}.".startswith(f"{permitted}.") for permitted in allowed):
+            rule = ", ".join(sorted(allowed - {room}))
+            found.append(f"{path}:{line} imports {name}, but `{room}` may import only: {rule}")
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[str(module.relative_to(SOURCES)) for module in MODULES])
+def test_module_imports_only_what_its_room_may(module: Path) -> None:
+    found = violations(module.read_text(encoding="utf-8"), module.relative_to(SOURCES))
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_sources_are_found() -> None:
+    assert SOURCES / "__init__.py" in MODULES
+
+
+def test_directions_have_no_cycle() -> None:
+    rooms = {room: {permitted.split(".")[0] for permitted in allowed} for room, allowed in MAY_IMPORT.items()}
+    graphlib.TopologicalSorter(rooms).prepare()  # raises CycleError and names the rooms
+
+
+def test_only_main_imports_cli() -> None:
+    assert [room for room, allowed in MAY_IMPORT.items() if "cli" in allowed] == ["__main__"]
+
+
+def test_models_never_import_learning() -> None:
+    assert not any("learning" in MAY_IMPORT[room] for room in MODELS)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("units.py", "import torch\nimport numpy.linalg"),
+        ("units.py", "from deepbelief.errors import SettingsError"),
+        ("units.py", "import deepbeliefs.cli"),
+        ("dbn.py", "from .rbm import RBM"),
+        ("dbn.py", "from . import rbm, units"),
+        ("learning/loop.py", "from ..rbm import RBM\nfrom . import settings\nfrom .settings import Settings"),
+        ("learning/__init__.py", "from .loop import train"),
+        ("report/page.py", "from deepbelief.study.records import StageRecord"),
+        ("report/page.py", "from deepbelief.study import records"),
+        ("report/page.py", "import deepbelief.study.records as records"),
+        ("cli.py", "from deepbelief import __version__\ndef report():\n    from deepbelief.report import page"),
+        ("__main__.py", "from deepbelief.cli import main"),
+        ("__init__.py", "from deepbelief.dbn import DBN"),
+    ],
+)
+def test_checker_allows(path: str, source: str) -> None:
+    assert violations(source, Path(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "line", "name"),
+    [
+        ("units.py", "import torch\nimport deepbelief.rbm", 2, "deepbelief.rbm"),
+        ("units.py", "import torch, deepbelief.rbm as machine", 1, "deepbelief.rbm"),
+        ("units.py", "from deepbelief import rbm", 1, "deepbelief.rbm"),
+        ("rbm.py", "from .dbn import DBN", 1, "deepbelief.dbn.DBN"),
+        ("rbm.py", "from . import learning", 1, "deepbelief.learning"),
+        ("rbm.py", "def late():\n    from deepbelief.learning.loop import train", 2, "deepbelief.learning.loop.train"),
+        ("rbm.py", "if TYPE_CHECKING:\n    from deepbelief.data import Source", 2, "deepbelief.data.Source"),
+        ("data/idx.py", "from ..rbm import RBM", 1, "deepbelief.rbm.RBM"),
+        ("data/__init__.py", "from .. import rbm", 1, "deepbelief.rbm"),
+        ("data/deep/idx.py", "from ...cli import main", 1, "deepbelief.cli.main"),
+        ("robustness/attack.py", "from deepbelief.dbn import DBN", 1, "deepbelief.dbn.DBN"),
+        ("report/page.py", "from deepbelief.study import stages", 1, "deepbelief.study.stages"),
+        ("report/page.py", "import deepbelief.study", 1, "deepbelief.study"),
+        ("report/page.py", "from deepbelief.study.records_old import X", 1, "deepbelief.study.records_old.X"),
+        ("study/run.py", "from deepbelief.report import page", 1, "deepbelief.report.page"),
+        ("study/run.py", "import deepbelief", 1, "deepbelief"),
+        ("study/run.py", "from deepbelief import DBN", 1, "deepbelief.DBN"),
+        ("study/run.py", "from .. import __version__", 1, "deepbelief.__version__"),
+        ("study/run.py", "from deepbelief import *", 1, "deepbelief.*"),
+        ("study/run.py", "import importlib\nimportlib.import_module('deepbelief.cli')", 2, "deepbelief.cli"),
+        ("__init__.py", "from .cli import main", 1, "deepbelief.cli.main"),
+    ],
+)
+def test_checker_catches(path: str, source: str, line: int, name: str) -> None:
+    (found,) = violations(source, Path(path))
+    assert found.startswith(f"{path}:{line} imports {name}, but `")
+
+
+def test_checker_asks_for_rooms_it_does_not_know() -> None:
+    (found,) = violations("", Path("explorer/server.py"))
+    assert "`explorer` is not in MAY_IMPORT of test_imports.py; add it" in found
+
+
+def run_python(code: str) -> None:
+    """Run `code` in an interpreter of its own, so that nothing is imported yet; fail with what it printed."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_command_line_starts_without_torch() -> None:
+    run_python("""
+import sys
+import deepbelief.cli
+heavy = {"torch", "matplotlib", "sklearn"} & set(sys.modules)
+assert not heavy, f"importing deepbelief.cli also imported {sorted(heavy)}"
+""")
+
+
+def test_public_names_do_not_need_matplotlib() -> None:
+    run_python("""
+import sys
+import deepbelief
+for name in deepbelief.__all__:
+    getattr(deepbelief, name)
+assert "matplotlib" not in sys.modules
+""")
+
+
+def test_importing_changes_no_global_state() -> None:
+    run_python("""
+import importlib, logging, pickle, pkgutil, random, signal
+import matplotlib, numpy, torch
+
+def state():
+    return {
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's default device": torch.get_default_device(),
+        "torch's random state": torch.get_rng_state().tolist(),
+        "torch's threads": torch.get_num_threads(),
+        "torch's determinism": torch.are_deterministic_algorithms_enabled(),
+        "torch's gradients": torch.is_grad_enabled(),
+        "torch's matrix precision": torch.get_float32_matmul_precision(),
+        "NumPy's random state": pickle.dumps(numpy.random.get_state()),
+        "NumPy's error handling": numpy.geterr(),
+        "Python's random state": random.getstate(),
+        "matplotlib's settings": dict(matplotlib.rcParams.items()),
+        "the root logger": (logging.root.level, list(logging.root.handlers)),
+        "the interrupt handler": signal.getsignal(signal.SIGINT),
+    }
+
+before = state()
+import deepbelief
+for module in pkgutil.walk_packages(deepbelief.__path__, "deepbelief."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+after = state()
+changed = [name for name in before if before[name] != after[name]]
+assert not changed, f"importing deepbelief changed {changed}"
+""")
