@@ -18,7 +18,8 @@ app = typer.Typer(
 )
 
 Folder = Annotated[
-    Path | None, typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded")
+    Path | None,
+    typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded"),
 ]
 
 
@@ -104,7 +105,9 @@ def encode(
 
 @app.command("data")
 def data_command(
-    name: Annotated[str, typer.Argument(help="fashion-mnist, mnist, kmnist, digits, or a .npz file.")] = "fashion-mnist",
+    name: Annotated[
+        str, typer.Argument(help="fashion-mnist, mnist, kmnist, digits, or a .npz file.")
+    ] = "fashion-mnist",
     data: Folder = None,
 ) -> None:
     """Find a data set, or download it, and check it.

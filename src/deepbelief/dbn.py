@@ -1,6 +1,7 @@
 """The Deep Belief Network: a stack of RBMs, each reading the hidden layer of the one below."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import final
 
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class DBN(nn.Module):
         super().__init__()
         if not rbms:
             raise SettingsError("a DBN needs at least one RBM.")
-        for below, above in zip(rbms, rbms[1:], strict=False):
+        for below, above in pairwise(rbms):
             if below.hidden.size != above.visible.size:
                 raise SettingsError(
                     f"an RBM with {above.visible.size} visible units cannot stand on one with {below.hidden.size} "
@@ -39,7 +40,7 @@ class DBN(nn.Module):
         """A DBN of binary units; `sizes` counts from the visible layer up."""
         if len(sizes) < 2:
             raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
-        return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in zip(sizes, sizes[1:], strict=False)])
+        return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in pairwise(sizes)])
 
     @property
     def sizes(self) -> list[int]:

@@ -25,7 +25,9 @@ class RBM(nn.Module):
     def __init__(self, visible: Bernoulli, hidden: Bernoulli, random: Random, weight_std: float | None = None) -> None:
         super().__init__()
         if visible.size < 1 or hidden.size < 1:
-            raise SettingsError(f"an RBM needs units on both sides, not {visible.size} visible and {hidden.size} hidden.")
+            raise SettingsError(
+                f"an RBM needs units on both sides, not {visible.size} visible and {hidden.size} hidden."
+            )
         self.visible = visible
         self.hidden = hidden
         std = weight_std if weight_std is not None else (2.0 / (visible.size + hidden.size)) ** 0.5

@@ -17,7 +17,7 @@ from deepbelief.dbn import DBN
 from deepbelief.randomness import Random
 from deepbelief.supervised import FeedForward, accuracy
 
-_CHUNK: Final = 8192
+_CHUNK: Final = 1024
 
 
 @final
@@ -42,8 +42,8 @@ class ConvergedSettings:
     """L-BFGS on cross-entropy + l2/2 |W|^2 (W in units of standardised features), l2 chosen on held-out images."""
 
     method: Literal["converged"] = "converged"
-    l2: tuple[float, ...] = Field((1e-3, 1e-4, 1e-5), min_length=1)
-    max_iterations: int = Field(200, ge=1)
+    l2: tuple[float, ...] = Field(default=(1e-3, 1e-4, 1e-5), min_length=1)
+    max_iterations: int = Field(default=200, ge=1)
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,21 @@ class _Problem:
         self._features, self._labels, self._classes = features, labels.to(features.device), classes
 
     def objective(self, flat: NDArray[np.float64], l2: float) -> tuple[float, NDArray[np.float64]]:
-        features, labels = self._features, self._labels
-        stacked = torch.from_numpy(flat).to(features).view(-1, self._classes)  # (units + 1, classes), the last: biases
-        weights, bias = stacked[:-1], stacked[-1]
+        stacked = torch.from_numpy(flat).to(self._features).view(self._classes, -1)
+        weights, bias = stacked[:, :-1], stacked[:, -1:]  # (classes, units), (classes, 1)
         gradient = torch.zeros_like(stacked)
-        loss = torch.zeros((), dtype=torch.float64, device=features.device)
-        for start in range(0, len(features), _CHUNK):
-            rows, targets = features[start : start + _CHUNK], labels[start : start + _CHUNK]
-            logits = torch.addmm(bias, rows, weights)  # (chunk, classes)
-            loss += cross_entropy(logits, targets, reduction="sum")
-            error = logits.softmax(dim=1)
-            error[torch.arange(len(targets), device=error.device), targets] -= 1
-            gradient[:-1].addmm_(rows.T, error)
-            gradient[-1] += error.sum(dim=0)
-        gradient.div_(len(features))
-        gradient[:-1].add_(weights, alpha=l2)
-        value = float(loss) / len(features) + 0.5 * l2 * float(weights.double().pow(2).sum())
+        loss = torch.zeros((), dtype=torch.float64, device=stacked.device)
+        # Classes come first, and few rows at a time: such flat products are several times faster on a CPU.
+        for rows, targets in zip(torch.split(self._features, _CHUNK), torch.split(self._labels, _CHUNK), strict=True):
+            logits = torch.addmm(bias, weights, rows.T)  # (classes, chunk)
+            loss += cross_entropy(logits.T, targets, reduction="sum")
+            error = logits.softmax(dim=0)
+            error[targets, torch.arange(len(targets), device=error.device)] -= 1
+            gradient[:, :-1].addmm_(error, rows)
+            gradient[:, -1] += error.sum(dim=1)
+        gradient.div_(len(self._features))
+        gradient[:, :-1].add_(weights, alpha=l2)
+        value = float(loss) / len(self._features) + 0.5 * l2 * float(weights.double().pow(2).sum())
         return value, gradient.double().cpu().numpy().ravel()
 
     def minimise(
@@ -122,9 +121,9 @@ class _Problem:
 
 @torch.no_grad()
 def _network(solution: NDArray[np.float64], mean: Tensor, std: Tensor, classes: int) -> FeedForward:
-    stacked = torch.from_numpy(solution).to(mean).view(-1, classes)
+    stacked = torch.from_numpy(solution).to(mean).view(classes, -1)
     network = FeedForward([len(mean), classes], torch.relu, Random(0, device=mean.device)).to(mean.dtype)
-    weights = stacked[:-1] / std[:, None]
-    network.layers[0].weight.copy_(weights.T)
-    network.layers[0].bias.copy_(stacked[-1] - mean @ weights)
+    weights = stacked[:, :-1] / std
+    network.linear(1).weight.copy_(weights)
+    network.linear(1).bias.copy_(stacked[:, -1] - weights @ mean)
     return network

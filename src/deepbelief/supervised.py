@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal, final
 
 import torch
@@ -37,8 +38,8 @@ class FeedForward(nn.Module):
         self.sizes: Final = list(sizes)
         self.activation: Final = activation
         self.layers = nn.ModuleList()
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-            layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+        for inputs, outputs in pairwise(sizes):
+            layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")  # PyTorch's own draw is skipped
             bound = 1.0 / math.sqrt(inputs)
             with torch.no_grad():
                 layer.weight.copy_(random.uniform((outputs, inputs), -bound, bound))
@@ -46,12 +47,17 @@ class FeedForward(nn.Module):
             self.layers.append(layer)
         self.to(random.device)
 
+    def linear(self, number: int) -> nn.Linear:
+        """The linear layer `number`, counted from 1 at the input; -1 is the last."""
+        layer = self.layers[number - 1 if number > 0 else number]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
     def forward(self, values: Tensor) -> Tensor:
         """Logits: (batch, sizes[0]) -> (batch, sizes[-1])."""
         for layer in self.layers[:-1]:
             values = self.activation(layer(values))
-        logits: Tensor = self.layers[-1](values)
-        return logits
+        return self._logits(values)
 
     def forward_with_dropout(self, values: Tensor, dropout: float, random: Random) -> Tensor:
         """Logits with each hidden unit left out with probability `dropout` (Srivastava et al. 2014)."""
@@ -59,8 +65,12 @@ class FeedForward(nn.Module):
             values = self.activation(layer(values))
             if dropout > 0:
                 values = values * random.bernoulli(torch.full_like(values, 1 - dropout)).div_(1 - dropout)
-        logits: Tensor = self.layers[-1](values)
-        return logits
+        return self._logits(values)
+
+    def _logits(self, values: Tensor) -> Tensor:
+        """The last layer; with its few outputs as rows the product is a third faster on a CPU."""
+        last = self.linear(-1)
+        return torch.addmm(last.bias[:, None], last.weight, values.T).T  # (outputs, batch) turned
 
 
 @torch.no_grad()
@@ -86,9 +96,9 @@ class FullBatchSettings:
     """Gradient descent on the mean cross-entropy of all images at once, W += V with V = m V - lr gradient."""
 
     method: Literal["full-batch"] = "full-batch"
-    steps: int = Field(1500, ge=1)
-    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
-    momentum: float = Field(0.9, ge=0, lt=1)
+    steps: int = Field(default=1500, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
 
 
 @final
@@ -101,12 +111,12 @@ class MinibatchSettings:
     """
 
     method: Literal["minibatch"] = "minibatch"
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(128, ge=1)
-    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
-    patience: int = Field(5, ge=0)
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    patience: int = Field(default=5, ge=0)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Synthetic runs: every stage of a study, written as the study writes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,14 @@ import numpy as np
 import pytest
 import scipy.cluster.hierarchy
 
+from deepbelief.report import style
 from deepbelief.study.records import Arrays, Metric, Results, StageRecord, write_json, write_stage
 
-STAGES = ["data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts", "baseline", "finetuning", "psychometric", "clusters", "confusion", "noise_attack", "gradient_attack", "robustness", "topdown_defence", "encoding"]
-PUBLISHED = {
-    "accuracy/readout_1": 0.7902,
-    "accuracy/ffnn": 0.7226,
-    "accuracy/readout_1/gaussian@0.3": 0.772,
-    "reconstruction_error/layer_1@2": 1.959,
-    "loss/readout_1@1": 2.3914,
-    "accuracy/unheard_of": 0.5,
-}
+STAGES = [
+    *("data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts"),
+    *("baseline", "finetuning", "psychometric", "clusters", "confusion", "noise_attack", "gradient_attack"),
+    *("robustness", "topdown_defence", "encoding"),
+]
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,15 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
     if images is None:
         images = random.random((len(plan.names), 8, *plan.shape), dtype=np.float32)
     metrics = [_metrics(plan, np.random.default_rng(seed)) for seed in plan.seeds]
-    stages = _first_stages(plan, random, images) | _last_stages(plan, random, images)
+    stages = _first_stages(plan, random, images) | _classifier_stages(plan, random)
+    stages |= _attack_stages(plan, random, images) | _search_stage(plan, random, images)
     for seed in plan.seeds[:1]:
         for stage, (facts, arrays) in stages.items():
             record = StageRecord(stage=stage, seconds=1.5, facts=facts)
             write_stage(folder / f"seed-{seed}" / "stages", record, arrays)
     results = Results(
         recipe="default",
+        title="Made up & tried out",
         settings={"recipe": "default", "data": {"name": "made up", "limit": None}, "pretraining": {"rate": 0.1}},
         published=plan.published,
         seeds=list(plan.seeds),
@@ -65,7 +64,7 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
         metrics={name: Metric.over_seeds([found[name] for found in metrics]) for name in metrics[0]},
         data={"name": "made up", "fingerprint": "0123"},
         versions={"deepbelief": "0.0", "python": "3.11"},
-        machine={"processor": "abacus <i>", "cores": 2},
+        machine={"processor": "abacus <i>", "cores": 2, "memory_bytes": 2**34},
     )
     write_json(folder / "results.json", results)
     return folder
@@ -138,68 +137,75 @@ def _first_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarr
     }
 
 
-def _last_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarray) -> dict[str, Any]:
-    count, names, who = len(plan.names), {"class_names": list(plan.names)}, plan.contestants
-    step = np.arange(1, 1501, 10)
+def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str, Any]:
+    count, who = len(plan.names), plan.contestants
+    step, epoch = np.arange(1, 1501, 10), np.arange(1, 21)
     course = {"loss": 0.5 + 2 * np.exp(-step / 200), "step": step}
-    epochs = {"epoch": np.arange(1, 21), "validation_accuracy": 0.9 - 0.3 / np.arange(1, 21)} if plan.optional else {}
+    epochs: Arrays = {"loss": 0.3 + 1 / epoch, "step": epoch}
+    if plan.optional:
+        epochs |= {"epoch": epoch, "validation_accuracy": 0.9 - 0.3 / epoch}
     network = {"layers": [*plan.widths, count], "method": "minibatch", "best_epoch": 17 if plan.optional else None}
-    image, noise = images[0, 0], random.uniform(-1, 1, plan.shape)
-    levels = np.asarray(plan.levels)
-    noisy = image + levels[:, None, None] * random.normal(size=(len(levels), *plan.shape))
-    curves = {f"{kind}/{c}": np.linspace(0.8, 0.2, len(levels)) for kind in ("clipped", "unclipped") for c in who}
-    answers = {"label": 0, "before": dict.fromkeys(who, 0), "after": {c: i % 2 for i, c in enumerate(who)}} | names
+    whole = network | {"method": "full-batch", "best_epoch": None}
+    read = {f"readout_{x}/{key}": course[key] + 0.1 * x * (key == "loss") for x in plan.layers for key in course}
+    method = "converged" if plan.optional else "full-batch"
     matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
-    attacked = {f"perturbed_{c}": np.clip(image + 0.2 * np.sign(noise), 0, 1) for c in who}
-    found = random.integers(0, images.shape[1], (8, 5))
-    wrong = (np.arange(8)[:, None] + (random.random((8, 5)) < 0.2)) % count
-    near = ["pixels", f"layer_{plan.layers[-1]}"]
-    linkages = {
-        f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(random.random((count, 5)), "complete")
-        for x in plan.layers
+    means = {x: random.random((count, 5)) for x in plan.layers}
+    trees = {f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(mean, "complete") for x, mean in means.items()}
+    return {
+        "readouts": ({"method": method, "l2": {f"readout_{x}": 1e-4 for x in plan.layers}}, read),
+        "baseline": (network, epochs) if plan.optional else (whole, course),
+        "finetuning": (network, epochs),
+        "clusters": ({"class_names": list(plan.names)}, trees),
+        "confusion": ({"most_confused": {c: [0, 1, 0.12] for c in who}}, dict.fromkeys(who, matrix)),
     }
+
+
+def _attack_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarray) -> dict[str, Any]:
+    who, image, noise = plan.contestants, images[0, 0], random.uniform(-1, 1, plan.shape)
+    levels, epsilons = np.asarray(plan.levels), np.asarray(plan.epsilons)
+    noisy = image + levels[:, None, None] * random.normal(size=(len(levels), *plan.shape))
+    answers = {"label": 0, "before": dict.fromkeys(who, 0), "after": {c: i % 2 for i, c in enumerate(who)}}
+    answers["class_names"] = list(plan.names)
+    attacked = np.clip(image + 0.2 * np.sign(noise), 0, 1)
     defence = {"contestant": who[0], "epsilon": 0.1, "label": 0}
     defence |= {"predictions": {"original": 0, "attacked": 1, "reconstructed_1": 0, "reconstructed_3": 1}}
+    rebuilt = np.stack([images.mean(axis=1)[0]] * 2)
     return {
-        "readouts": (
-            {"method": "lbfgs", "l2": {f"readout_{x}": 1e-4 for x in plan.layers}},
-            {
-                f"readout_{x}/{key}": value + 0.1 * x * (key == "loss")
-                for x in plan.layers
-                for key, value in course.items()
-            },
-        ),
-        "baseline": (network, course | epochs),
-        "finetuning": (network, course | epochs),
         "psychometric": (
             {"example_label": 0},
-            {"levels": levels, "examples_unclipped": noisy, "examples_clipped": noisy.clip(0, 1), **curves},
+            {"levels": levels, "examples_unclipped": noisy, "examples_clipped": noisy.clip(0, 1)},
         ),
-        "clusters": (names, linkages),
-        "confusion": ({"most_confused": {c: [0, 1, 0.12] for c in who}}, dict.fromkeys(who, matrix)),
         "noise_attack": (
             answers | {"epsilon": 0.5},
             {"original": image, "perturbed": np.clip(image + noise / 2, 0, 1)},
         ),
-        "gradient_attack": (answers | {"epsilon": 0.2}, {"original": image, **attacked}),
-        "robustness": ({}, {"epsilons": np.asarray(plan.epsilons)}),
+        "gradient_attack": (
+            answers | {"epsilon": 0.2},
+            {"original": image} | {f"perturbed_{contestant}": attacked for contestant in who},
+        ),
+        "robustness": ({}, {"epsilons": epsilons}),
         "topdown_defence": (
             defence,
-            {
-                "original": image,
-                "attacked": attacked[f"perturbed_{who[0]}"],
-                "reconstructed": np.stack([images.mean(axis=1)[0]] * 2),
-                "epsilons": np.asarray(plan.epsilons),
-                "num_steps": np.asarray([1, 3]),
-            },
-        ),
-        "encoding": (
-            names,
-            {"queries": images[np.arange(8) % count, 1], "query_labels": np.arange(8) % count}
-            | {f"neighbours_{key}": images[wrong, found] for key in near}
-            | {f"labels_{key}": wrong for key in near},
+            {"original": image, "attacked": attacked, "reconstructed": rebuilt, "num_steps": np.asarray([1, 3])},
         ),
     }
+
+
+def _search_stage(plan: Synthetic, random: np.random.Generator, images: np.ndarray) -> dict[str, Any]:
+    count, near = len(plan.names), ["pixels", f"layer_{plan.layers[-1]}"]
+    labels, found = np.arange(8) % count, random.integers(0, images.shape[1], (8, 5))
+    wrong = (np.arange(8)[:, None] + (random.random((8, 5)) < 0.2)) % count
+    arrays = {"queries": images[labels, 1], "query_labels": labels}
+    arrays |= {f"neighbours_{key}": images[wrong, found] for key in near} | {f"labels_{key}": wrong for key in near}
+    return {"encoding": ({"class_names": list(plan.names)}, arrays)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_pictures() -> Iterator[None]:
+    """Draw with few pixels: the same code in half the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 50)
+        yield
 
 
 @pytest.fixture(scope="session")

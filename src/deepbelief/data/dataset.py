@@ -30,7 +30,7 @@ class Source(Protocol):
         ...
 
     def batch(self, rows: Rows) -> torch.Tensor:
-        """The items at ``rows`` (a slice or integer positions), (batch, width) floating point; not to be changed in place."""
+        """The items at ``rows`` (a slice or integer positions); (batch, width), not to be changed in place."""
         ...
 
 

@@ -9,7 +9,7 @@ def nearest(queries: Tensor, among: Tensor, k: int, chunk: int = 250) -> Tensor:
     """Rows of `among` (n, d) closest to each query (m, d) under the Euclidean distance: (m, k), nearest first."""
     squares = among.pow(2).sum(dim=1)
     parts = []
-    for part in queries.split(chunk):
+    for part in torch.split(queries, chunk):
         # |a - q|^2 = |a|^2 - 2 a q + |q|^2, and |q|^2 changes no ranking.
         parts.append(torch.addmm(squares, part, among.T, alpha=-2).topk(k, largest=False).indices)
     return torch.cat(parts)

@@ -19,9 +19,9 @@ def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None =
     """
     network = FeedForward([*dbn.sizes, classes], torch.sigmoid, random)
     for number in range(1, len(dbn) + 1):
-        rbm, layer = dbn.layer(number), network.layers[number - 1]
+        rbm, layer = dbn.layer(number), network.linear(number)
         layer.weight.copy_(rbm.weights.T)
         layer.bias.copy_(rbm.hidden.bias)
     if readout is not None:
-        network.layers[-1].load_state_dict(readout.layers[0].state_dict())
+        network.linear(-1).load_state_dict(readout.linear(1).state_dict())
     return network

@@ -16,6 +16,7 @@ from deepbelief.learning.contrastive_divergence import Momentum, cd_statistics, 
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
 
+
 @dataclass(frozen=True)
 class EpochRecord:
     """What one epoch of one layer gave."""

@@ -17,15 +17,15 @@ class CDSettings:
     `gibbs_steps`, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is set.
     """
 
-    epochs: int = Field(50, ge=1)
-    batch_size: int = Field(128, ge=1)
-    learning_rate: float = Field(0.1, gt=0, allow_inf_nan=False)
-    learning_rate_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
-    initial_momentum: float = Field(0.5, ge=0, lt=1)
-    final_momentum: float = Field(0.95, ge=0, lt=1)
-    momentum_switch: int = Field(5, ge=0)
-    weight_decay: float = Field(0.0001, ge=0, allow_inf_nan=False)
-    gibbs_steps: int = Field(1, ge=1)
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=0.1, gt=0, allow_inf_nan=False)
+    learning_rate_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    initial_momentum: float = Field(default=0.5, ge=0, lt=1)
+    final_momentum: float = Field(default=0.95, ge=0, lt=1)
+    momentum_switch: int = Field(default=5, ge=0)
+    weight_decay: float = Field(default=0.0001, ge=0, allow_inf_nan=False)
+    gibbs_steps: int = Field(default=1, ge=1)
     growing_gibbs_steps: bool = False
     shuffle: bool = True
     drop_last: bool = False

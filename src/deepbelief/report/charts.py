@@ -45,6 +45,7 @@ def _draw(figure: Figure, chart: Chart, top: float, right: float) -> None:
     fit_x(axes, chart.curves)
     if chart.accuracy:
         accuracy_axes(axes, chart.title, chart.xlabel, chart.chance)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
     else:
         fit_y(axes, chart.curves)
         axes.set_title(chart.title)

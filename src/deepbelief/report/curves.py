@@ -50,7 +50,7 @@ def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
         )
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.x, curve.low, curve.high, color=curve.look.colour, alpha=0.16, linewidth=0)
-    drawn = [curve for curve in curves if len(curve.x)]
+    drawn = [curve for curve in curves if len(curve.x) and np.isfinite(curve.y[-1])]  # a diverged one has no end
     if drawn:
         _label_ends(axes, drawn)
 
@@ -84,7 +84,14 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
             fontsize=9,
             color=curve.look.ink,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": curve.look.colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": curve.look.colour,
+                "linewidth": 0.6,
+                "alpha": 0.6,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+            },
         )
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)

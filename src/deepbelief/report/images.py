@@ -41,7 +41,7 @@ class Grid:
     def draw(self, figure: Figure) -> None:
         """Draw the grid over the whole figure."""
         sheet, (width, height) = Sheet(figure), self._cell
-        longest = max(3, int(width / 0.085))
+        longest = max(3, int(width / 0.082))
         for index, image in enumerate(self.images):
             x = self.margin + index % self.columns * (width + self.gap)
             y = index // self.columns * self._pitch
@@ -74,14 +74,14 @@ class Attack:
     def _layout(self) -> tuple[float, float, float]:
         """Left margin, width of an image and distance of rows in inches."""
         named = any(row.look for row in self.rows)
-        left = 1.05 if named else 0.0
+        left = 1.1 if named else 0.0
         width = (WIDTH - left - 2 * 0.35) / 3
         return left, width, cell_height(self.original, width) + (0.45 if named else 0.2)
 
     @property
     def height(self) -> float:
         """Inches that all rows need."""
-        return 0.28 + len(self.rows) * self._layout[2]
+        return 0.24 + len(self.rows) * self._layout[2] - (0.0 if any(row.look for row in self.rows) else 0.14)
 
     def draw(self, figure: Figure) -> None:
         """Draw all rows."""
@@ -100,7 +100,9 @@ class Attack:
                 sheet.write(x - 0.175, y + height / 2, sign, fontsize=13, va="center", color=MUTED)
             if row.look:
                 words = row.look.name.replace(" ", "\n", 1)
-                sheet.write(0.0, y + height / 2, words, ha="left", va="center", color=row.look.ink, weight="bold")
+                sheet.write(
+                    0.0, y + height / 2, words, ha="left", va="center", color=row.look.ink, weight="bold", fontsize=9
+                )
                 _answers(sheet, row, (columns[0], columns[2]), y + height + 0.05, width)
 
 

@@ -24,7 +24,7 @@ def _paper_to(colour: str) -> LinearSegmentedColormap:
 
 def confusion_height(names: Sequence[str]) -> float:
     """Inches of a confusion matrix with square cells, names slanting below it."""
-    return WIDTH - 0.7 * _margin(names) + 0.28 + 0.05 + 0.7 * 0.078 * 2
+    return WIDTH - 0.7 * _margin(names) + 0.55
 
 
 def draw_confusion(figure: Figure, matrix: Floats, names: Sequence[str], look: Look) -> None:
@@ -47,7 +47,8 @@ def draw_confusion(figure: Figure, matrix: Floats, names: Sequence[str], look: L
     axes.tick_params(length=0)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{look.name}: true class in rows, answer in columns, %", x=-left / side, ha="left")
+    axes.set_title(look.name, x=-left / side, ha="left", color=look.ink, weight="bold")
+    axes.set_title("true class in rows, answer in columns, %", loc="right", color=MUTED, fontsize=9)
 
 
 def dendrograms_height(classes: int, layers: int) -> float:

@@ -9,11 +9,11 @@ import jinja2
 from markupsafe import Markup
 
 from deepbelief.atomic import write_atomically
-from deepbelief.report.chapter import Chapter, Picture
+from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, load_run
 from deepbelief.report.settings import as_toml, flat
 from deepbelief.report.story import STORY
-from deepbelief.report.style import DPI, WIDTH, render
+from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
 from deepbelief.report.tables import Table, published_table, results_table, times_table
 from deepbelief.report.text import memory
@@ -72,20 +72,15 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
         published=published_table(run.results),
         sections=sections,
         images=images,
-        size=_size,
+        size=size_in_pixels,
         settings=as_toml(run.results.settings),
         circumstances=_circumstances(run),
     )
 
 
-def _size(picture: Picture) -> tuple[int, int]:
-    """Width and height in pixels, so that the page does not jump while it loads."""
-    return int(WIDTH * DPI), int(picture.height * DPI)
-
-
 def _kicker(run: Run) -> str:
     seeds = len(run.results.seeds)
-    return f"Recipe {run.results.recipe} · {seeds} {'seed' if seeds == 1 else 'seeds'}"
+    return f"{run.results.title} · recipe {run.results.recipe} · {seeds} {'seed' if seeds == 1 else 'seeds'}"
 
 
 def _circumstances(run: Run) -> list[Table]:

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepbelief.errors import DeepBeliefError
 from deepbelief.study.records import Arrays, Metric, Results, StageRecord, read_results, read_stage
+
+_SPELT: Final = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST", "kmnist": "KMNIST"}
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +94,8 @@ class Run:
     @property
     def data_name(self) -> str:
         """The name of the data set."""
-        return str(self.facts("data").get("name") or self.results.data.get("name") or "the data")
+        name = str(self.facts("data").get("name") or self.results.data.get("name") or "the data")
+        return _SPELT.get(name, name)
 
     def facts(self, stage: str) -> dict[str, Any]:
         """The facts of a stage, empty when it has not run."""

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from deepbelief.report.text import memory
+
 
 def as_toml(settings: Mapping[str, Any], prefix: str = "") -> str:
     """Nested settings as TOML text; a setting that is not set stays visible as a comment."""
@@ -29,10 +31,16 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _shown(name: str, value: Any) -> str:
+    if name.endswith("_bytes") and isinstance(value, int | float):
+        return memory(value)
+    return value if isinstance(value, str) else _value(value)
+
+
 def flat(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and values of a mapping, for a table of two columns."""
     return [
-        (name.replace("_", " "), value if isinstance(value, str) else _value(value))
+        (name.removesuffix("_bytes").replace("_", " "), _shown(name, value))
         for name, value in facts.items()
         if value is not None
     ]

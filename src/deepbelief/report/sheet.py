@@ -1,14 +1,18 @@
 """A sheet on which small images and words are placed by inches."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from deepbelief.report.run import Floats
 from deepbelief.report.style import ALARM, GRID, INK, WIDTH
+
+# Orange takes away, purple adds: told apart under all common colour deficiencies, and against grey images.
+_CHANGE: Final = LinearSegmentedColormap.from_list("change", ["#d9790f", "#ffffff", "#6f4fa8"])
 
 
 def grey(image: NDArray[Any]) -> Floats:
@@ -46,15 +50,15 @@ class Sheet:
     def place_change(self, change: NDArray[Any], x: float, y: float, width: float) -> None:
         """Draw a signed image: orange takes away, purple adds, white leaves alone."""
         largest = float(np.abs(change).max()) or 1.0
-        self._image(change.astype(float), x, y, width, "PuOr", (-largest, largest))
+        self._image(change.astype(float), x, y, width, _CHANGE, (-largest, largest))
         self._frame(change, x, y, width, False)
 
     def write(self, x: float, y: float, text: str, **options: Any) -> None:
         """Write centred text below the point (x, y)."""
-        self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 9, "color": INK, **options})
+        self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 10, "color": INK, **options})
 
     def _image(
-        self, image: Floats, x: float, y: float, width: float, colours: str, limits: tuple[float, float]
+        self, image: Floats, x: float, y: float, width: float, colours: str | Colormap, limits: tuple[float, float]
     ) -> None:
         self._axes.imshow(
             image,
@@ -70,4 +74,4 @@ class Sheet:
         line = 2.2 if alarm else 0.6
         colour = ALARM if alarm else GRID
         box = Rectangle((x, y), width, cell_height(image, width), fill=False, edgecolor=colour, linewidth=line)
-        self._axes.add_patch(box)
+        self._axes.add_artist(box)

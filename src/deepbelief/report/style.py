@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from deepbelief.report.text import contestant_name
 
-WIDTH: Final = 5.6  # inches; with 10 pt type a picture stays legible when a phone shows it 340 px wide
-DPI: Final = 240  # 1344 px: twice the width of the text column
+WIDTH: Final = 5.2  # inches; with 10 pt type a picture stays legible when a phone shows it 340 px wide
+DPI: Final = 250  # 1300 px: twice the width of the text column
 INK: Final = "#1f2430"
 MUTED: Final = "#5b6472"
 GRID: Final = "#e3e6ea"
@@ -74,10 +74,10 @@ class Look:
         return to_hex(blend(self.colour, INK, 0.4 if light > 0.3 else 0.0))
 
 
-def luminance(colour: str | tuple[float, ...]) -> float:
+def luminance(colour: Any) -> float:
     """How light a colour looks, from 0 (black) to 1 (white)."""
     red, green, blue = to_rgb(colour)
-    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+    return float(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2)
 
 
 def blend(colour: str, other: str, share: float) -> tuple[float, float, float]:
@@ -115,8 +115,13 @@ def render(draw: Callable[[Figure], None], height: float) -> bytes:
         FigureCanvasAgg(figure)  # registers itself as the figure's canvas: no pyplot, no window
         draw(figure)
         content = BytesIO()
-        figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return content.getvalue()
+
+
+def size_in_pixels(height: float) -> tuple[int, int]:
+    """Width and height of a picture `height` inches high, so that a page need not jump while it loads."""
+    return int(WIDTH * DPI), int(height * DPI)
 
 
 def panel(figure: Figure, top: float, height: float, left: float = 0.45, right: float = 1.15) -> Axes:

@@ -4,13 +4,19 @@ from collections.abc import Sequence
 
 from deepbelief.report.run import Run
 from deepbelief.report.tables import levels_of, nearest_levels
-from deepbelief.report.text import contestant_name, listing, percent
+from deepbelief.report.text import contestant_name, listing
+from deepbelief.report.text import percent as percent_of
 from deepbelief.study.records import Metric
 
 _PERTURBATIONS = (
     ("gaussian", 0.3, "With Gaussian noise of standard deviation {level} added to every test image"),
     ("fgsm", 0.1, "Under a gradient attack that moves each pixel by {level}"),
 )
+
+
+def percent(metric: Metric) -> str:
+    """The mean alone: the intervals are in the table below."""
+    return percent_of(metric.mean)
 
 
 def title(run: Run) -> str:
@@ -90,7 +96,7 @@ def _defence(run: Run) -> str:
         return ""
     return (
         f"Rebuilding the attacked image top-down takes {contestant_name(contestant)} from {percent(plain)} to "
-        f"{percent(seeming)}, but to {percent(real)} once the attacker reckons with it."
+        f"{percent(seeming)} if the attacker ignores that, and to {percent(real)} if the attack reckons with it."
     )
 
 
@@ -98,4 +104,7 @@ def _sure(run: Run) -> str:
     seeds = len(run.results.seeds)
     if seeds == 1:
         return "All figures come from a single seed, so small differences mean nothing."
-    return f"Figures are means over {seeds} seeds with 95 % confidence intervals; pictures show the first seed."
+    return (
+        f"Figures are means over {seeds} seeds, with 95 % confidence intervals in the tables; pictures of "
+        "single images and courses of training show the first seed."
+    )

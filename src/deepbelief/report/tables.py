@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepbelief.report.text import ABSENT, contestant_name, duration, interval, points, quantity
+from deepbelief.report.text import ABSENT, contestant_name, duration, interval, points, quantity, signed
 from deepbelief.study.records import Metric, Results
 
 _WANTED = (("gaussian", "noise", (0.3, 0.7)), ("fgsm", "FGSM", (0.05, 0.1, 0.2)))
@@ -85,7 +85,7 @@ def published_table(results: Results) -> Table | None:
         share = name.startswith("accuracy")
         scale, digits, unit = (100, 2, " %") if share else (1, 4, "")
         ours = results.metrics.get(name)
-        difference = ABSENT if ours is None or theirs == 0 else f"{100 * (ours.mean / theirs - 1):+.1f} %"
+        difference = ABSENT if ours is None or theirs == 0 else f"{signed(100 * (ours.mean / theirs - 1))} %"
         shown = "not measured" if ours is None else interval(ours, scale=scale, digits=digits) + unit
         rows.append((quantity(name), f"{theirs * scale:.{digits}f}{unit}", shown, difference))
     header = ("quantity", "published", "this run", "relative difference")

@@ -8,6 +8,7 @@ from deepbelief.study.records import Metric
 
 ABSENT: Final = "–"  # noqa: RUF001
 
+_SPACE: Final = "\N{NO-BREAK SPACE}"
 _CONTESTANTS: Final = {"ffnn": "feed-forward", "finetuned": "fine-tuned"}
 _QUANTITIES: Final = (
     (r"accuracy/(\w+)", "test accuracy, {0}"),
@@ -45,7 +46,7 @@ def interval(metric: Metric | None, *, scale: float = 1, digits: int = 3) -> str
     mean = f"{metric.mean * scale:.{digits}f}"
     if metric.ci95 is None:
         return mean
-    return f"{mean} ± {(metric.ci95[1] - metric.ci95[0]) / 2 * scale:.{digits}f}"
+    return f"{mean}{_SPACE}±{_SPACE}{(metric.ci95[1] - metric.ci95[0]) / 2 * scale:.{digits}f}"
 
 
 def points(metric: Metric | None, digits: int = 1) -> str:
@@ -58,8 +59,13 @@ def percent(share: float | Metric | None, digits: int = 1) -> str:
     if share is None:
         return ABSENT
     if isinstance(share, Metric):
-        return f"{points(share, digits)} %"
-    return f"{100 * share:.{digits}f} %"
+        return f"{points(share, digits)}{_SPACE}%"
+    return f"{100 * share:.{digits}f}{_SPACE}%"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign; a minus as wide as a plus."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds: float) -> str:

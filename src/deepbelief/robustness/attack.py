@@ -17,7 +17,7 @@ def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_
     computed, the model's parameters stay untouched.
     """
     signs = []
-    for part, targets in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+    for part, targets in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
         inputs = part.detach().requires_grad_()
         with torch.enable_grad():
             loss = cross_entropy(classifier(inputs), targets, reduction="sum")

@@ -148,7 +148,7 @@ class Context:
     def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
         """What each contestant takes images (n, width) for, (n,) int64; the read-outs share one pass up the DBN."""
         parts: dict[str, list[Tensor]] = {name: [] for name in self.contestants}
-        for batch in images.split(batch_size):
+        for batch in torch.split(images, batch_size):
             layers = self.dbn.encode_all(batch)
             for name, classifier in self.contestants.items():
                 if isinstance(classifier, ReadoutClassifier):

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, final
+from typing import Annotated, Any, Final, final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,8 +27,8 @@ class DataSection(_Section):
     """Which images, and how many of the training images are held out where something is chosen."""
 
     name: str = "fashion-mnist"
-    validation: int = Field(5000, ge=0)
-    train_images: int | None = Field(None, ge=1)
+    validation: int = Field(default=5000, ge=0)
+    train_images: int | None = Field(default=None, ge=1)
 
 
 @final
@@ -36,15 +36,15 @@ class DBNSection(_Section):
     """The shape of the network and how its weights start (Xavier's way without a `weight_std`)."""
 
     hidden: Sizes = (300, 300, 700)
-    weight_std: float | None = Field(None, gt=0, allow_inf_nan=False)
+    weight_std: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 @final
 class ReceptiveFieldSection(_Section):
     """Weights weaker than the threshold are not drawn; the first `units` units are."""
 
-    threshold: float = Field(0.1, ge=0)
-    units: int = Field(100, ge=1)
+    threshold: float = Field(default=0.1, ge=0)
+    units: int = Field(default=100, ge=1)
 
 
 @final
@@ -60,7 +60,7 @@ class NoiseSection(_Section):
     """Standard deviations of the Gaussian noise, and the largest change of the uniform noise on one image."""
 
     levels: Levels = tuple(round(0.1 * step, 1) for step in range(14))
-    uniform_epsilon: float = Field(0.5, ge=0)
+    uniform_epsilon: float = Field(default=0.5, ge=0)
 
 
 @final
@@ -68,7 +68,7 @@ class AttackSection(_Section):
     """Strengths of FGSM over the test set, and on one image."""
 
     epsilons: Levels = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
-    example_epsilon: float = Field(0.2, ge=0)
+    example_epsilon: float = Field(default=0.2, ge=0)
 
 
 @final

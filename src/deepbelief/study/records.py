@@ -32,7 +32,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class StageRecord(BaseModel):
     """What one stage of one seed found: numbers that are averaged over seeds, and facts that are not."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     schema_version: int = SCHEMA
     stage: str
@@ -44,7 +44,7 @@ class StageRecord(BaseModel):
 class Metric(BaseModel):
     """One figure over the seeds of a study; `ci95` is the t-interval of the mean, absent for a single seed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     values: list[float]
     mean: float
@@ -63,7 +63,7 @@ class Metric(BaseModel):
 class Results(BaseModel):
     """`results.json`: everything a study measured and under which circumstances."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     schema_version: int = SCHEMA
     recipe: str

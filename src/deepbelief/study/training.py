@@ -1,6 +1,6 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,9 +134,7 @@ def _full_batch(
     found.metrics |= {f"loss/{name}@{step}": losses[step - 1] for step in shown}
 
 
-def _minibatch(
-    context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings
-) -> None:
+def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
     held_out = (context.held_out, context.held_out.required_labels()) if len(context.held_out) else None
     training = context.training, context.training.required_labels()
     job = MinibatchTraining(network, training, held_out, settings, context.random(f"{name}/training"))

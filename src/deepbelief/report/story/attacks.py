@@ -12,7 +12,10 @@ from deepbelief.report.style import contestant_looks
 from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
 from deepbelief.report.text import contestant_name, listing, percent
 
-_KINDS = (("gaussian", "not clipped"), ("gaussian_clipped", "clipped to [0, 1]"))
+_KINDS = (("gaussian", "not clipped"), ("gaussian_clipped", "clipped"))
+
+_NOISE = (0.1, 0.3, 0.5, 0.7, 1.0, 1.3)  # levels worth a column
+_EPSILONS = (0.01, 0.05, 0.1, 0.2, 0.3)
 
 
 def _measured(run: Run, kind: str) -> dict[str, Series]:
@@ -30,6 +33,42 @@ def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, flo
 
 def psychometric(run: Run, stage: Stage) -> Chapter:
     """Accuracy against the level of Gaussian noise."""
+    return Chapter(
+        text=(
+            "Psychophysicists measure how recognition fails as a stimulus becomes noisier, and plot a psychometric "
+            "curve. The same can be asked of a network: Gaussian noise of growing standard deviation is added to "
+            "every test image, and nobody was trained on noise.",
+            "Noise takes pixels below black and above white. Left so, the images hold values that no image has; "
+            "clipped, they are images again. Both are shown.",
+        ),
+        pictures=(
+            _noisy_images(run, stage),
+            _psychometric_curves(run),
+        ),
+        tables=tuple(
+            _levels_table(run, kind, f"Accuracy (%) at Gaussian noise, {title}", _NOISE) for kind, title in _KINDS
+        ),
+    )
+
+
+def _noisy_images(run: Run, stage: Stage) -> Picture:
+    levels = stage.array("levels").astype(float)
+    examples = stage.array("examples_unclipped")
+    label = run.class_name(stage.fact("example_label"))
+    strip = Strip(
+        list(examples), [f"{level:g}" for level in levels], [""] * len(levels), [False] * len(levels), columns=5
+    )
+    return Picture(
+        "psychometric-images",
+        f"One test image ({label}) at {len(levels)} levels of noise.",
+        f"One test image, {label}, from no noise to a standard deviation of {levels[-1]:g}. When does it "
+        "get lost for you? (A screen clips, so clipped and unclipped noise look the same here.)",
+        strip.height,
+        strip.draw,
+    )
+
+
+def _psychometric_curves(run: Run) -> Picture:
     looks = contestant_looks(run.contestants, run.layers)
     measured = [(title, _measured(run, kind)) for kind, title in _KINDS]
     charts = [
@@ -43,47 +82,18 @@ def psychometric(run: Run, stage: Stage) -> Chapter:
         for title, found in measured
         if found
     ]
-    levels = stage.array("levels").astype(float)
-    examples = stage.array("examples_unclipped")
-    label = run.class_name(stage.fact("example_label"))
-    strip = Strip(
-        list(examples), [f"{level:g}" for level in levels], [""] * len(levels), [False] * len(levels), columns=5
-    )
     caption = "The steeper a curve falls, the more its contestant leans on detail that noise destroys."
     if found := measured[0][1]:
         name, share, level = _best_at(found, 0.7)
         caption += f" At noise {level:g} the best is {name} with {percent(share)}."
     if any(series.low is not None for _, found in measured for series in found.values()):
         caption += " Bands are 95 % confidence intervals over seeds."
-    return Chapter(
-        text=(
-            "Psychophysicists measure how recognition fails as a stimulus becomes noisier, and plot a psychometric "
-            "curve. The same can be asked of a network: Gaussian noise of growing standard deviation is added to "
-            "every test image, and nobody was trained on noise.",
-            "Noise takes pixels below black and above white. Left so, the images hold values that no image has; "
-            "clipped, they are images again. Both are shown.",
-        ),
-        pictures=(
-            Picture(
-                "psychometric-images",
-                f"One test image ({label}) at {len(levels)} levels of noise.",
-                f"One test image, {label}, from no noise to a standard deviation of {levels[-1]:g}. When does it "
-                "get lost for you? (A screen clips, so clipped and unclipped noise look the same here.)",
-                strip.height,
-                strip.draw,
-            ),
-            Picture(
-                "psychometric",
-                "Test accuracy against the standard deviation of Gaussian noise for every contestant.",
-                caption,
-                charts_height(charts),
-                partial(draw_charts, charts=charts),
-            ),
-        ),
-        tables=tuple(
-            _levels_table(run, kind, f"Accuracy at Gaussian noise, {title}, %", (0.1, 0.3, 0.5, 0.7, 1.0, 1.3))
-            for kind, title in _KINDS
-        ),
+    return Picture(
+        "psychometric",
+        "Test accuracy against the standard deviation of Gaussian noise for every contestant.",
+        caption,
+        charts_height(charts),
+        partial(draw_charts, charts=charts),
     )
 
 
@@ -154,7 +164,7 @@ def gradient_attack(run: Run, stage: Stage) -> Chapter:
         )
         for contestant in who
     ]
-    picture = Attack(stage.array("original"), rows, ("image, answer", "attack", "attacked, answer"))
+    picture = Attack(stage.array("original"), rows, ("before", "attack", "after"))
     return Chapter(
         text=(
             "An attacker who knows the network does better than chance. The fast gradient sign method (FGSM) moves "
@@ -195,7 +205,6 @@ def robustness(run: Run, stage: Stage) -> Chapter:
         caption += (
             f"; uniform noise of that size leaves the best {percent(_best_at(uniform, 0.1)[1])}." if uniform else "."
         )
-    wanted = [float(epsilon) for epsilon in stage.array("epsilons")]
     return Chapter(
         text=(
             "One image proves nothing, so the attack is repeated on the whole test set for a range of sizes, next to "
@@ -212,7 +221,7 @@ def robustness(run: Run, stage: Stage) -> Chapter:
             ),
         ),
         tables=(
-            _levels_table(run, "fgsm", "Accuracy under FGSM, %", wanted),
-            _levels_table(run, "uniform", "Accuracy at uniform noise of equal size, %", wanted),
+            _levels_table(run, "fgsm", "Accuracy (%) under FGSM", _EPSILONS),
+            _levels_table(run, "uniform", "Accuracy (%) at uniform noise of equal size", _EPSILONS),
         ),
     )

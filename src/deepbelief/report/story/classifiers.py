@@ -15,6 +15,7 @@ from deepbelief.report.text import ABSENT, contestant_name, listing, percent, po
 _METHODS = {
     "sgd": "gradient descent with momentum, each step over all training images",
     "lbfgs": "L-BFGS, which runs until it has converged",
+    "converged": "L-BFGS, which runs until it has converged",
     "full-batch": "gradient descent with momentum, each step over all training images",
     "minibatch": "small batches in random order",
 }
@@ -109,7 +110,8 @@ def finetuning(run: Run, stage: Stage) -> Chapter:
 def _course(run: Run, stage: Stage, contestant: str) -> Picture:
     look = contestant_looks([contestant], run.layers)[contestant]
     loss, step = stage.array("loss").astype(float), stage.array("step").astype(float)
-    charts = [Chart("Training loss (cross-entropy, nats)", "step", [Curve(look, step, loss, label="loss")], tall=2.1)]
+    unit = "epoch" if stage.fact("method") == "minibatch" else "step"
+    charts = [Chart("Training loss (cross-entropy, nats)", unit, [Curve(look, step, loss, label="loss")], tall=2.1)]
     validation, best = stage.arrays.get("validation_accuracy"), stage.record.facts.get("best_epoch")
     caption = f"The training loss of the {look.name} network goes from {loss[0]:.3f} to {loss[-1]:.3f}."
     if validation is not None and len(validation):

@@ -9,7 +9,7 @@ from deepbelief.report.images import Strip
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.style import INK, Look
 from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
-from deepbelief.report.text import contestant_name, percent, times
+from deepbelief.report.text import contestant_name, percent, signed, times
 
 _COLOURS = ("#2b8a8a", "#b07a10", "#7a4fa3", "#58722c")
 _MARKERS = ("s", "D", "^", "v")
@@ -27,8 +27,7 @@ def topdown_defence(run: Run, stage: Stage) -> Chapter:
             "first of all. So each image goes up and down a few times before it is classified.",
             "A defence must be judged by an attacker who knows of it. If the attack is made on the undefended "
             "network, it was aimed at something that is no longer there; the adaptive attack follows the gradient "
-            "through the reconstruction as well. Only the accuracy under the adaptive attack is a measure of "
-            "robustness.",
+            "through the reconstruction as well. What counts is the accuracy under whichever attack is stronger.",
         ),
         pictures=(
             _images(run, stage, counts),
@@ -90,11 +89,18 @@ def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float) -> st
             continue
         before, seeming, real = (float(s.mean[s.nearest(epsilon)]) for s in (plain, defended, adaptive))
         level = float(plain.levels[plain.nearest(epsilon)])
-        return (
+        worth = signed(100 * (min(seeming, real) - before))
+        words = (
             f"At epsilon {level:g}, going up and down {times(count)} takes the accuracy from {percent(before)} to "
             f"{percent(seeming)} if the attacker ignores the defence, and to {percent(real)} if the attack goes "
-            f"through it. Judged by the latter, the defence is worth {100 * (real - before):+.1f} points."
+            f"through it. Judged by the stronger attack, the defence is worth {worth} points."
         )
+        if real > seeming:  # one step along a flat gradient is a weak attack: no proof of robustness
+            words += (
+                " Here the adaptive attack is the weaker one, probably as its gradient fades on the way; a patient "
+            )
+            words += "attacker may well find more."
+        return words
     return "Accuracy with and without the defence."
 
 
@@ -111,4 +117,4 @@ def _table(run: Run, contestant: str, counts: list[int]) -> Table:
     for count in counts:
         kinds += [(f"{kind}, {times(count)}", f"fgsm_{kind}_{count}") for kind in ("defended", "adaptive")]
     rows = [(title, [run.metric(f"accuracy/{contestant}/{kind}@{level}") for level in levels]) for title, kind in kinds]
-    return metric_table(f"Accuracy of {contestant_name(contestant)} under FGSM, %", ["defence", *levels], rows)
+    return metric_table(f"Accuracy (%) of {contestant_name(contestant)} under FGSM", ["defence", *levels], rows)

@@ -13,7 +13,7 @@ from deepbelief.report.matrices import activations_height, draw_activations, dra
 from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import layer_look
 from deepbelief.report.tables import Table
-from deepbelief.report.text import ABSENT, interval, listing
+from deepbelief.report.text import ABSENT, interval, listing, percent
 
 
 def pretraining(run: Run, stage: Stage) -> Chapter:
@@ -28,7 +28,7 @@ def pretraining(run: Run, stage: Stage) -> Chapter:
         charts.append(Chart("Free energy, held-out minus training images", "epoch", curves, tall=1.8))
     shape = "-".join(map(str, widths))
     falls = [
-        f"layer {layer} from {error[0]:.3f} to {error[-1]:.3f}" for layer, error in zip(layers, errors, strict=True)
+        f"from {error[0]:.3f} to {error[-1]:.3f} in layer {layer}" for layer, error in zip(layers, errors, strict=True)
     ]
     return Chapter(
         text=(
@@ -46,8 +46,8 @@ def pretraining(run: Run, stage: Stage) -> Chapter:
             Picture(
                 "pretraining",
                 f"Reconstruction error against epoch for {len(errors)} layers.",
-                f"From the first to the last epoch the error of {listing(falls)}. Errors of different layers are not "
-                "comparable: each layer rebuilds another input.",
+                f"From the first to the last epoch the error goes {listing(falls)}. Errors of different layers are "
+                "not comparable: each layer rebuilds another input.",
                 charts_height(charts),
                 partial(draw_charts, charts=charts),
             ),
@@ -131,8 +131,8 @@ def _fields_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
         fields = stage.array(f"layer_{layer}").astype(float)
         common = np.unique(fields, return_counts=True)[1].max() / fields.size
         units = f"{widths[layer]:,}" if widths else ABSENT
-        rows.append((f"layer {layer}", str(len(fields)), units, f"{100 * common:.0f} %"))
-    header = ("layer", "units drawn", "units in all", "pixels of the commonest grey")
+        rows.append((f"layer {layer}", str(len(fields)), units, percent(common, 0)))
+    header = ("layer", "units drawn", "units in all", "zero weights")
     return Table("Receptive fields", header, tuple(rows))
 
 
@@ -144,7 +144,8 @@ def features(run: Run, stage: Stage) -> Chapter:
     shares = [stage.array(f"layer_{layer}/histogram").astype(float) for layer in layers]
     names = run.class_names
     ends = [
-        f"{100 * (share[0] + share[-1]):.0f} % in layer {layer}" for layer, share in zip(layers, shares, strict=True)
+        f"{percent(float(share[0] + share[-1]), 0)} in layer {layer}"
+        for layer, share in zip(layers, shares, strict=True)
     ]
     return Chapter(
         text=(
@@ -157,9 +158,9 @@ def features(run: Run, stage: Stage) -> Chapter:
             Picture(
                 "features",
                 "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
-                "One row a class, one column a unit, from white (off) to black (on). Units stand in the order of "
-                "the class they answer to most, so a unit that serves a single class shows as a mark on the "
-                "diagonal; columns dark throughout answer to everything.",
+                "The mean over the images of each class: one row a class, one column a unit, from white (off) to "
+                "black (on). Units stand in the order of the class they answer to most, so a unit that serves a "
+                "single class shows as a mark on the diagonal; columns dark throughout answer to everything.",
                 activations_height(len(names), len(layers)),
                 partial(draw_activations, examples=examples, names=names, looks=looks),
             ),

@@ -1,0 +1,45 @@
+"""A study small enough to run in a test: scikit-learn's 8x8 digits and a tiny network."""
+
+import pytest
+
+TINY = """
+title = "A tiny study"
+[data]
+name = "digits"
+validation = 200
+[dbn]
+hidden = [20, 12]
+weight_std = 0.1
+[pretraining]
+epochs = [3, 2]
+batch_size = 50
+[readouts]
+method = "full-batch"
+steps = 30
+learning_rate = 0.5
+[baseline]
+hidden = [16]
+[baseline.training]
+method = "minibatch"
+epochs = 3
+batch_size = 50
+patience = 2
+[finetuning]
+epochs = 3
+batch_size = 50
+dropout = 0.1
+patience = 2
+[noise]
+levels = [0.0, 0.3]
+[attack]
+epsilons = [0.0, 0.1]
+example_epsilon = 0.2
+[defence]
+steps = [1, 2]
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """The text of the tiny recipe."""
+    return TINY

@@ -1,0 +1,197 @@
+"""The page as a whole: complete, self-contained, deterministic, polite to its surroundings."""
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+from deepbelief.errors import DeepBeliefError
+from deepbelief.report import build_report
+from deepbelief.report.story import STORY
+
+MakeRun = Callable[..., Path]
+PNG = b"\x89PNG\r\n\x1a\n"
+PUBLISHED = {"accuracy/readout_1": 0.7902, "reconstruction_error/layer_1@2": 1.5, "accuracy/unheard_of": 0.5}
+BIG = {"shape": (7, 5), "widths": (35, 20, 9, 6), "seeds": (4, 1, 2), "published": PUBLISHED, "optional": False}
+
+
+def built(folder: Path) -> tuple[Path, str]:
+    """The run's folder and its page without the pictures' data."""
+    settings = dict(matplotlib.rcParams)
+    page = build_report(folder)
+    assert dict(matplotlib.rcParams) == settings, "drawing has changed matplotlib's global state"
+    assert not list(folder.rglob("*.tmp"))
+    assert page == folder / "report.html"
+    return folder, re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "PICTURE", page.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def one(make_run: MakeRun) -> tuple[Path, str]:
+    """A run of one seed, nothing published."""
+    return built(make_run())
+
+
+@pytest.fixture(scope="module")
+def several(make_run: MakeRun) -> tuple[Path, str]:
+    """A run of three seeds, four layers, published figures, without the optional arrays."""
+    return built(make_run(**BIG))
+
+
+@pytest.fixture(params=["one", "several"])
+def report(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """Each of the two."""
+    found: tuple[Path, str] = request.getfixturevalue(request.param)
+    return found
+
+
+def test_every_stage_has_its_chapter_and_pictures(report: tuple[Path, str]) -> None:
+    for stage, title, _ in STORY:
+        chapter = re.search(rf'<section id="{stage}">.*?</section>', report[1], re.DOTALL)
+        assert chapter is not None
+        assert title in chapter[0]
+        assert chapter[0].count("<figure") >= 1
+        assert chapter[0].count("<figcaption>") == chapter[0].count('src="PICTURE"') == chapter[0].count("<figure")
+        assert "<table>" in chapter[0]
+        assert f'href="#{stage}"' in report[1]
+    assert "not run yet" not in report[1]
+
+
+def test_every_picture_is_a_valid_png_and_inlined(report: tuple[Path, str]) -> None:
+    folder = report[0]
+    inlined = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", (folder / "report.html").read_text("utf-8"))
+    contents = {base64.b64decode(text) for text in inlined}
+    files = sorted((folder / "figures").iterdir())
+    names = re.findall(r'<figure id="figure-([\w-]+)">', report[1])
+    assert sorted(f"{name}.png" for name in names) == [file.name for file in files]
+    for file in files:
+        content = file.read_bytes()
+        assert content.startswith(PNG) and content.endswith(b"IEND\xaeB`\x82")
+        assert content in contents
+
+
+def test_every_picture_has_words_and_its_true_size(report: tuple[Path, str]) -> None:
+    images = re.findall(
+        r'<figure id="figure-([\w-]+)">\s*<img src="PICTURE" alt="([^"]+)" width="(\d+)" height="(\d+)"', report[1]
+    )
+    assert len(images) == report[1].count("<figure")
+    for name, alt, width, height in images:
+        header = (report[0] / "figures" / f"{name}.png").read_bytes()[16:24]
+        assert len(alt) > 10
+        assert abs(int.from_bytes(header[:4]) - int(width)) <= 1
+        assert abs(int.from_bytes(header[4:]) - int(height)) <= 1
+
+
+def test_one_confusion_matrix_for_every_contestant(several: tuple[Path, str]) -> None:
+    for contestant in ("readout_1", "readout_3", "ffnn", "finetuned"):
+        assert (several[0] / "figures" / f"confusion-{contestant}.png").exists()
+
+
+def test_page_needs_nothing_from_outside(report: tuple[Path, str]) -> None:
+    page = report[1]
+    for foreign in ("http", "//", "<script", "<link", "@import", "url("):
+        assert foreign not in page
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+def test_names_are_escaped(report: tuple[Path, str]) -> None:
+    assert "<b>" not in report[1] and "<i>" not in report[1]
+    assert "&lt;b&gt;&amp;" in report[1]
+    assert "Made &amp; up" in report[1]
+    assert "abacus &lt;i&gt;" in report[1]
+
+
+def test_intervals_are_shown_for_several_seeds_only(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    assert "±" not in one[1]
+    assert "single seed" in one[1]
+    assert re.search(r"<td[^>]*>\d+\.\d\s±\s\d+\.\d</td>", several[1])
+    assert "means over 3 seeds" in several[1]
+
+
+def test_published_figures_stand_beside_ours(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    assert "published" not in one[1].lower()
+    table = re.search(r'<section id="published">.*?</section>', several[1], re.DOTALL)
+    assert table is not None
+    assert "79.02 %" in table[0]
+    assert "reconstruction error after epoch 2, layer 1" in table[0]
+    assert "+40.0 %" in table[0]
+    assert "not measured" in table[0]
+    assert "clean, published" in several[1]
+
+
+def test_circumstances_are_told(report: tuple[Path, str]) -> None:
+    for told in ("# limit is not set", "[pretraining]\nrate = 0.1", "1.6 GiB", "16.0 GiB", "all together", "3.11"):
+        assert told in report[1]
+
+
+def keep(folder: Path, *kept: str) -> Path:
+    """The run's folder as it was when only some stages had finished."""
+    for stage, _, _ in STORY:
+        if stage not in kept:
+            (folder / "seed-0" / "stages" / f"{stage}.json").unlink()
+    return folder
+
+
+def test_rebuilding_from_records_alone_gives_the_same_bytes(make_run: MakeRun) -> None:
+    folder = keep(make_run(), "data", "psychometric", "confusion", "encoding")
+    build_report(folder)
+    before = {path: path.read_bytes() for path in [folder / "report.html", *(folder / "figures").iterdir()]}
+    for path in before:
+        path.unlink()
+    build_report(folder)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_unfinished_run_says_what_is_missing(make_run: MakeRun) -> None:
+    folder, page = built(keep(make_run(), "pretraining", "robustness"))
+    assert '<section id="pretraining">' in page
+    assert '<section id="robustness">' in page
+    assert page.count("not run yet.") == len(STORY) - 2
+    assert 'href="#baseline"' not in page
+    assert not (folder / "figures" / "ffnn.png").exists()
+
+
+def test_run_without_any_stage_gives_a_page(make_run: MakeRun) -> None:
+    assert "not run yet" in built(keep(make_run()))[1]
+
+
+def test_no_run_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DeepBeliefError, match=r"results\.json is missing"):
+        build_report(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_damaged_records_are_said_in_a_sentence(make_run: MakeRun) -> None:
+    folder = make_run()
+    (folder / "seed-0" / "stages" / "clusters.safetensors").write_bytes(b"torn")
+    with pytest.raises(DeepBeliefError, match="clusters"):
+        build_report(folder)
+
+
+def test_missing_array_is_said_in_a_sentence(make_run: MakeRun) -> None:
+    folder = make_run()
+    stages = folder / "seed-0" / "stages"
+    (stages / "data.safetensors").write_bytes((stages / "robustness.safetensors").read_bytes())
+    with pytest.raises(DeepBeliefError, match="stage data lacks the array class_means"):
+        build_report(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_report_imports_neither_torch_nor_pyplot() -> None:
+    # The packages above are stubbed: what they choose to import is not the report's doing.
+    code = """
+import importlib.util, sys, types
+root = importlib.util.find_spec("deepbelief").submodule_search_locations[0]
+for name, path in (("deepbelief", root), ("deepbelief.study", root + "/study")):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [path]
+import deepbelief.report
+assert "torch" not in sys.modules and "matplotlib.pyplot" not in sys.modules
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,136 @@
+"""The parts of the report: tables, words, colours, labels that keep apart."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepbelief.report import published_table, results_table
+from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.curves import Curve, spread
+from deepbelief.report.settings import as_toml
+from deepbelief.report.sheet import grey, shorten
+from deepbelief.report.style import contestant_looks, layer_look, luminance, render
+from deepbelief.report.tables import nearest_levels
+from deepbelief.report.text import contestant_name, duration, interval, listing, memory, percent, quantity, times
+from deepbelief.study.records import Metric, read_results
+
+MakeRun = Callable[..., Path]
+
+
+def test_results_table_has_a_row_per_contestant_and_a_column_per_perturbation(make_run: MakeRun) -> None:
+    table = results_table(read_results(make_run()))
+    assert table.header == ("contestant", "clean", "noise 0.3", "noise 0.7", "FGSM 0.05", "FGSM 0.1", "FGSM 0.2")
+    assert [row[0] for row in table.rows] == ["read-out 1", "read-out 2", "feed-forward", "fine-tuned"]
+    assert {len(row) for row in table.rows} == {7}
+
+
+def test_results_table_stresses_the_best_of_each_column(make_run: MakeRun) -> None:
+    table = results_table(read_results(make_run()))
+    clean = [float(row[1]) for row in table.rows]
+    assert (clean.index(max(clean)), 1) in table.strong
+    assert {column for _, column in table.strong} == set(range(1, 7))
+
+
+def test_results_table_puts_published_figures_beside_ours(make_run: MakeRun) -> None:
+    results = read_results(make_run(published={"accuracy/ffnn": 0.7226, "accuracy/ffnn/gaussian@0.3": 0.714}))
+    table = results_table(results)
+    assert table.header[1:5] == ("clean", "clean, published", "noise 0.3", "noise 0.3, published")
+    assert [row[2] for row in table.rows] == ["", "", "72.3", ""]
+
+
+def test_results_without_metrics_give_a_table_of_names(make_run: MakeRun) -> None:
+    results = read_results(make_run()).model_copy(update={"metrics": {}})
+    assert results_table(results).header == ("contestant",)
+
+
+def test_published_table_gives_the_relative_difference(make_run: MakeRun) -> None:
+    results = read_results(make_run(published={"reconstruction_error/layer_1@1": 4.0, "other": 0.0}))
+    table = published_table(results)
+    assert table is not None
+    assert table.rows[0] == ("reconstruction error after epoch 1, layer 1", "4.0000", "3.2000", "−20.0 %")  # noqa: RUF001
+    assert table.rows[1][2] == "not measured"
+    assert published_table(results.model_copy(update={"published": {}})) is None
+
+
+def test_nearest_levels_leave_zero_and_repetition_out() -> None:
+    assert nearest_levels(["0", "0.25", "1"], (0.3, 0.2, 5)) == ["0.25", "1"]
+    assert nearest_levels(["0"], (0.3,)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (contestant_name("readout_2"), "read-out 2"),
+        (contestant_name("big_svm"), "big svm"),
+        (quantity("accuracy/ffnn/fgsm@0.1"), "test accuracy under FGSM 0.1, feed-forward"),
+        (quantity("loss/readout_1@501"), "training loss at step 501, read-out 1"),
+        (quantity("something/else"), "something/else"),
+        (interval(None), "–"),  # noqa: RUF001
+        (interval(Metric.over_seeds([0.5])), "0.500"),
+        (
+            interval(Metric(values=[1, 3], mean=2, ci95=(1.5, 2.5)), digits=1),
+            "2.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.5",
+        ),
+        (percent(0.1234), "12.3\N{NO-BREAK SPACE}%"),
+        (duration(0.123), "0.12 s"),
+        (duration(59.7), "1 min 0 s"),
+        (duration(427), "7 min 7 s"),
+        (duration(3780), "1 h 3 min"),
+        (memory(2**20), "1 MiB"),
+        (memory(1.5 * 2**30), "1.5 GiB"),
+        (listing([]), ""),
+        (listing(["a"]), "a"),
+        (listing(["a", "b", "c"]), "a, b and c"),
+        (times(2), "twice"),
+        (shorten("Ankle boot", 6), "Ankle…"),
+    ],
+)
+def test_words(written: str, expected: str) -> None:
+    assert written == expected
+
+
+def test_settings_read_like_the_recipe() -> None:
+    nested = {"seed": 1, "none": None, "rate": 1e-06, "dbn": {"hidden": [300, 700], "train": {"shuffle": True}}}
+    written = as_toml(nested)
+    assert written == (
+        "seed = 1\n# none is not set\nrate = 1e-06\n\n[dbn]\nhidden = [300, 700]\n\n[dbn.train]\nshuffle = true"
+    )
+
+
+def test_labels_keep_their_distance_and_their_order() -> None:
+    wanted = np.sort(np.random.default_rng(0).uniform(0, 100, 7))
+    found = spread(wanted, 12, 0, 100)
+    assert all(b - a >= 12 - 1e-9 for a, b in pairwise(found))
+    assert found.min() >= 0 and found.max() <= 100 + 1e-9
+    apart = np.asarray([0.0, 50.0, 100.0])
+    np.testing.assert_allclose(spread(apart, 12, 0, 100), apart)
+
+
+def test_every_contestant_has_one_look_of_its_own() -> None:
+    contestants = ["readout_1", "readout_2", "readout_3", "ffnn", "finetuned", "svm", "forest"]
+    looks = contestant_looks(contestants, layers=3)
+    assert len({look.colour for look in looks.values()}) == len(contestants)
+    assert len({look.marker for look in looks.values()}) == len(contestants)
+    assert contestant_looks(["ffnn"], layers=1)["ffnn"] == looks["ffnn"]
+    assert looks["readout_2"].colour == layer_look(2, 3).colour
+
+
+def test_words_in_the_colour_of_a_contestant_are_readable_on_white() -> None:
+    for look in contestant_looks(["readout_1", "readout_2", "readout_3", "ffnn", "finetuned", "svm"], 3).values():
+        assert 1.05 / (luminance(look.ink) + 0.05) > 3.5
+
+
+def test_grey_takes_bytes_and_clips() -> None:
+    np.testing.assert_allclose(grey(np.asarray([[0, 255]], np.uint8)), [[0, 1]])
+    np.testing.assert_allclose(grey(np.asarray([[-0.5, 1.5]])), [[0, 1]])
+
+
+@pytest.mark.parametrize("values", [[], [2.0], [2.0, 2.0, 2.0], [2.0, 1.0, np.nan], [np.nan], [-1.0, np.inf]])
+def test_charts_stand_short_flat_and_diverged_courses(values: list[float]) -> None:
+    curve = Curve(layer_look(1, 1), np.arange(1.0, len(values) + 1), np.asarray(values))
+    charts = [Chart("loss", "step", [curve]), Chart("accuracy", "epsilon", [curve], accuracy=True, chance=0.1)]
+    content = render(lambda figure: draw_charts(figure, charts), charts_height(charts))
+    assert content.startswith(b"\x89PNG")

@@ -1,0 +1,79 @@
+"""Perturbations stay in their budget; attacks follow the gradient; the defence is seen by the attack that knows it."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from deepbelief.randomness import Random
+from deepbelief.robustness.attack import fgsm, gradient_sign, step
+from deepbelief.robustness.defence import Defended
+from deepbelief.robustness.noise import gaussian, uniform
+
+
+def linear(images: Tensor) -> Tensor:
+    return images @ torch.tensor([[1.0, -2.0], [0.0, 1.0], [-1.0, 0.5]], dtype=images.dtype)
+
+
+images = torch.tensor([[0.2, 0.5, 0.9], [0.0, 1.0, 0.4]])
+labels = torch.tensor([0, 1])
+
+
+@given(st.floats(0, 2), st.integers(0, 50))
+def test_uniform_noise_and_fgsm_share_one_budget(epsilon: float, seed: int) -> None:
+    for perturbed in (uniform(images, epsilon, Random(seed)), fgsm(linear, images, labels, epsilon)):
+        assert perturbed.min() >= 0
+        assert perturbed.max() <= 1
+        assert (perturbed - images).abs().max() <= epsilon + 1e-6
+
+
+def test_gaussian_noise_is_not_clipped_and_has_its_level() -> None:
+    noise = gaussian(torch.zeros(300, 300), 0.7, Random(0))
+    assert noise.std().item() == pytest.approx(0.7, rel=0.01)
+    assert noise.mean().item() == pytest.approx(0, abs=0.01)
+    assert noise.min() < 0
+    assert torch.equal(gaussian(images, 0.0, Random(0)), images)
+
+
+def test_signs_are_those_of_finite_differences() -> None:
+    wide = images.double()
+    signs = gradient_sign(linear, wide, labels, batch_size=1)
+    loss = cross_entropy(linear(wide), labels, reduction="sum")
+    for row in range(2):
+        for pixel in range(3):
+            moved = wide.clone()
+            moved[row, pixel] += 1e-6
+            slope = (cross_entropy(linear(moved), labels, reduction="sum") - loss) / 1e-6
+            assert signs[row, pixel] == torch.sign(slope.round(decimals=4))
+
+
+def test_the_attack_raises_the_loss_and_leaves_the_images() -> None:
+    before = images.clone()
+    attacked = fgsm(linear, images, labels, 0.1)
+    assert torch.equal(images, before)
+    assert cross_entropy(linear(attacked), labels) > cross_entropy(linear(images), labels)
+    assert torch.equal(step(images, gradient_sign(linear, images, labels), 0.1), attacked)
+
+
+def test_no_parameter_gets_a_gradient() -> None:
+    model = torch.nn.Linear(3, 2, device="meta").to_empty(device="cpu")
+    fgsm(model, images, labels, 0.1)
+    assert model.weight.grad is None
+
+
+def test_the_adaptive_attack_sees_the_defence() -> None:
+    def flip(values: Tensor, steps: int) -> Tensor:
+        return values if steps % 2 == 0 else 1 - values
+
+    defended = Defended(linear, flip, 1)
+    torch.testing.assert_close(defended(images), linear(1 - images))
+    assert torch.equal(gradient_sign(defended, images, labels), _signs_by_hand(flip))
+    assert not torch.equal(gradient_sign(defended, images, labels), gradient_sign(linear, images, labels))
+
+
+def _signs_by_hand(reconstruct: object) -> Tensor:
+    inputs = images.clone().requires_grad_()
+    loss = cross_entropy(linear(reconstruct(inputs, 1)), labels, reduction="sum")  # type: ignore[operator]
+    return torch.autograd.grad(loss, inputs)[0].sign()

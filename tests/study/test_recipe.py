@@ -1,0 +1,95 @@
+"""Recipes: what comes with the package is valid, what is unknown or impossible is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from deepbelief.errors import SettingsError
+from deepbelief.readout import ConvergedSettings
+from deepbelief.study.recipe import RECIPES, load_recipe, parse_recipe, recipe_text
+from deepbelief.supervised import FullBatchSettings
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_comes_with_the_package_is_valid(name: str) -> None:
+    found, recipe = load_recipe(name)
+    assert found == name
+    assert len(recipe.pretraining) == len(recipe.dbn.hidden) == 3
+    assert recipe.contestants == ["readout_1", "readout_2", "readout_3", "ffnn", "finetuned"]
+
+
+def test_the_reference_is_the_published_study() -> None:
+    recipe = load_recipe("reference")[1]
+    assert recipe.dbn.hidden == (300, 300, 700)
+    assert recipe.dbn.weight_std == 0.1
+    for settings in recipe.pretraining:
+        assert (settings.epochs, settings.batch_size, settings.learning_rate) == (50, 128, 0.1)
+        assert [settings.momentum_at(epoch) for epoch in (5, 6)] == [0.5, 0.95]
+        assert (settings.weight_decay, settings.gibbs_steps, settings.growing_gibbs_steps) == (0.0001, 1, False)
+        assert not settings.shuffle
+        assert settings.drop_last
+    assert (
+        recipe.readouts == recipe.baseline.training == FullBatchSettings(steps=1500, learning_rate=0.001, momentum=0.9)
+    )
+    assert recipe.baseline.hidden == (200, 200, 400)
+    assert recipe.noise.levels == tuple(step / 10 for step in range(14))
+    assert recipe.data.validation == 0
+
+
+def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
+    recipe = parse_recipe(tiny, "tiny.toml")
+    assert [settings.epochs for settings in recipe.pretraining] == [3, 2]
+    assert [settings.batch_size for settings in recipe.pretraining] == [50, 50]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "batch_size = 50\n[readouts]",
+            "batchsize = 50\n[readouts]",
+            "pretraining.batchsize is not a setting: did you mean batch_size?",
+        ),
+        ("[noise]", "[nois]", "nois is not a setting: did you mean noise?"),
+        ("steps = 30", "steps = 0", "readouts.steps = 0 is impossible: input should be greater than or equal to 1."),
+        ("hidden = [16]", "hidden = [0]", "baseline.hidden = 0 is impossible"),
+        ("epochs = [3, 2]", "epochs = [3, 2, 1]", "pretraining.epochs lists 3 values for 2 layers: give one for each"),
+        ("epochs = [3, 2]", "epochs = [3, -2]", "pretraining.epochs = -2 is impossible"),
+        ('method = "full-batch"', 'method = "magic"', "readouts"),
+        ('method = "full-batch"\n', "", "readouts is missing"),
+        ("[finetuning]", "[finetuning", "is not valid TOML"),
+        ('title = "A tiny study"', "", "title is missing: copy it from a recipe"),
+        (
+            "validation = 200",
+            "validation = 0",
+            "baseline.training.patience makes a choice on held-out images: set data.validation above 0",
+        ),
+        ("weight_std = 0.1", 'weight_std = "big"', "dbn.weight_std = 'big' is impossible"),
+        ("hidden = [20, 12]", "hidden = []", "dbn.hidden = [] is impossible"),
+        ("hidden = [20, 12]", "hidden = 20", "dbn.hidden = 20 is impossible"),
+        ("levels = [0.0, 0.3]", "levels = [0.0, nan]", "noise.levels = nan is impossible"),
+        ("learning_rate = 0.5", "learning_rate = inf", "readouts.learning_rate = inf is impossible"),
+    ],
+)
+def test_faults_are_one_sentence_that_names_the_setting(tiny: str, old: str, new: str, message: str) -> None:
+    assert old in tiny
+    with pytest.raises(SettingsError) as fault:
+        parse_recipe(tiny.replace(old, new, 1), "my.toml")
+    assert str(fault.value).startswith("my.toml")
+    assert message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_files(tmp_path: Path, tiny: str) -> None:
+    path = tmp_path / "my study.toml"
+    path.write_text(recipe_text("default"), encoding="utf-8")
+    name, recipe = load_recipe(str(path))
+    assert name == "my study"
+    assert isinstance(recipe.readouts, ConvergedSettings)
+    with pytest.raises(SettingsError, match="there is no recipe 'defautl': give one of default, reference, smoke"):
+        load_recipe("defautl")
+    with pytest.raises(SettingsError, match="there is no recipe"):
+        load_recipe(str(tmp_path))
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="cannot be read as text"):
+        load_recipe(str(path))

@@ -1,0 +1,242 @@
+"""A tiny study from end to end: metrics, seeds, skipping, refusal of foreign folders, and death at any moment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from safetensors.numpy import load_file
+
+from deepbelief.data import load_dataset
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.study.recipe import parse_recipe
+from deepbelief.study.records import read_results, read_stage
+from deepbelief.study.run import Study, choose_device
+from deepbelief.study.stages import STAGES
+
+
+class Listener:
+    """Remembers what a study tells."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.skipped: list[str] = []
+        self.lines: list[str] = []
+
+    def stage(self, name: str, number: int, total: int, seed: int) -> None:
+        assert 1 <= number <= total == len(STAGES)
+        self.ran.append(name)
+
+    def step(self, done: int, total: int, line: str) -> None:
+        assert 0 < done <= total
+        self.lines.append(line)
+
+    def finished(self, name: str, seconds: float, line: str) -> None:
+        if line == "already there":
+            self.skipped.append(name)
+
+
+def study(text: str, folder: Path, seeds: tuple[int, ...] = (0,)) -> Study:
+    return Study("tiny", parse_recipe(text, "tiny.toml"), load_dataset("digits"), folder, seeds)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Path:
+    """The folder of a tiny study of two seeds."""
+    folder = tmp_path_factory.mktemp("study") / "run"
+    study(tiny, folder, (0, 1)).run()
+    return folder
+
+
+def test_every_metric_of_every_contestant_is_there(finished: Path) -> None:
+    results = read_results(finished)
+    assert results.contestants == ["readout_1", "readout_2", "ffnn", "finetuned"]
+    for name in results.contestants:
+        for suffix in ("", "/gaussian@0.3", "/gaussian_clipped@0.3", "/uniform@0.1", "/fgsm@0.1"):
+            assert 0 <= results.metrics[f"accuracy/{name}{suffix}"].mean <= 1
+        clean = results.metrics[f"accuracy/{name}"].values
+        for same in ("/gaussian@0", "/fgsm@0", "/uniform@0"):
+            assert results.metrics[f"accuracy/{name}{same}"].values == clean
+    for name in ("readout_1", "readout_2"):
+        for steps in (1, 2):
+            for kind in ("defended", "adaptive"):
+                assert 0 <= results.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@0.1"].mean <= 1
+            clean = results.metrics[f"accuracy/{name}/fgsm_defended_{steps}@0"].values
+            assert clean == results.metrics[f"accuracy/{name}/fgsm_adaptive_{steps}@0"].values
+    assert {"reconstruction_error/layer_1@1", "reconstruction_error/layer_1@3", "loss/readout_1@1"} <= set(
+        results.metrics
+    )
+    assert results.metrics["memory/peak"].mean > 1e6
+    times = [results.metrics[f"time/{stage}"].values[0] for stage in STAGES]
+    assert results.metrics["time/total"].values[0] == pytest.approx(sum(times))
+
+
+def test_it_learns_something(finished: Path) -> None:
+    results = read_results(finished)
+    for name in results.contestants:
+        assert results.metrics[f"accuracy/{name}"].mean > 0.5, name
+
+
+def test_seeds_are_independent_and_averaged(finished: Path) -> None:
+    metric = read_results(finished).metrics["accuracy/ffnn"]
+    assert metric.values[0] != metric.values[1]
+    assert metric.ci95 is not None
+    assert metric.ci95[0] < metric.mean < metric.ci95[1]
+
+
+def test_a_finished_study_is_not_run_again(finished: Path, tiny: str) -> None:
+    listener = Listener()
+    before = (finished / "results.json").read_text()
+    study(tiny, finished, (0, 1)).run(listener)
+    assert listener.ran == []
+    assert listener.skipped == [*STAGES, *STAGES]
+    assert (finished / "results.json").read_text() == before
+
+
+def test_the_same_seed_gives_the_same_weights_alone_or_among_others(finished: Path, tmp_path: Path, tiny: str) -> None:
+    study(tiny, tmp_path / "alone", (1,)).run()
+    assert_same_models(finished / "seed-1", tmp_path / "alone" / "seed-1")
+
+
+def assert_same_models(one: Path, other: Path) -> None:
+    names = sorted(path.name for path in (one / "models").iterdir())
+    assert names == sorted(path.name for path in (other / "models").iterdir())
+    for name in names:
+        first, second = load_file(one / "models" / name), load_file(other / "models" / name)
+        assert all(np.array_equal(first[key], second[key]) for key in first), name
+
+
+def test_a_folder_with_other_settings_is_refused(finished: Path, tiny: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    with pytest.raises(SettingsError, match=r"other settings \(baseline.hidden is \[16\] there and \[17\] here\)"):
+        study(tiny.replace("[16]", "[17]"), finished).run()
+    assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path, tiny: str) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(SettingsError, match="is not empty and holds no study"):
+        study(tiny, tmp_path).run()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_two_at_once_in_one_folder_are_refused(tmp_path: Path, tiny: str) -> None:
+    with FileLock(tmp_path / "run" / ".lock"), pytest.raises(SettingsError, match="holds no study"):
+        study(tiny, tmp_path / "run").run()
+    one = study(tiny, tmp_path / "other")
+    one._claim_folder()
+    with FileLock(tmp_path / "other" / ".lock"), pytest.raises(DeepBeliefError, match="another study is at work"):
+        one.run()
+
+
+def test_no_checkpoint_stays_behind(finished: Path) -> None:
+    left = {path.relative_to(finished / "seed-0").parts[0] for path in (finished / "seed-0").rglob("*")}
+    assert left == {"stages", "models"}
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from deepbelief.data import load_dataset
+from deepbelief.study import context
+from deepbelief.study.recipe import parse_recipe
+from deepbelief.study.run import Study
+
+context._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # a checkpoint after each step, and a line for whoever kills us
+
+class Slow:
+    def stage(self, name, number, total, seed): print("stage", name, flush=True)
+    def step(self, done, total, line): print("step", line, flush=True)
+    def finished(self, name, seconds, line): print("finished", name, flush=True)
+
+folder = Path(sys.argv[1])
+Study("tiny", parse_recipe(sys.stdin.read(), "tiny"), load_dataset("digits"), folder).run(Slow())
+"""
+
+
+def run_until(folder: Path, text: str, beginning: str | None, with_signal: int = signal.SIGKILL) -> int:
+    """Run the study in a process of its own, and send it a signal when it prints a line that starts so."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(text)
+    process.stdin.close()
+    with process.stdout as lines:
+        for line in lines:
+            if beginning is not None and line.startswith(beginning):
+                process.send_signal(with_signal)
+                break
+        else:
+            assert beginning is None, f"never printed {beginning}"
+    return process.wait()
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(tmp_path: Path, tiny: str) -> None:
+    assert run_until(tmp_path / "whole", tiny, None) == 0
+    moments = [
+        "step layer 1 epoch 1",
+        "step layer 1 epoch 3",
+        "step layer 2 epoch 1",
+        "finished pretraining",
+        "step readout_2 step 17",
+        "step ffnn epoch 2",
+        "stage finetuning",
+        "step finetuned epoch 1",
+        "stage psychometric",
+        "finished encoding",
+    ]
+    for moment in moments:
+        assert run_until(tmp_path / "killed", tiny, moment) == -signal.SIGKILL, moment
+    assert run_until(tmp_path / "killed", tiny, None) == 0
+    assert_same_models(tmp_path / "whole" / "seed-0", tmp_path / "killed" / "seed-0")
+    for stage in STAGES:
+        (one, arrays), (other, others) = (
+            read_stage(tmp_path / name / "seed-0" / "stages", stage) for name in ("whole", "killed")
+        )
+        drop = {"memory/peak"}
+        assert {k: v for k, v in one.metrics.items() if k not in drop} == {
+            k: v for k, v in other.metrics.items() if k not in drop
+        }
+        assert one.facts == other.facts
+        assert all(np.array_equal(arrays[name], others[name]) for name in arrays)
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
+
+
+def test_killed_at_random_moments_every_file_is_whole(tmp_path: Path, tiny: str) -> None:
+    """Whatever the moment, what lies in the folder can be read."""
+    for seconds in (0.2, 0.5, 0.9):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(tiny)
+        process.stdin.close()
+        process.stdout.readline()  # it has begun
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        for path in (tmp_path / "run").rglob("*.json"):
+            json.loads(path.read_text())
+        for path in (tmp_path / "run").rglob("[!.]*.safetensors"):
+            load_file(path)
+
+
+def test_devices() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in ("cpu", "cuda")
+    for name in ("gpu", "cuda:99", "xpu"):
+        with pytest.raises(SettingsError, match=f"the device {name!r} is not there"):
+            choose_device(name)

@@ -1,0 +1,124 @@
+"""The command line as a user types it: output, exit codes, one sentence for a mistake, no traceback."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepbelief.checkpoint import save_dbn
+from deepbelief.dbn import DBN
+from deepbelief.randomness import Random
+
+COMMANDS = ["study", "report", "encode", "data", "recipe"]
+
+
+def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "deepbelief", *map(str, words)]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", **environment}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=variables)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], code: int, message: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith("deepbelief: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_in_its_help(command: str) -> None:
+    done = deepbelief(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: deepbelief {command}" in done.stdout
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    done = deepbelief("--help")
+    assert done.returncode == 0
+    assert set(COMMANDS) <= set(done.stdout.split())
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "deepbelief", "--help"], capture_output=True, text=True
+    ).stderr
+    for heavy in ("torch", "numpy", "scipy", "sklearn", "matplotlib", "pydantic"):
+        assert not re.search(rf"\| +{heavy}$", loaded, re.MULTILINE), heavy
+
+
+def test_recipes_are_printed_as_files_to_edit(tmp_path: Path, tiny: str) -> None:
+    done = deepbelief("recipe", "reference")
+    assert done.returncode == 0
+    assert 'title = "The reference study' in done.stdout
+    assert_refused(deepbelief("recipe", "other"), 2, "there is no recipe 'other': give one of default")
+
+
+def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str) -> None:
+    (tmp_path / "mine.toml").write_text(tiny)
+    done = deepbelief("study", "mine.toml", "--seeds", 2, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "17/17 encoding" in done.stdout
+    assert "fine-tuned" in done.stdout
+    page = tmp_path / "runs" / "mine" / "report.html"
+    assert "runs/mine/report.html" in done.stdout
+    before = page.read_text(encoding="utf-8")
+    for stage in ("Psychometric", "Dendrogram", "Fine-tun"):
+        assert stage.lower() in before.lower()
+
+    page.unlink()
+    again = deepbelief("report", "runs/mine", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert page.read_text(encoding="utf-8") == before
+
+    assert_refused(
+        deepbelief("study", "mine.toml", "--seed", 0, "--out", "runs/mine/seed-0", cwd=tmp_path),
+        2,
+        "is not empty and holds no study: give another folder with --out",
+    )
+    (tmp_path / "mine.toml").write_text(tiny.replace("steps = 30", "steps = 31"))
+    changed = deepbelief("study", "mine.toml", "--device", "cpu", cwd=tmp_path)
+    assert_refused(changed, 2, "other settings (readouts.steps is 30 there and 31 here)")
+
+
+def test_encode(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 10, 7], Random(0)))
+    done = deepbelief("encode", "dbn.safetensors", "digits", "--out", "f.npy", "--layer", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "f.npy: 360 images, 10 features"
+    assert np.load(tmp_path / "f.npy").shape == (360, 10)
+    own = np.zeros((3, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "own.npy", own)
+    done = deepbelief("encode", "dbn.safetensors", "own.npy", "--out", "g.npz", cwd=tmp_path)
+    assert done.stdout.strip() == "g.npz: 3 images, 7 features"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("study", "defautl"), 2, "there is no recipe 'defautl'"),
+        (("study", "smoke", "--device", "tpu"), 2, "the device 'tpu' is not there"),
+        (("study", "smoke", "--data", "nowhere"), 1, "nowhere"),
+        (("data", "cifar"), 2, "cifar"),
+        (("report", "nowhere"), 1, "nowhere/results.json is missing"),
+        (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
+        (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy or .npz"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    assert_refused(deepbelief(*words, cwd=tmp_path), code, message)
+
+
+@pytest.mark.parametrize("words", [("study", "--sedes", 3), ("study", "--seeds", 0), ("encode",), ("frobnicate",)])
+def test_mistyped_commands_exit_with_2(words: tuple[object, ...]) -> None:
+    done = deepbelief(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = deepbelief("study", "smoke", "--out", "file/run", "--data", tmp_path, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr

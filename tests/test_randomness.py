@@ -1,0 +1,77 @@
+"""The source of random numbers: right distributions, independent streams, exact continuation."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from deepbelief.randomness import Random
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("probability", [0.001, 0.2, 0.5, 0.93])
+def test_bernoulli_has_the_right_mean(probability: float, dtype: torch.dtype) -> None:
+    n = 400_001  # not a multiple of four
+    states = Random(1, "mean").bernoulli(torch.full((n,), probability, dtype=dtype))
+    assert states.dtype == dtype
+    assert set(states.unique().tolist()) <= {0.0, 1.0}
+    assert scipy.stats.binomtest(int(states.sum()), n, probability).pvalue > 0.001
+
+
+def test_bernoulli_is_certain_at_the_ends() -> None:
+    random = Random(0)
+    assert random.bernoulli(torch.zeros(200_000)).sum() == 0
+    assert random.bernoulli(torch.ones(200_000)).sum() == 200_000
+
+
+def test_bernoulli_states_are_independent() -> None:
+    states = Random(2).bernoulli(torch.full((200_000,), 0.5)).numpy()
+    for lag in (1, 2, 3, 4, 5, 300):
+        pairs = 2 * states[:-lag] + states[lag:]
+        assert scipy.stats.chisquare(np.bincount(pairs.astype(int), minlength=4)).pvalue > 0.001
+
+
+def test_normal_and_uniform_follow_their_distributions() -> None:
+    random = Random(3)
+    normal, uniform = random.normal((50_000,), 0.1).numpy(), random.uniform((50_000,), -0.5, 0.5).numpy()
+    assert scipy.stats.kstest(normal, scipy.stats.norm(0, 0.1).cdf).pvalue > 0.001
+    assert scipy.stats.kstest(uniform, scipy.stats.uniform(-0.5, 1).cdf).pvalue > 0.001
+    assert uniform.min() >= -0.5
+    assert uniform.max() < 0.5
+
+
+def test_streams_differ_and_repeat() -> None:
+    first, second, again = (Random(5, name).normal((4,)).tolist() for name in ("a", "b", "a"))
+    assert first == again
+    assert first != second
+    assert first != Random(6, "a").normal((4,)).tolist()
+
+
+def test_a_restored_stream_goes_on_exactly() -> None:
+    random = Random(7, "x")
+    random.bernoulli(torch.rand(13))
+    random.permutation(5)
+    state = random.state()
+    expected = [random.normal((3,)), random.bernoulli(torch.full((9,), 0.5)), random.permutation(11)]
+    other = Random(0, "y")
+    other.restore(state)
+    for wanted, got in zip(
+        expected, [other.normal((3,)), other.bernoulli(torch.full((9,), 0.5)), other.permutation(11)], strict=True
+    ):
+        assert torch.equal(wanted, got)
+
+
+def test_nothing_global_is_touched() -> None:
+    before = torch.get_rng_state()
+    Random(0).bernoulli(torch.rand(3, generator=torch.Generator()))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_states_are_drawn_on_the_gpu() -> None:
+    random = Random(0, device="cuda")
+    state = random.state()
+    first = random.bernoulli(torch.full((1000,), 0.3, device="cuda"))
+    random.restore(state)
+    assert first.is_cuda
+    assert torch.equal(first, random.bernoulli(torch.full((1000,), 0.3, device="cuda")))
