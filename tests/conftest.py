@@ -1,6 +1,11 @@
-"""A study small enough to run in a test: scikit-learn's 8x8 digits and a tiny network."""
+"""What all tests share: settings of hypothesis, and a study small enough to run in a test."""
 
+import hypothesis
 import pytest
+
+# The same examples in every run, and no time limit for one: a busy machine is no fault of the code.
+hypothesis.settings.register_profile("deepbelief", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("deepbelief")
 
 TINY = """
 title = "A tiny study"

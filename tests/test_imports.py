@@ -32,6 +32,7 @@ STUDIED = MODELS | {
 # `study.records` stands for that module alone, and PACKAGE for names taken from the package itself, such as a version.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "memory": set(),
     "atomic": set(),
     "randomness": set(),
     "units": {"randomness"},
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
-    "cli": STUDIED | {"study", "report", "watching", PACKAGE},
+    "cli": STUDIED | {"study", "memory", "report", "watching", PACKAGE},
     "__init__": STUDIED | {"study"},
     "__main__": {"cli"},
 }

@@ -49,11 +49,13 @@ def study(
     from rich.console import Console
 
     from deepbelief.data import load_dataset
+    from deepbelief.memory import keep_freed_memory
     from deepbelief.report import build_report, results_table
     from deepbelief.study.recipe import load_recipe
     from deepbelief.study.run import Study, choose_device
     from deepbelief.watching import TerminalProgress, download_line, print_results
 
+    keep_freed_memory()
     name, settings = load_recipe(recipe)
     chosen = choose_device(device)
     dataset = load_dataset(settings.data.name, data, progress=download_line)

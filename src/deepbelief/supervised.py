@@ -197,7 +197,7 @@ class MinibatchTraining:
         self._held_out = held_out if settings.patience else None
         # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
         self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
         self._best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         self.best_epoch: int | None = None

@@ -25,6 +25,10 @@ class Bernoulli(nn.Module):
         """sigmoid(a + field), shape (batch, size)."""
         return torch.sigmoid(field + self.bias)
 
+    def mean_(self, field: Tensor) -> Tensor:
+        """`mean`, written over the field; for learning, which needs no gradient through it."""
+        return field.add_(self.bias).sigmoid_()
+
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """Binary values drawn given the field, shape (batch, size)."""
         return random.bernoulli(self.mean(field))

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deepbelief.data import Dataset, Features, Images, Source
@@ -21,7 +21,6 @@ def some_dataset(n: int = 30, classes: int = 3) -> Dataset:
     return Dataset("some", some_images(n, classes=classes), some_images(9, classes=classes), (2, 3), names)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 8), st.sampled_from([1.0, 16.0, 255.0]), st.integers(0, 2**31))
 def test_batches_are_pixels_over_maximum(n, width, maximum, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -146,7 +145,6 @@ def test_fingerprint_follows_every_part_of_the_data():
     assert dataclasses.replace(dataset, name="other").fingerprint == dataset.fingerprint
 
 
-@settings(deadline=None)
 @given(st.integers(2, 5), st.integers(4, 12), st.data(), st.integers(0, 2**32 - 1))
 def test_split_is_stratified_disjoint_and_deterministic(classes, per_class, data, seed):
     # Every row is told by its pixels.

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deepbelief.data import load_dataset, load_images
@@ -62,7 +62,6 @@ def test_a_dark_test_set_is_not_taken_for_binary(tmp_path):
     assert load_images(saved(tmp_path, test_images=np.ones((2, 9), np.uint8), train_images=IMAGES)).maximum == 255
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.lists(st.integers(1, 5), min_size=1, max_size=2), st.booleans())
 def test_images_of_any_size(tmp_path_factory, n, shape, floats):
     path = tmp_path_factory.mktemp("npy") / "mine.npy"
@@ -157,7 +156,6 @@ def test_files_that_are_something_else(tmp_path):
         load_dataset(str(tmp_path / "single.npy"))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["npz", "npy"]), st.integers(0, 10**6), st.integers(0, 255), st.booleans())
 def test_damaged_files_are_read_or_refused(tmp_path_factory, kind, position, value, cut):
     path = tmp_path_factory.mktemp("damage") / f"mine.{kind}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -31,7 +31,6 @@ arrays = st.sampled_from(list(CODES)).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(arrays, st.booleans())
 def test_every_type_and_shape_comes_back_unchanged(tmp_path_factory, array, zipped):
     path = tmp_path_factory.mktemp("idx") / ("a-ubyte.gz" if zipped else "a-ubyte")
@@ -102,7 +101,6 @@ def test_missing_file_and_folder(tmp_path):
         read_idx(tmp_path)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.booleans(), st.booleans())
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content, promising, zipped):
     path = Path(tmp_path_factory.mktemp("idx")) / "a"
@@ -112,7 +110,6 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content, promising, zip
         assert isinstance(read_idx(path), np.ndarray)
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(ZIPPED) - 1), st.integers(1, 255))
 def test_a_flipped_byte_in_a_zip_never_changes_the_values(tmp_path_factory, position, flip):
     path = Path(tmp_path_factory.mktemp("idx")) / "a"

@@ -85,15 +85,15 @@ def test_batches_cover_all_images_once() -> None:
 
 def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     """One epoch over 16 + 6 images is a step on 16 and a step on 6, each averaged over its own images."""
-    from deepbelief.learning.contrastive_divergence import Momentum, cd_statistics
+    from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Momentum
 
     settings = CDSettings(epochs=1, batch_size=16, shuffle=False)
     ours, theirs = Random(3), Random(3)
     dbn, expected = (DBN.from_sizes([9, 4], random) for random in (ours, theirs))
     list(Pretraining(dbn, images(22), [settings], ours).epochs())
-    momentum = Momentum(expected.layer(1))
+    phases, momentum = ContrastiveDivergence(expected.layer(1), 16), Momentum(expected.layer(1))
     for rows in (slice(0, 16), slice(16, 22)):
-        statistics = cd_statistics(expected.layer(1), images(22).batch(rows), 1, theirs)
+        statistics = phases.statistics(images(22).batch(rows), 1, theirs)
         assert statistics.batch_size == rows.stop - rows.start
         momentum.update(statistics, 0.1, 0.5, 0.0001)
     assert torch.equal(dbn.layer(1).weights, expected.layer(1).weights)

@@ -22,33 +22,49 @@ class Statistics:
     batch_size: int
 
 
-@torch.no_grad()
-def cd_statistics(rbm: RBM, visible: Tensor, gibbs_steps: int, random: Random) -> Statistics:
-    """Statistics of CD-k for a batch, shape (batch, visible), values in [0, 1].
+@final
+class ContrastiveDivergence:
+    """CD-k: p = E[h | v]; h ~ p; v' = E[v | h] (means, not samples); p' = E[h | v']; steps 2 ... k go on from h ~ p'.
 
-    p = E[h | v]; h ~ p; v' = E[v | h] (means, not samples); p' = E[h | v']; steps 2 ... k go on from h ~ p'.
+    It owns the memory for batches of up to `batch_size`, because to take and give back memory at every step costs as
+    much as a matrix product. The statistics it returns are therefore valid until the next call.
     """
-    batch, hidden = len(visible), rbm.hidden.size
-    # Stacked, both phases need one product: [v; v']^T [p; -p'].
-    states = torch.cat([visible, visible])  # (2 batch, visible)
-    means = torch.empty(2 * batch, hidden, dtype=visible.dtype, device=visible.device)  # (2 batch, hidden)
-    positive, negative = means[:batch], means[batch:]
-    positive.copy_(rbm.hidden_mean(visible))
-    negative.copy_(positive)
-    squared_error = visible.new_zeros(())
-    for step in range(gibbs_steps):
-        states[batch:] = rbm.visible_mean(random.bernoulli(negative))
-        negative.copy_(rbm.hidden_mean(states[batch:]))
-        if step == 0:
-            squared_error = (states[batch:] - visible).pow_(2).sum()
-    negative.neg_()
-    return Statistics(
-        weights=states.T @ means,
-        visible=visible.sum(dim=0) - states[batch:].sum(dim=0),
-        hidden=means.sum(dim=0),
-        squared_error=squared_error,
-        batch_size=batch,
-    )
+
+    def __init__(self, rbm: RBM, batch_size: int) -> None:
+        self._rbm = rbm
+        visible, hidden = rbm.weights.shape
+        self._states = rbm.weights.new_empty(2 * batch_size, visible)
+        self._means = rbm.weights.new_empty(2 * batch_size, hidden)
+        self._difference = rbm.weights.new_empty(batch_size, visible)
+        self._weights = torch.empty_like(rbm.weights)
+        # Data count once, the model's states minus once.
+        self._signs = torch.cat([self._states.new_ones(batch_size), -self._states.new_ones(batch_size)])
+
+    @torch.no_grad()
+    def statistics(self, visible: Tensor, gibbs_steps: int, random: Random) -> Statistics:
+        """Statistics of a batch, shape (batch, visible), values in [0, 1]."""
+        rbm, n, room = self._rbm, len(visible), len(self._difference)
+        # Stacked, both phases need one product: [v; v']^T [p; -p'].
+        states, means = self._states[room - n : room + n], self._means[room - n : room + n]
+        data, model, positive, negative = states[:n], states[n:], means[:n], means[n:]
+        data.copy_(visible)
+        rbm.hidden.mean_(torch.mm(data, rbm.weights, out=positive))
+        for step in range(gibbs_steps):
+            hidden = random.bernoulli(positive if step == 0 else negative)
+            rbm.visible.mean_(torch.mm(hidden, rbm.weights.T, out=model))
+            rbm.hidden.mean_(torch.mm(model, rbm.weights, out=negative))
+            if step == 0:
+                difference = torch.sub(data, model, out=self._difference[:n]).view(-1)
+                squared_error = torch.dot(difference, difference)
+        negative.neg_()
+        signs = self._signs[room - n : room + n]
+        return Statistics(
+            weights=torch.mm(states.T, means, out=self._weights),
+            visible=torch.mv(states.T, signs),
+            hidden=means.sum(dim=0),
+            squared_error=squared_error,
+            batch_size=n,
+        )
 
 
 @final

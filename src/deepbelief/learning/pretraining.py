@@ -12,7 +12,7 @@ from deepbelief.data import Features, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.errors import SettingsError
-from deepbelief.learning.contrastive_divergence import Momentum, cd_statistics, check_finite
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Momentum, check_finite
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
 
@@ -98,11 +98,11 @@ class Pretraining:
         rbm = self._dbn.layer(layer)
         rate, momentum = settings.learning_rate_at(self._epoch), settings.momentum_at(self._epoch)
         gibbs_steps = settings.gibbs_steps_at(self._epoch)
+        phases = ContrastiveDivergence(rbm, min(settings.batch_size, len(source)))
         error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
         seen = 0
         for rows in batches(len(source), settings, self._random):
-            visible = source.batch(rows).to(rbm.weights)
-            statistics = cd_statistics(rbm, visible, gibbs_steps, self._random)
+            statistics = phases.statistics(source.batch(rows), gibbs_steps, self._random)
             self._momentum.update(statistics, rate, momentum, settings.weight_decay)
             error += statistics.squared_error
             seen += statistics.batch_size
