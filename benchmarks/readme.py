@@ -47,9 +47,9 @@ def circumstances(results: Results) -> str:
     machine, seeds = results.machine, len(results.seeds)
     peak = max(results.metrics["memory/peak"].values) / 1e9
     total = duration(results.metrics["time/total"].mean)
+    averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
     return (
-        f"{seeds} seed{'s' if seeds > 1 else ''}{', mean ± half of the 95 % confidence interval' if seeds > 1 else ''}; "
-        f"{total} a seed on {machine['cores']} cores of a {machine['processor']} ({machine['capability']}), "
+        f"{averaged}; {total} a seed on {machine['cores']} cores of a {machine['processor']} ({machine['capability']}), "
         f"{peak:.1f} GB of memory at most."
     )
 

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -61,10 +61,12 @@ def study(
     dataset = load_dataset(settings.data.name, data, progress=download_line)
     folder = out or Path("runs") / name
     console = Console()
-    with TerminalProgress(console) as progress:
-        results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
-        progress.stage("report", 1, 1, seed)
-        page = build_report(folder)
+    try:
+        with TerminalProgress(console) as progress:
+            results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
+            page = build_report(folder)
+    except KeyboardInterrupt:
+        _stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
     console.print(f"\n{total:.0f} s of work. The report: {page}", soft_wrap=True, highlight=False)
@@ -147,10 +149,8 @@ def main() -> None:
         _stop(error, 1)
     except OSError as error:
         _stop(f"{error.filename or 'the system'}: {error.strerror}; nothing that was finished is lost.", 1)
-    except KeyboardInterrupt:
-        _stop("stopped; the same command goes on from here.", 130)
 
 
-def _stop(message: object, code: int) -> None:
+def _stop(message: object, code: int) -> NoReturn:
     print(f"deepbelief: {message}", file=sys.stderr)
     sys.exit(code)

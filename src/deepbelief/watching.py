@@ -33,7 +33,7 @@ class TerminalProgress:
             disable=not console.is_terminal,
         )
         self._task = self._bars.add_task("", stage="", line="", visible=False)
-        self._title, self._last_line, self._finished_before = "", 0.0, 0
+        self._title, self._last_line = "", 0.0
 
     def __enter__(self) -> "TerminalProgress":
         self._bars.start()
@@ -58,8 +58,8 @@ class TerminalProgress:
     def finished(self, name: str, seconds: float, line: str) -> None:
         """The stage is done."""
         self._bars.update(self._task, visible=False)
-        title = self._title if self._title.endswith(name) else name
-        self._console.print(f"{title}  {seconds:.1f} s  [dim]{line}[/dim]", highlight=False)
+        title = self._title if self._title.endswith(f" {name}") else f"{name:>20}"
+        self._console.print(f"{title}  {seconds:.1f} s  [dim]{line}[/dim]", highlight=False, soft_wrap=True)
 
 
 def download_line(filename: str, done: int, total: int) -> None:

@@ -33,7 +33,7 @@ def test_interval_is_students() -> None:
 
 
 def test_missing_and_damaged_records(tmp_path: Path) -> None:
-    with pytest.raises(DeepBeliefError, match="results.json is missing: is this the folder of a finished run"):
+    with pytest.raises(DeepBeliefError, match=r"results\.json is missing: is this the folder of a finished run"):
         read_results(tmp_path)
     (tmp_path / "results.json").write_text('{"recipe": 3}')
     with pytest.raises(DeepBeliefError, match="is damaged or from another version") as fault:
