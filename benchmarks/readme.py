@@ -48,10 +48,8 @@ def circumstances(results: Results) -> str:
     peak = max(results.metrics["memory/peak"].values) / 1e9
     total = duration(results.metrics["time/total"].mean)
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
-    return (
-        f"{averaged}; {total} a seed on {machine['cores']} cores of a {machine['processor']} ({machine['capability']}), "
-        f"{peak:.1f} GB of memory at most."
-    )
+    processor = f"{machine['cores']} cores of a {machine['processor']} ({machine['capability']})"
+    return f"{averaged}; {total} a seed on {processor}, {peak:.1f} GB of memory at most."
 
 
 def defence(results: Results) -> Table:

@@ -21,17 +21,19 @@ batch_size = 50
 [readouts]
 method = "full-batch"
 steps = 30
-learning_rate = 0.5
+learning_rate = 3.0
 [baseline]
 hidden = [16]
 [baseline.training]
 method = "minibatch"
 epochs = 3
 batch_size = 50
+learning_rate = 0.01
 patience = 2
 [finetuning]
 epochs = 3
 batch_size = 50
+learning_rate = 0.01
 dropout = 0.1
 patience = 2
 [noise]

@@ -43,11 +43,14 @@ def test_start_is_pytorchs_own() -> None:
         assert values.std().item() == pytest.approx(1 / 20 / 3**0.5, rel=0.1)
 
 
+@pytest.mark.parametrize("sizes", [[5, 8, 3], [5, 3]])
 @pytest.mark.parametrize("chunk", [90, 32, 7])
-def test_full_batch_steps_are_the_formula_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+def test_full_batch_steps_are_the_formula_whatever_the_chunk(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, sizes: list[int]
+) -> None:
     monkeypatch.setattr(supervised, "_CHUNK", chunk)
     source, labels = problem()
-    ours, theirs = network().double(), network().double()
+    ours, theirs = (FeedForward(sizes, torch.relu, Random(0)).double() for _ in range(2))
     training = FullBatchTraining(
         ours, Features(source.values.double()), labels, FullBatchSettings(steps=5, learning_rate=0.1, momentum=0.9)
     )

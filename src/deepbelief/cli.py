@@ -132,7 +132,7 @@ def recipe(name: Annotated[str, typer.Argument(help="default, reference or smoke
 
     Example: deepbelief recipe default > my.toml
     """
-    from deepbelief.study.recipe import RECIPES, recipe_text
+    from deepbelief.study.recipes import RECIPES, recipe_text
 
     if name not in RECIPES:
         raise SettingsError(f"there is no recipe {name!r}: give one of {', '.join(RECIPES)}.")

@@ -74,6 +74,21 @@ class FeedForward(nn.Module):
 
 
 @torch.no_grad()
+def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Summed cross-entropy of a linear classifier, and its gradients in the weights (classes, width) and the bias.
+
+    With P = softmax(W X^T + b) and Y the one-hot labels, both (classes, n): dW = (P - Y) X, db = (P - Y) 1. Classes
+    come first because a CPU multiplies such flat matrices faster; in closed form it takes half the time of autograd.
+    """
+    log_softmax = torch.addmm(bias[:, None], weights, rows.T).log_softmax(dim=0)
+    columns = torch.arange(len(labels), device=labels.device)
+    loss = -log_softmax[labels, columns].sum()
+    error = log_softmax.exp_()
+    error[labels, columns] -= 1
+    return loss, error @ rows, error.sum(dim=1)
+
+
+@torch.no_grad()
 def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
     """The most probable class of everything in a source, (n,) int64."""
     rows = (slice(start, start + batch_size) for start in range(0, len(source), batch_size))
@@ -155,16 +170,27 @@ class FullBatchTraining:
     def steps(self) -> Iterator[LossRecord]:
         """Train; one record after each step. After `restore`, only the steps that are left."""
         while len(self.records) < self._settings.steps:
-            self._optimizer.zero_grad()
-            total = torch.zeros((), dtype=torch.float64)
-            for values, labels in self._chunks:
-                loss = cross_entropy(self._network(values), labels, reduction="sum") / self._n
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.detach().cpu()
-            check_loss(float(total), "step", len(self.records) + 1)
+            for parameter in self._network.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            loss = sum(float(self._add_gradient(values, labels)) for values, labels in self._chunks) / self._n
+            check_loss(loss, "step", len(self.records) + 1)
             self._optimizer.step()
-            self.records.append(LossRecord(len(self.records) + 1, float(total)))
+            self.records.append(LossRecord(len(self.records) + 1, loss))
             yield self.records[-1]
+
+    def _add_gradient(self, values: Tensor, labels: Tensor) -> Tensor:
+        """Add the gradient of the mean loss that some of the rows give; returns their summed loss."""
+        if len(self._network.layers) > 1:
+            loss = cross_entropy(self._network(values), labels, reduction="sum")
+            (loss / self._n).backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        layer = self._network.linear(1)
+        assert layer.weight.grad is not None
+        assert layer.bias.grad is not None
+        loss, weights, bias = softmax_regression(layer.weight, layer.bias, values, labels)
+        layer.weight.grad.add_(weights, alpha=1 / self._n)
+        layer.bias.grad.add_(bias, alpha=1 / self._n)
+        return loss
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""

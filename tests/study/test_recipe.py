@@ -6,7 +6,8 @@ import pytest
 
 from deepbelief.errors import SettingsError
 from deepbelief.readout import ConvergedSettings
-from deepbelief.study.recipe import RECIPES, load_recipe, parse_recipe, recipe_text
+from deepbelief.study.recipe import load_recipe, parse_recipe
+from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.supervised import FullBatchSettings
 
 
@@ -68,7 +69,7 @@ def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
         ("hidden = [20, 12]", "hidden = []", "dbn.hidden = [] is impossible"),
         ("hidden = [20, 12]", "hidden = 20", "dbn.hidden = 20 is impossible"),
         ("levels = [0.0, 0.3]", "levels = [0.0, nan]", "noise.levels = nan is impossible"),
-        ("learning_rate = 0.5", "learning_rate = inf", "readouts.learning_rate = inf is impossible"),
+        ("learning_rate = 3.0", "learning_rate = inf", "readouts.learning_rate = inf is impossible"),
     ],
 )
 def test_faults_are_one_sentence_that_names_the_setting(tiny: str, old: str, new: str, message: str) -> None:

@@ -12,7 +12,7 @@ from deepbelief.insight.receptive_fields import receptive_fields
 from deepbelief.study.context import Context, Findings, share
 
 _QUERIES: Final = 8  # drawn
-_MEASURED: Final = 1000  # test images whose neighbours are counted
+_MEASURED: Final = 500  # test images whose neighbours are counted
 _NEIGHBOURS: Final = 10
 
 

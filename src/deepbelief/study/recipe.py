@@ -2,18 +2,17 @@
 
 import difflib
 import tomllib
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, final
+from typing import Annotated, Any, final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deepbelief.errors import SettingsError
 from deepbelief.learning.settings import CDSettings
 from deepbelief.readout import ConvergedSettings
+from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.supervised import FullBatchSettings, MinibatchSettings
 
-RECIPES: Final = ("default", "reference", "smoke")
 Levels = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
@@ -113,11 +112,6 @@ class Recipe(_Section):
         return self
 
 
-def recipe_text(name: str) -> str:
-    """The TOML text of a recipe that comes with the package."""
-    return (resources.files("deepbelief.study") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-
-
 def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     """Read a recipe that comes with the package, or a user's TOML file: its name and its settings.
 
@@ -145,7 +139,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{where} is not valid TOML: {error}.") from None
     hidden = tables.get("dbn", {}).get("hidden", DBNSection().hidden) if isinstance(tables.get("dbn", {}), dict) else ()
-    if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple):
+    if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple) and hidden:
         tables["pretraining"] = _one_table_per_layer(tables["pretraining"], len(hidden), where)
     try:
         return Recipe.model_validate(tables)

@@ -8,7 +8,6 @@ A run's folder::
     seed-0/models/*.safetensors   trained models
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -89,9 +88,11 @@ def _read(path: Path, model: type[Model]) -> Model:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise DeepBeliefError(f"{path} is missing: is this the folder of a finished run?") from None
-    except (ValidationError, json.JSONDecodeError) as error:
+    except ValidationError as error:  # of the JSON, too
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
         raise DeepBeliefError(
-            f"{path} is damaged or from another version of deepbelief: {error}; run the study again."
+            f"{path} is damaged or from another version of deepbelief ({where}: {fault['msg']}): run the study again."
         ) from None
 
 
