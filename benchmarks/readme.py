@@ -17,10 +17,7 @@ from deepbelief.study.records import Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
-PICTURES = {
-    "default": ["psychometric", "receptive-fields-1", "topdown-defence-images", "robustness", "clusters"],
-    "reference": ["published"],
-}
+PICTURES = {"default": ["psychometric", "receptive-fields-1"]}
 
 
 def keep(run: Path) -> None:

@@ -50,7 +50,7 @@ def _images(run: Run, stage: Stage, counts: list[int]) -> Picture:
     reconstructed = stage.array("reconstructed")
     strip = Strip(
         [stage.array("original"), stage.array("attacked"), *reconstructed],
-        ["original", "attacked", *(f"up, down {times(count)}" for count in counts)],
+        ["original", "attacked", *(f"rebuilt, {count} x" for count in counts)],
         names,
         [name not in ("", label) for name in names],
         columns=3 if len(keys) in (3, 5, 6) else 4,
