@@ -6,11 +6,11 @@ Run it with `python examples/fashion_mnist.py` (about a minute on two cores).
 import sys
 
 from deepbelief import DBN, CDSettings, Features, Pretraining, Random, encode_source, load_dataset
+from deepbelief.feedforward import accuracy
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.robustness.attack import fgsm
 from deepbelief.robustness.defence import Defended
 from deepbelief.robustness.noise import gaussian
-from deepbelief.supervised import accuracy
 
 name = sys.argv[1] if len(sys.argv) > 1 else "fashion-mnist"
 epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 5

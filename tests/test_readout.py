@@ -6,9 +6,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from deepbelief.dbn import DBN
+from deepbelief.feedforward import FeedForward
 from deepbelief.randomness import Random
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
-from deepbelief.supervised import FeedForward
 
 
 def problem(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,16 +8,9 @@ from deepbelief import supervised
 from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Features
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.feedforward import FeedForward, accuracy, predict
 from deepbelief.randomness import Random
-from deepbelief.supervised import (
-    FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
-    MinibatchSettings,
-    MinibatchTraining,
-    accuracy,
-    predict,
-)
+from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 
 
 def problem(n: int = 90, seed: int = 0) -> tuple[Features, torch.Tensor]:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from deepbelief.data import Features
 from deepbelief.dbn import DBN
+from deepbelief.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random
-from deepbelief.supervised import FeedForward, accuracy, softmax_regression
 
 _CHUNK: Final = 1024
 

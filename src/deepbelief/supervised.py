@@ -1,9 +1,8 @@
-"""Networks that learn from labels, and two ways to train them: full-batch SGD, and minibatches with early stopping."""
+"""Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final, Literal, final
 
 import torch
@@ -15,94 +14,10 @@ from torch.nn.functional import cross_entropy
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random
 
 _CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
-
-Classifier = Callable[[Tensor], Tensor]
-"""(batch, width) values in [0, 1] -> (batch, classes) logits."""
-
-
-@final
-class FeedForward(nn.Module):
-    """Linear layers with an activation between them; without hidden sizes, multinomial logistic regression.
-
-    Weights and biases start uniform on +-1 / sqrt(inputs of the layer), PyTorch's own choice for `nn.Linear`.
-
-    >>> FeedForward([784, 200, 10], torch.relu, Random(0))(torch.rand(5, 784)).shape
-    torch.Size([5, 10])
-    """
-
-    def __init__(self, sizes: Sequence[int], activation: Callable[[Tensor], Tensor], random: Random) -> None:
-        super().__init__()
-        self.sizes: Final = list(sizes)
-        self.activation: Final = activation
-        self.layers = nn.ModuleList()
-        for inputs, outputs in pairwise(sizes):
-            layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")  # PyTorch's own draw is skipped
-            bound = 1.0 / math.sqrt(inputs)
-            with torch.no_grad():
-                layer.weight.copy_(random.uniform((outputs, inputs), -bound, bound))
-                layer.bias.copy_(random.uniform((outputs,), -bound, bound))
-            self.layers.append(layer)
-        self.to(random.device)
-
-    def linear(self, number: int) -> nn.Linear:
-        """The linear layer `number`, counted from 1 at the input; -1 is the last."""
-        layer = self.layers[number - 1 if number > 0 else number]
-        assert isinstance(layer, nn.Linear)
-        return layer
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Logits: (batch, sizes[0]) -> (batch, sizes[-1])."""
-        for layer in self.layers[:-1]:
-            values = self.activation(layer(values))
-        return self._logits(values)
-
-    def forward_with_dropout(self, values: Tensor, dropout: float, random: Random) -> Tensor:
-        """Logits with each hidden unit left out with probability `dropout` (Srivastava et al. 2014)."""
-        for layer in self.layers[:-1]:
-            values = self.activation(layer(values))
-            if dropout > 0:
-                values = values * random.bernoulli(torch.full_like(values, 1 - dropout)).div_(1 - dropout)
-        return self._logits(values)
-
-    def _logits(self, values: Tensor) -> Tensor:
-        """The last layer; with its few outputs as rows the product is a third faster on a CPU."""
-        last = self.linear(-1)
-        return torch.addmm(last.bias[:, None], last.weight, values.T).T  # (outputs, batch) turned
-
-
-@torch.no_grad()
-def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed cross-entropy of a linear classifier, and its gradients in the weights (classes, width) and the bias.
-
-    With P = softmax(W X^T + b) and Y the one-hot labels, both (classes, n): dW = (P - Y) X, db = (P - Y) 1. Classes
-    come first because a CPU multiplies such flat matrices faster; in closed form it takes half the time of autograd.
-    """
-    log_softmax = torch.addmm(bias[:, None], weights, rows.T).log_softmax(dim=0)
-    columns = torch.arange(len(labels), device=labels.device)
-    loss = -log_softmax[labels, columns].sum()
-    error = log_softmax.exp_()
-    error[labels, columns] -= 1
-    return loss, error @ rows, error.sum(dim=1)
-
-
-@torch.no_grad()
-def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
-    """The most probable class of everything in a source, (n,) int64."""
-    rows = (slice(start, start + batch_size) for start in range(0, len(source), batch_size))
-    return torch.cat([classifier(source.batch(part)).argmax(dim=1) for part in rows])
-
-
-def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
-    """The share of a source whose most probable class is its label."""
-    return float((predict(classifier, source) == labels.to(predict_device(source))).double().mean())
-
-
-def predict_device(source: Source) -> torch.device:
-    """Where a source's batches are."""
-    return source.batch(slice(0, 1)).device
 
 
 @final

@@ -3,10 +3,10 @@
 import torch
 
 from deepbelief.dbn import DBN
+from deepbelief.feedforward import FeedForward
 from deepbelief.learning.finetuning import unfold
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
-from deepbelief.supervised import FeedForward
 
 
 def test_before_training_it_is_the_dbn_with_its_readout() -> None:

@@ -3,8 +3,8 @@
 import torch
 
 from deepbelief.dbn import DBN
+from deepbelief.feedforward import FeedForward
 from deepbelief.randomness import Random
-from deepbelief.supervised import FeedForward
 
 
 @torch.no_grad()

@@ -14,12 +14,12 @@ from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_modu
 from deepbelief.data import Dataset, Features, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
+from deepbelief.feedforward import Classifier, FeedForward
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
-from deepbelief.supervised import Classifier, FeedForward
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 _ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}

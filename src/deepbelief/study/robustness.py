@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Features
+from deepbelief.feedforward import predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.defence import Defended
 from deepbelief.study.context import Context, Findings, share
-from deepbelief.supervised import predict
 
 
 def psychometric(context: Context) -> Findings:

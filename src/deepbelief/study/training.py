@@ -8,18 +8,12 @@ import torch
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
+from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.study.context import Context, Findings
-from deepbelief.supervised import (
-    FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
-    MinibatchSettings,
-    MinibatchTraining,
-    accuracy,
-)
+from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 
 
 def pretraining(context: Context) -> Findings:

@@ -1,0 +1,52 @@
+from .checkpoint import load_dbn, save_dbn
+from .data import Dataset, Features, Images, load_dataset, load_images
+from .dbn import DBN
+from .encoding import encode_source, encode_to_file
+from .errors import DataError, DeepBeliefError, SettingsError
+from .feedforward import FeedForward, accuracy, predict
+from .learning.finetuning import unfold
+from .learning.pretraining import Pretraining
+from .learning.settings import CDSettings
+from .randomness import Random
+from .rbm import RBM
+from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from .study.recipe import Recipe, load_recipe
+from .study.run import Study
+from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
+from .units import Bernoulli
+
+__version__: str
+__all__ = [
+    "DBN",
+    "RBM",
+    "Bernoulli",
+    "CDSettings",
+    "ConvergedSettings",
+    "DataError",
+    "Dataset",
+    "DeepBeliefError",
+    "Features",
+    "FeedForward",
+    "FullBatchSettings",
+    "FullBatchTraining",
+    "Images",
+    "MinibatchSettings",
+    "MinibatchTraining",
+    "Pretraining",
+    "Random",
+    "ReadoutClassifier",
+    "Recipe",
+    "SettingsError",
+    "Study",
+    "accuracy",
+    "encode_source",
+    "encode_to_file",
+    "fit_converged",
+    "load_dataset",
+    "load_dbn",
+    "load_images",
+    "load_recipe",
+    "predict",
+    "save_dbn",
+    "unfold",
+]
