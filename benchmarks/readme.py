@@ -45,7 +45,7 @@ def circumstances(results: Results) -> str:
     peak = max(results.metrics["memory/peak"].values) / 1e9
     total = duration(results.metrics["time/total"].mean)
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
-    processor = f"{machine['cores']} cores of a {machine['processor']} ({machine['capability']})"
+    processor = f"{machine['cores']} cores ({machine['processor']}, {machine['capability']})"
     return f"{averaged}; {total} a seed on {processor}, {peak:.1f} GB of memory at most."
 
 
@@ -81,8 +81,8 @@ def main() -> None:
     for page in (ROOT / "README.md", ROOT / "docs" / "reference.md"):
         text = page.read_text(encoding="utf-8")
         for name, block in blocks().items():
-            pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
-            text = re.sub(pattern, lambda found, block=block: found[1] + block + found[2], text, flags=re.DOTALL)
+            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+            text = re.sub(pattern, lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
         page.write_text(text, encoding="utf-8")
 
 
