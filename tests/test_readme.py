@@ -1,0 +1,42 @@
+"""The README's numbers are those of the records that are kept, and what it points to is there."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))
+PAGES = ["README.md", "docs/reference.md"]
+
+
+def test_every_block_is_what_the_script_writes() -> None:
+    blocks = SCRIPT["blocks"]()
+    found = {}
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        found |= dict(re.findall(r"<!-- (\w+ \w+) -->\n(.*?)\n<!-- end -->", text, flags=re.DOTALL))
+    assert set(found) <= set(blocks)
+    assert {name: blocks[name] for name in found} == found
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/records.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+    missing = [link for link in links if not link.startswith("http") and not (path.parent / link).exists()]
+    assert not missing
+
+
+def test_metric_names_in_the_docs_are_those_of_the_records() -> None:
+    """Every metric of the kept results fits a documented name, and every documented name has a metric."""
+    documented = re.findall(r"`([\w]+/[^`]+)`", (ROOT / "docs" / "records.md").read_text(encoding="utf-8"))
+    names = [name for name in documented if not re.search(r"\.|seed-", name)]
+    patterns = {name: re.compile(re.sub(r"<[\w-]+>", r"[\\w.-]+", name)) for name in names}
+    for kept in SCRIPT["KEPT"].glob("*.json"):
+        metrics = list(SCRIPT["Results"].model_validate_json(kept.read_bytes()).metrics)
+        unknown = [metric for metric in metrics if not any(p.fullmatch(metric) for p in patterns.values())]
+        assert not unknown
+        unused = [name for name, p in patterns.items() if not any(p.fullmatch(metric) for metric in metrics)]
+        assert not unused
