@@ -73,7 +73,7 @@ def print_results(console: Console, rows: Rows) -> None:
     """Print a table of the report."""
     table = Table(title=rows.title)
     for column, name in enumerate(rows.header):
-        table.add_column(name, justify="right" if column else "left")
+        table.add_column(name, justify="right" if column else "left", no_wrap=not column)
     for number, row in enumerate(rows.rows):
         table.add_row(*(f"[bold]{cell}[/bold]" if (number, at) in rows.strong else cell for at, cell in enumerate(row)))
     console.print(table)

@@ -14,8 +14,7 @@ from deepbelief.report.text import ABSENT, contestant_name, listing, percent, po
 
 _METHODS = {
     "sgd": "gradient descent with momentum, each step over all training images",
-    "lbfgs": "L-BFGS, which runs until it has converged",
-    "converged": "L-BFGS, which runs until it has converged",
+    "converged": "L-BFGS, until it has converged or nearly so",
     "full-batch": "gradient descent with momentum, each step over all training images",
     "minibatch": "small batches in random order",
 }
