@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,13 @@ def test_metric_names_in_the_docs_are_those_of_the_records() -> None:
         assert not unknown
         unused = [name for name, p in patterns.items() if not any(p.fullmatch(metric) for metric in metrics)]
         assert not unused
+
+
+def test_the_library_example_runs(tmp_path: Path) -> None:
+    """As it stands, but for the data set and the number of epochs."""
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[0]
+    assert '"fashion-mnist"' in code
+    code = code.replace('"fashion-mnist"', '"digits"').replace("epochs=5", "epochs=1")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dbn.safetensors").exists()

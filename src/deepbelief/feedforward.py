@@ -89,9 +89,5 @@ def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> T
 
 def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
     """The share of a source whose most probable class is its label."""
-    return float((predict(classifier, source) == labels.to(predict_device(source))).double().mean())
-
-
-def predict_device(source: Source) -> torch.device:
-    """Where a source's batches are."""
-    return source.batch(slice(0, 1)).device
+    predicted = predict(classifier, source)
+    return float((predicted == labels.to(predicted.device)).double().mean())

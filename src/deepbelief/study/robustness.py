@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Features
-from deepbelief.feedforward import predict
+from deepbelief.feedforward import accuracy, predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.defence import Defended
-from deepbelief.study.context import Context, Findings, share
+from deepbelief.study.context import Context, Findings
 
 
 def psychometric(context: Context) -> Findings:
@@ -69,9 +69,8 @@ def robustness(context: Context) -> Findings:
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
         signs = attack.gradient_sign(classifier, images, labels)
         for epsilon in epsilons:
-            attacked = attack.step(images, signs, epsilon)
-            hits = predict(classifier, Features(attacked)) == labels
-            found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = share(hits)
+            attacked = Features(attack.step(images, signs, epsilon))
+            found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = accuracy(classifier, attacked, labels)
         context.progress.step(number, len(context.contestants), f"FGSM through {name}")
     found.arrays["epsilons"] = torch.tensor(epsilons).numpy()
     return found
@@ -90,8 +89,10 @@ def topdown_defence(context: Context) -> Findings:
             defended = Defended(bare, context.dbn.reconstruct, steps)
             for kind, known in (("defended", signs), ("adaptive", attack.gradient_sign(defended, images, labels))):
                 for epsilon in epsilons:
-                    hits = predict(defended, Features(attack.step(images, known, epsilon))) == labels
-                    found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = share(hits)
+                    attacked = Features(attack.step(images, known, epsilon))
+                    found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = accuracy(
+                        defended, attacked, labels
+                    )
         context.progress.step(layer, len(context.dbn), f"defence of {name}")
     found.arrays |= {"epsilons": torch.tensor(epsilons).numpy(), "num_steps": torch.tensor(steps_tried).numpy()}
     _defence_example(context, found)

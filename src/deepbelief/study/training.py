@@ -38,7 +38,8 @@ def pretraining(context: Context) -> Findings:
         "epochs": [settings.epochs for settings in recipe.pretraining],
         "parameters": sum(parameter.numel() for parameter in dbn.parameters()),
     }
-    found.headline = f"reconstruction error of layer 1 {job.records[-1].reconstruction_error:.4f}"
+    last = job.records[-1]
+    found.headline = f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}"
     return found
 
 

@@ -13,7 +13,6 @@ from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, contestant_name, listing, percent, points
 
 _METHODS = {
-    "sgd": "gradient descent with momentum, each step over all training images",
     "converged": "L-BFGS, until it has converged or nearly so",
     "full-batch": "gradient descent with momentum, each step over all training images",
     "minibatch": "small batches in random order",
