@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_HALF_STEP: Final = 0.5 + 2.0**-17
+_HALFWAY: Final = 0.5 - 2.0**-17  # half, and half of a step of 1/65536 less: equal steps below and above
 
 
 @final
@@ -32,17 +32,22 @@ class Random:
         self._on_device = torch.Generator(self.device)
         self._on_device.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
-    def bernoulli(self, probability: Tensor) -> Tensor:
+    def bernoulli(self, probability: Tensor, out: Tensor | None = None) -> Tensor:
         """Binary states of the same shape and type, 1 with the given probability (rounded to 1/65536 on the CPU).
 
-        A state is floor(p + u) with u uniform on the midpoints of 65,536 equal parts of (0, 1).
+        A state is 1 where p + u >= 1, with u uniform on the midpoints of 65,536 equal parts of (0, 1). With `out`,
+        another tensor of that shape and type, the states are written there and no tensor is made.
         """
-        if probability.device.type != "cpu":
-            return torch.bernoulli(probability, generator=self._on_device)
-        words = self._bits.random_raw((probability.numel() + 3) // 4)  # 64 bits each: four numbers of 16 bits
-        signed = torch.from_numpy(words.view(np.int16)[: probability.numel()]).view(probability.shape)
-        uniform = signed.to(probability.dtype).mul_(2.0**-16)  # in [-1/2, 1/2)
-        return uniform.add_(probability).add_(_HALF_STEP).floor_()
+        out = torch.empty_like(probability) if out is None else out
+        if out.device.type != "cpu":
+            return torch.bernoulli(probability, generator=self._on_device, out=out)
+        words = self._bits.random_raw((out.numel() + 3) // 4)  # 64 bits each: four numbers of 16 bits
+        signed = torch.from_numpy(words.view(np.int16)[: out.numel()]).view(out.shape)
+        # Narrow types hold neither the 16 bits nor the sum.
+        uniform = out if out.dtype in (torch.float32, torch.float64) else torch.empty_like(out, dtype=torch.float32)
+        uniform.copy_(signed)
+        torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
+        return out if uniform is out else out.copy_(uniform)
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
@@ -57,6 +62,10 @@ class Random:
     def permutation(self, n: int) -> Tensor:
         """The numbers 0 ... n - 1 in random order, int64, on the CPU."""
         return torch.from_numpy(self._numbers.permutation(n))
+
+    def join(self, graph: torch.cuda.CUDAGraph) -> None:
+        """Let a CUDA graph that is about to be captured go on with this stream at every replay."""
+        graph.register_generator_state(self._on_device)
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to continue the stream, as tensors for a checkpoint."""

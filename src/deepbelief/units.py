@@ -33,6 +33,10 @@ class Bernoulli(nn.Module):
         """Binary values drawn given the field, shape (batch, size)."""
         return random.bernoulli(self.mean(field))
 
+    def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
+        """`sample`, written to `out`; the means are written over the field."""
+        return random.bernoulli(self.mean_(field), out=out)
+
     def energy(self, values: Tensor) -> Tensor:
         """The units' own part of the energy, -sum_i a_i x_i, shape (batch,)."""
         return -(values @ self.bias)

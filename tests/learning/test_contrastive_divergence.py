@@ -15,7 +15,7 @@ from deepbelief.rbm import bernoulli_rbm
 def test_statistics_are_the_formula(visible: int, hidden: int, batch: int, k: int, seed: int) -> None:
     rbm = bernoulli_rbm(visible, hidden, Random(seed), weight_std=1.0).double()
     v = Random(seed, "data").uniform((batch, visible)).double()
-    found = ContrastiveDivergence(rbm, batch).statistics(v, k, Random(seed, "states"))
+    found = ContrastiveDivergence(rbm, batch, k).statistics(v, Random(seed, "states"))
 
     states = Random(seed, "states")
     with torch.no_grad():
@@ -44,7 +44,7 @@ def test_cd1_training_is_the_reference_update_step_by_step() -> None:
     for step in range(12):
         v = data[step % 4 * 10 : step % 4 * 10 + 10]
         m, lr, decay = (0.5, 0.1, 0.01) if step < 5 else (0.95, 0.05, 0.01)
-        momentum.update(phases.statistics(v, 1, ours), lr, m, decay)
+        momentum.update(phases.statistics(v, ours), lr, m, decay)
 
         p = torch.sigmoid(v @ w + c)
         h = theirs.bernoulli(p)
@@ -66,7 +66,7 @@ def test_long_cd_gives_the_gradient_of_the_log_likelihood() -> None:
     states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 4)
     exact = -rbm.free_energy(data[:1]).mean() - torch.logsumexp(-rbm.free_energy(states), dim=0)
     exact.backward()  # type: ignore[no-untyped-call]
-    found = ContrastiveDivergence(rbm, len(data)).statistics(data, 60, Random(5))
+    found = ContrastiveDivergence(rbm, len(data), 60).statistics(data, Random(5))
     # The last visible values are means given sampled hidden units, which leaves the gradient of their biases unbiased.
     torch.testing.assert_close(found.visible / len(data), rbm.visible.bias.grad, atol=0.02, rtol=0)
 

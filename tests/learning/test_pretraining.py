@@ -93,7 +93,7 @@ def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     list(Pretraining(dbn, images(22), [settings], ours).epochs())
     phases, momentum = ContrastiveDivergence(expected.layer(1), 16), Momentum(expected.layer(1))
     for rows in (slice(0, 16), slice(16, 22)):
-        statistics = phases.statistics(images(22).batch(rows), 1, theirs)
+        statistics = phases.statistics(images(22).batch(rows), theirs)
         assert statistics.batch_size == rows.stop - rows.start
         momentum.update(statistics, 0.1, 0.5, 0.0001)
     assert torch.equal(dbn.layer(1).weights, expected.layer(1).weights)

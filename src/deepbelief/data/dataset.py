@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,8 @@ import torch
 from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
+Reader = Callable[[Rows], torch.Tensor]
+"""Gives the items at rows as (batch, width), in memory of its own: valid until the next call."""
 
 
 class Source(Protocol):
@@ -31,6 +33,10 @@ class Source(Protocol):
 
     def batch(self, rows: Rows) -> torch.Tensor:
         """The items at ``rows`` (a slice or integer positions); (batch, width), not to be changed in place."""
+        ...
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """What gives batches of up to ``size`` items as ``dtype``, for a loop that takes no new memory."""
         ...
 
 
@@ -84,6 +90,16 @@ class Images:
         # .to before the division: uint8 / number would follow torch's global default type.
         return self._at(rows).to(torch.float32) / self.maximum
 
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
+        raw, ready = self.pixels.new_empty(size, self.width), self.pixels.new_empty(size, self.width, dtype=dtype)
+
+        def read(rows: Rows) -> torch.Tensor:
+            stored = _rows_of(self.pixels, rows, raw)
+            return ready[: len(stored)].copy_(stored).div_(self.maximum)
+
+        return read
+
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
@@ -101,6 +117,13 @@ class Images:
 
     def _at(self, rows: Rows) -> torch.Tensor:
         return self.pixels[rows if isinstance(rows, slice) else rows.to(self.pixels.device)]
+
+
+def _rows_of(values: torch.Tensor, rows: Rows, room: torch.Tensor) -> torch.Tensor:
+    """A view for a slice; positions (on the values' device) are gathered into ``room``, which `values[rows]` is not."""
+    if isinstance(rows, slice):
+        return values[rows]
+    return torch.index_select(values, 0, rows, out=room[: len(rows)])
 
 
 @contextmanager
@@ -152,6 +175,16 @@ class Features:
     def batch(self, rows: Rows) -> torch.Tensor:
         """The rows asked for, (batch, width), in the tensor's own type."""
         return self.values[rows if isinstance(rows, slice) else rows.to(self.values.device)]
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to ``size`` items."""
+        raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
+
+        def read(rows: Rows) -> torch.Tensor:
+            stored = _rows_of(self.values, rows, raw)
+            return stored if stored.dtype == dtype else ready[: len(stored)].copy_(stored)
+
+        return read
 
 
 @final

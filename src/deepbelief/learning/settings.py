@@ -14,7 +14,8 @@ class CDSettings:
 
     At epoch e = 1, 2, ... the learning rate is `learning_rate / (1 + learning_rate_decay (e - 1))`, the momentum
     `initial_momentum` up to epoch `momentum_switch` and `final_momentum` after it, and the number of Gibbs steps
-    `gibbs_steps`, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is set.
+    `gibbs_steps`, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is set. With `persistent_chains` above 0,
+    so many Markov chains go on from batch to batch: persistent CD (Tieleman 2008).
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -27,8 +28,13 @@ class CDSettings:
     weight_decay: float = Field(default=0.0001, ge=0, allow_inf_nan=False)
     gibbs_steps: int = Field(default=1, ge=1)
     growing_gibbs_steps: bool = False
+    persistent_chains: int = Field(default=0, ge=0)
     shuffle: bool = True
     drop_last: bool = False
+
+    def images_per_epoch(self, n: int) -> int:
+        """How many of n images an epoch uses."""
+        return n - n % self.batch_size if self.drop_last else n
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 1."""
