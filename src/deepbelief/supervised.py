@@ -87,7 +87,8 @@ class FullBatchTraining:
         while len(self.records) < self._settings.steps:
             for parameter in self._network.parameters():
                 parameter.grad = torch.zeros_like(parameter)
-            loss = sum(float(self._add_gradient(values, labels)) for values, labels in self._chunks) / self._n
+            losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
+            loss = float(losses.sum()) / self._n
             check_loss(loss, "step", len(self.records) + 1)
             self._optimizer.step()
             self.records.append(LossRecord(len(self.records) + 1, loss))

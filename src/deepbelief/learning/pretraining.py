@@ -155,7 +155,7 @@ class Pretraining:
         tensors = {f"dbn.{name}": tensor for name, tensor in self._dbn.state_dict().items()}
         tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
         tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        tensors["chains"] = self._chains
+        tensors |= {"chains": self._chains} if len(self._chains) else {}
         records = [[record.layer, record.epoch, record.reconstruction_error] for record in self.records]
         return TrainingState(tensors, {"done": self._done, "epoch": self._epoch, "records": records})
 
@@ -166,7 +166,7 @@ class Pretraining:
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
         if self._done < len(self._layers):
             self._start_layer(self._layers[self._done])
-            self._chains.copy_(state.tensors["chains"])
+            self._chains.copy_(state.tensors.get("chains", self._chains))
             for name, tensor in tensors_under("velocity.", state.tensors).items():
                 self._momentum.velocity[name].copy_(tensor)
             self._random.restore(tensors_under("random.", state.tensors))  # after the start, which draws
