@@ -14,6 +14,7 @@ from typing import Any, Final, final
 import psutil
 import torch
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from deepbelief.atomic import write_atomically
 from deepbelief.data import Dataset
@@ -55,7 +56,7 @@ class Study:
         self.name, self.recipe, self.dataset = name, recipe, dataset
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
         self._identity = {
-            "settings": recipe.model_dump(mode="json", exclude={"title", "published"}),
+            "settings": _settings(recipe),
             "data": dataset.fingerprint,
             "device": self.device.type,
         }
@@ -79,7 +80,8 @@ class Study:
         """Make the folder, or make sure that it is this study's."""
         path = self.folder / "study.json"
         if path.exists():
-            difference = _difference(json.loads(path.read_text(encoding="utf-8")), self._identity)
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            difference = _difference({**stored, "settings": _with_defaults(stored["settings"])}, self._identity)
             if difference:
                 raise SettingsError(
                     f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
@@ -117,7 +119,7 @@ class Study:
         results = Results(
             recipe=self.name,
             title=self.recipe.title,
-            settings=self.recipe.model_dump(mode="json", exclude={"title", "published"}),
+            settings=_settings(self.recipe),
             published=self.recipe.published,
             seeds=self.seeds,
             stages=list(STAGES),
@@ -157,6 +159,19 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
     return device
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings and those that have come since, at their defaults: an older folder can still be continued."""
+    try:
+        return _settings(Recipe.model_validate({"title": "", **settings}))
+    except ValidationError:
+        return settings  # a setting that is no more: it shows as a difference
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What decides the results of a study."""
+    return recipe.model_dump(mode="json", exclude={"title", "published"})
 
 
 def _difference(stored: Any, wanted: Any, where: str = "") -> str:
