@@ -9,7 +9,7 @@ import torch
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Images
 from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source, encode_to_file
+from deepbelief.encoding import Encoded, encode_source, encode_to_file
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 
@@ -28,6 +28,15 @@ def test_batches_make_no_difference(dbn: DBN) -> None:
     with torch.no_grad():
         torch.testing.assert_close(encode_source(dbn, some, 1), dbn.encode(some.pixels, 1))
         torch.testing.assert_close(encode_source(dbn, some), dbn.encode(some.pixels))
+
+
+@pytest.mark.parametrize("rows", [slice(3, 40), torch.tensor([4, 0, 99])])
+def test_features_computed_when_asked_for_are_the_same(dbn: DBN, rows: slice | torch.Tensor) -> None:
+    some = images(100)
+    source, kept = Encoded(dbn, some, 1), encode_source(dbn, some, 1)
+    assert (len(source), source.width) == (100, 5)
+    torch.testing.assert_close(source.batch(rows), kept[rows])
+    torch.testing.assert_close(source.reader(40, torch.float32)(rows), kept[rows])
 
 
 def test_files(tmp_path: Path, dbn: DBN) -> None:

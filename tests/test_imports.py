@@ -23,6 +23,8 @@ STUDIED = MODELS | {
     "insight",
     "learning",
     "likelihood",
+    "machine",
+    "precision",
     "randomness",
     "readout",
     "robustness",
@@ -33,7 +35,9 @@ STUDIED = MODELS | {
 # `study.records` stands for that module alone, and PACKAGE for names taken from the package itself, such as a version.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "machine": set(),
     "memory": set(),
+    "precision": set(),
     "atomic": set(),
     "randomness": set(),
     "units": {"randomness"},

@@ -8,20 +8,35 @@ import torch
 from deepbelief.randomness import Random
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("probability", [0.001, 0.2, 0.5, 0.93])
 def test_bernoulli_has_the_right_mean(probability: float, dtype: torch.dtype) -> None:
     n = 400_001  # not a multiple of four
-    states = Random(1, "mean").bernoulli(torch.full((n,), probability, dtype=dtype))
+    wanted = torch.full((n,), probability, dtype=dtype)
+    states = Random(1, "mean").bernoulli(wanted)
+    probability = float(wanted[0])  # as the type holds it
     assert states.dtype == dtype
     assert set(states.unique().tolist()) <= {0.0, 1.0}
-    assert scipy.stats.binomtest(int(states.sum()), n, probability).pvalue > 0.001
+    assert scipy.stats.binomtest(int(states.count_nonzero()), n, probability).pvalue > 0.001
 
 
 def test_bernoulli_is_certain_at_the_ends() -> None:
     random = Random(0)
     assert random.bernoulli(torch.zeros(200_000)).sum() == 0
     assert random.bernoulli(torch.ones(200_000)).sum() == 200_000
+
+
+def test_states_are_written_where_they_are_wanted() -> None:
+    probability, out = torch.rand(7, 5, generator=torch.Generator().manual_seed(0)), torch.empty(7, 5)
+    assert Random(0).bernoulli(probability, out=out) is out
+    assert torch.equal(out, Random(0).bernoulli(probability))
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.5])
+def test_dropout_keeps_the_mean(dropout: float) -> None:
+    mask = Random(4).dropout_mask(torch.empty(400_001), dropout)
+    assert set(mask.unique().tolist()) == {0.0, float(torch.tensor(1.0) / (1 - dropout))}
+    assert scipy.stats.binomtest(int((mask == 0).sum()), len(mask), dropout).pvalue > 0.001
 
 
 def test_bernoulli_states_are_independent() -> None:

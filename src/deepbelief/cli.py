@@ -30,6 +30,15 @@ class Part(StrEnum):
     test = "test"
 
 
+class PrecisionChoice(StrEnum):
+    """The recipe's `precision`."""
+
+    auto = "auto"
+    bf16 = "bf16"
+    fp32 = "fp32"
+    fp64 = "fp64"
+
+
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
@@ -40,6 +49,12 @@ def study(
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Number of independent runs to average over.")] = 1,
     device: Device = "auto",
+    precision: Annotated[
+        PrecisionChoice | None,
+        typer.Option(
+            help="Type of the matrix products in training; auto: what is fastest.", show_default="the recipe's"
+        ),
+    ] = None,
     data: Folder = None,
 ) -> None:
     """Run a whole study and write its report; an interrupted one goes on where it stopped.
@@ -57,6 +72,8 @@ def study(
 
     keep_freed_memory()
     name, settings = load_recipe(recipe)
+    if precision is not None:
+        settings = settings.model_copy(update={"precision": precision.value})
     chosen = choose_device(device)
     dataset = load_dataset(settings.data.name, data, progress=download_line)
     folder = out or Path("runs") / name

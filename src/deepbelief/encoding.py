@@ -1,7 +1,8 @@
 """Feature extraction: images -> the hidden means of a DBN's layer."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from deepbelief.atomic import replacing
 from deepbelief.checkpoint import load_dbn
-from deepbelief.data import Images, Source
+from deepbelief.data import Images, Reader, Rows, Source
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 
@@ -28,6 +29,39 @@ def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
         rows = slice(start, min(start + _BATCH, len(source)))
         encoded[rows] = dbn.encode(source.batch(rows).to(parameters), layer)
     return encoded
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A hidden layer's means of a source as a `Source`: computed batch by batch when asked for, and never kept."""
+
+    dbn: DBN
+    source: Source
+    layer: int
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Number of units of the layer."""
+        return self.dbn.layer(self.layer).hidden.size
+
+    @torch.no_grad()
+    def batch(self, rows: Rows) -> Tensor:
+        """The means of the items at ``rows``, (batch, units)."""
+        return self.dbn.encode(self.source.batch(rows).to(next(self.dbn.parameters())), self.layer)
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to ``size`` items."""
+        read = self.source.reader(size, next(self.dbn.parameters()).dtype)
+
+        @torch.no_grad()
+        def encoded(rows: Rows) -> Tensor:
+            return self.dbn.encode(read(rows), self.layer).to(dtype)
+
+        return encoded
 
 
 def encode_to_file(

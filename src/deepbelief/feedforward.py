@@ -56,7 +56,7 @@ class FeedForward(nn.Module):
         for layer in self.layers[:-1]:
             values = self.activation(layer(values))
             if dropout > 0:
-                values = values * random.bernoulli(torch.full_like(values, 1 - dropout)).div_(1 - dropout)
+                values = values * random.dropout_mask(values, dropout)
         return self._logits(values)
 
     def _logits(self, values: Tensor) -> Tensor:
@@ -81,13 +81,13 @@ def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tens
 
 
 @torch.no_grad()
-def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
-    """The most probable class of everything in a source, (n,) int64."""
+def predict(classifier: Classifier, source: Source, batch_size: int = 2000, dtype: torch.dtype | None = None) -> Tensor:
+    """The most probable class of everything in a source, (n,) int64; read as `dtype`, the source's own if None."""
     rows = (slice(start, start + batch_size) for start in range(0, len(source), batch_size))
-    return torch.cat([classifier(source.batch(part)).argmax(dim=1) for part in rows])
+    return torch.cat([classifier(source.batch(part).to(dtype=dtype)).argmax(dim=1) for part in rows])
 
 
-def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
-    """The share of a source whose most probable class is its label."""
-    predicted = predict(classifier, source)
+def accuracy(classifier: Classifier, source: Source, labels: Tensor, dtype: torch.dtype | None = None) -> float:
+    """The share of a source whose most probable class is its label; read as for `predict`."""
+    predicted = predict(classifier, source, dtype=dtype)
     return float((predicted == labels.to(predicted.device)).double().mean())

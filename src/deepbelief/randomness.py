@@ -49,6 +49,15 @@ class Random:
         torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
         return out if uniform is out else out.copy_(uniform)
 
+    def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
+        """0 with probability `dropout` and else 1 / (1 - dropout), of the shape, type and device of `like`."""
+        mask = torch.empty_like(like)
+        if mask.device.type != "cpu":
+            return mask.bernoulli_(1 - dropout, generator=self._on_device).div_(1 - dropout)
+        words = self._bits.random_raw((mask.numel() + 3) // 4)
+        signed = torch.from_numpy(words.view(np.int16)[: mask.numel()]).view(mask.shape)
+        return (signed >= round(65536 * dropout) - 32768).to(mask.dtype).div_(1 - dropout)
+
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
         numbers = self._numbers.standard_normal(tuple(shape), dtype=np.float32)

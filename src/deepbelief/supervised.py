@@ -68,11 +68,21 @@ class ValidationRecord:
 
 @final
 class FullBatchTraining:
-    """Full-batch SGD with momentum; iterate over `steps()`."""
+    """Full-batch SGD with momentum; iterate over `steps()`.
 
-    def __init__(self, network: FeedForward, source: Source, labels: Tensor, settings: FullBatchSettings) -> None:
+    With `products`, such as `torch.bfloat16`, the matrix products of hidden layers are done in that type.
+    """
+
+    def __init__(
+        self,
+        network: FeedForward,
+        source: Source,
+        labels: Tensor,
+        settings: FullBatchSettings,
+        products: torch.dtype | None = None,
+    ) -> None:
         check_labels(source, labels)
-        self._network, self._settings = network, settings
+        self._network, self._settings, self._products = network, settings, products
         parameters = next(network.parameters())
         rows = [slice(start, start + _CHUNK) for start in range(0, len(source), _CHUNK)]
         self._chunks = [(source.batch(part).to(parameters), labels[part].to(parameters.device)) for part in rows]
@@ -97,7 +107,9 @@ class FullBatchTraining:
     def _add_gradient(self, values: Tensor, labels: Tensor) -> Tensor:
         """Add the gradient of the mean loss that some of the rows give; returns their summed loss."""
         if len(self._network.layers) > 1:
-            loss = cross_entropy(self._network(values), labels, reduction="sum")
+            with products_in(self._products, values):
+                logits = self._network(values)
+            loss = cross_entropy(logits.to(values.dtype), labels, reduction="sum")
             (loss / self._n).backward()  # type: ignore[no-untyped-call]
             return loss.detach()
         layer = self._network.linear(1)
@@ -121,7 +133,10 @@ class FullBatchTraining:
 
 @final
 class MinibatchTraining:
-    """Adam with dropout and early stopping; iterate over `steps()`, one step being an epoch."""
+    """Adam with dropout and early stopping; iterate over `steps()`, one step being an epoch.
+
+    With `products`, such as `torch.bfloat16`, the matrix products of training are done in that type.
+    """
 
     def __init__(
         self,
@@ -130,11 +145,13 @@ class MinibatchTraining:
         held_out: tuple[Source, Tensor] | None,
         settings: MinibatchSettings,
         random: Random,
+        products: torch.dtype | None = None,
     ) -> None:
         check_labels(*training)
         if settings.patience and (held_out is None or not len(held_out[0])):
             raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
-        self._network, self._settings, self._random = network, settings, random
+        self._network, self._settings, self._random, self._products = network, settings, random, products
+        self._type = next(network.parameters()).dtype
         self._source, self._labels = training[0], training[1].to(random.device)
         self._held_out = held_out if settings.patience else None
         # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
@@ -151,7 +168,7 @@ class MinibatchTraining:
             epoch = len(self.records) + 1
             loss = self._one_epoch(epoch)
             check_loss(loss, "epoch", epoch)
-            held_out = None if self._held_out is None else accuracy(self._network, *self._held_out)
+            held_out = None if self._held_out is None else accuracy(self._network, *self._held_out, self._type)
             if held_out is None or held_out > self._best_accuracy():
                 self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
                 self.best_epoch = epoch
@@ -168,17 +185,18 @@ class MinibatchTraining:
 
     def _one_epoch(self, epoch: int) -> float:
         settings, n = self._settings, len(self._source)
-        parameters = next(self._network.parameters())
-        order = self._random.permutation(n)
+        order = self._random.permutation(n).to(self._labels.device)
         starts = range(0, n, settings.batch_size)
-        total = torch.zeros((), dtype=torch.float64, device=parameters.device)
+        read = self._source.reader(min(settings.batch_size, n), self._type)
+        total = torch.zeros((), dtype=torch.float64, device=self._labels.device)
         for index, start in enumerate(starts):
             left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
             self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
             rows = order[start : start + settings.batch_size]
-            values = self._source.batch(rows).to(parameters)
-            logits = self._network.forward_with_dropout(values, settings.dropout, self._random)
-            loss = cross_entropy(logits, self._labels[rows.to(self._labels.device)])
+            values = read(rows)
+            with products_in(self._products, values):
+                logits = self._network.forward_with_dropout(values, settings.dropout, self._random)
+            loss = cross_entropy(logits.to(values.dtype), self._labels[rows])
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
@@ -202,6 +220,12 @@ class MinibatchTraining:
         self._random.restore(tensors_under("random.", state.tensors))
         self.best_epoch = state.progress["best_epoch"]
         self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+
+
+def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
+    """Matrix products in another type than the tensors' own, inside a `with`."""
+    other = dtype is not None and dtype != like.dtype
+    return torch.autocast(like.device.type, dtype=dtype if other else None, enabled=other)
 
 
 def check_labels(source: Source, labels: Tensor) -> None:

@@ -95,6 +95,15 @@ def test_images_refuse(pixels, maximum, labels, fault):
         Images(pixels, maximum, labels)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("rows", [slice(2, 5), torch.tensor([4, 0, 3]), torch.tensor([1])])
+def test_readers_give_what_batches_give(rows, dtype):
+    for source in (some_images(), Features(torch.rand(7, 4)), Features(torch.rand(7, 4, dtype=torch.float64))):
+        read, rounding = source.reader(3, dtype), 2 * max(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
+        for asked in (slice(0, 3), rows):
+            torch.testing.assert_close(read(asked), source.batch(asked).to(dtype), rtol=rounding, atol=0)
+
+
 def test_required_labels():
     with pytest.raises(DataError, match="no labels"):
         Images(torch.zeros(1, 1), 1.0).required_labels()

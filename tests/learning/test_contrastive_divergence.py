@@ -4,8 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 
-from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Momentum
+from deepbelief.data import Features, Images
+from deepbelief.learning import contrastive_divergence
+from deepbelief.learning.contrastive_divergence import (
+    ContrastiveDivergence,
+    Momentum,
+    PersistentContrastiveDivergence,
+)
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
 from deepbelief.rbm import bernoulli_rbm
@@ -32,6 +39,96 @@ def test_statistics_are_the_formula(visible: int, hidden: int, batch: int, k: in
     torch.testing.assert_close(found.hidden, (p - q).sum(dim=0))
     torch.testing.assert_close(found.squared_error, first_error)
     assert found.batch_size == batch
+
+
+@given(st.integers(1, 6), st.integers(1, 7), st.integers(1, 5), st.integers(1, 3), st.integers(0, 99))
+def test_persistent_statistics_are_the_formula(visible: int, batch: int, chains: int, k: int, seed: int) -> None:
+    rbm = bernoulli_rbm(visible, 3, Random(seed), weight_std=1.0).double()
+    v = Random(seed, "data").uniform((batch, visible)).double()
+    fantasies = Random(seed, "chains").bernoulli(torch.full((chains, 3), 0.5, dtype=torch.float64))
+    h = fantasies.clone()
+    phase = PersistentContrastiveDivergence(rbm, batch, fantasies, k)
+    ours, theirs = Random(seed, "states"), Random(seed, "states")
+    for _ in range(2):  # the second batch finds the chains where the first left them
+        found = phase.statistics(v, ours)
+        with torch.no_grad():
+            w, b, c = rbm.weights, rbm.visible.bias, rbm.hidden.bias
+            p = torch.sigmoid(v @ w + c)
+            for _ in range(k):
+                v_model = theirs.bernoulli(torch.sigmoid(h @ w.T + b))
+                p_model = torch.sigmoid(v_model @ w + c)
+                h = theirs.bernoulli(p_model)
+        assert torch.equal(fantasies, h)
+        share = batch / chains  # both phases count as many items as the batch has
+        torch.testing.assert_close(found.weights, v.T @ p - share * v_model.T @ p_model)
+        torch.testing.assert_close(found.visible, v.sum(dim=0) - share * v_model.sum(dim=0))
+        torch.testing.assert_close(found.hidden, p.sum(dim=0) - share * p_model.sum(dim=0))
+
+
+def test_products_in_bfloat16_stay_near_and_leave_the_parameters_alone() -> None:
+    rbm = bernoulli_rbm(40, 30, Random(0), weight_std=0.3)
+    v = Random(1).uniform((64, 40))
+    exact = ContrastiveDivergence(rbm, 64).statistics(v, Random(2))
+    narrow = ContrastiveDivergence(rbm, 64, products=torch.bfloat16).statistics(v, Random(2))
+    assert rbm.weights.dtype == narrow.weights.dtype == narrow.visible.dtype == narrow.hidden.dtype == torch.float32
+    for ours, theirs in ((narrow.weights, exact.weights), (narrow.visible, exact.visible)):
+        assert (ours - theirs).norm() < 0.05 * theirs.norm()
+    assert not torch.equal(narrow.weights, exact.weights)
+
+
+def test_products_in_bfloat16_see_the_parameters_as_they_become() -> None:
+    rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.3)
+    phase, v = ContrastiveDivergence(rbm, 8, products=torch.bfloat16), Random(1).uniform((8, 6))
+    phase.statistics(v, Random(2))
+    with torch.no_grad():
+        rbm.weights.mul_(-1)
+    again = ContrastiveDivergence(rbm, 8, products=torch.bfloat16).statistics(v, Random(3))
+    assert torch.equal(phase.statistics(v, Random(3)).weights, again.weights)
+
+
+def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained() -> torch.Tensor:
+        rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.1).double()
+        phase, momentum, random = ContrastiveDivergence(rbm, 10), Momentum(rbm), Random(1)
+        for _ in range(5):
+            momentum.update(phase.statistics(random.uniform((10, 6)).double(), random), 0.1, 0.9, 0.01)
+        return rbm.weights.detach()
+
+    fused = trained()
+    monkeypatch.setattr(contrastive_divergence, "FUSED_ON", ())
+    torch.testing.assert_close(trained(), fused, rtol=1e-12, atol=1e-12)
+
+
+def test_a_step_takes_no_memory() -> None:
+    random = Random(0)
+    rbm = bernoulli_rbm(50, 40, random)
+    images = Images(random.uniform((300, 50), 0, 255).to(torch.uint8), 255)
+    read = images.reader(64, torch.float32)
+    phase, momentum = ContrastiveDivergence(rbm, 64, 2), Momentum(rbm)
+    order = random.permutation(300)
+
+    def step(start: int) -> None:
+        momentum.update(phase.statistics(read(order[start : start + 64]), random), 0.1, 0.9, 0.001)
+
+    step(0)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        step(64)
+        step(128)
+    taken = [event.self_cpu_memory_usage for event in profiled.events() if event.self_cpu_memory_usage > 0]
+    assert max(taken, default=0) <= 64  # nothing but scalars
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_step_reads_nothing_back_to_the_host(persistent: bool) -> None:
+    """On the meta device tensors have shapes and no values: whatever needs a value there would keep CUDA waiting."""
+    rbm = bernoulli_rbm(6, 4, Random(0)).to("meta")
+    items = Features(torch.zeros(20, 6, device="meta"))
+    chains = torch.zeros(3, 4, device="meta")
+    phase = PersistentContrastiveDivergence(rbm, 8, chains, 2) if persistent else ContrastiveDivergence(rbm, 8, 2)
+    read, momentum = items.reader(8, torch.float32), Momentum(rbm)
+    rows = torch.zeros(8, dtype=torch.int64, device="meta")
+    momentum.update(phase.statistics(read(rows), Random(0)), 0.1, 0.5, 0.01)
+    assert rbm.weights.is_meta
 
 
 def test_cd1_training_is_the_reference_update_step_by_step() -> None:

@@ -118,6 +118,60 @@ def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: object, stop_af
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
 
 
+def test_features_that_are_not_kept_teach_the_same() -> None:
+    kept, training = job()
+    list(training.epochs())
+    random = Random(1, "pretraining")
+    dbn = DBN.from_sizes([9, 6, 5], random)
+    settings = [CDSettings(epochs=4, batch_size=16)] * 2
+    list(Pretraining(dbn, images(), settings, random, feature_bytes=0).epochs())
+    for ours, theirs in zip(weights(dbn), weights(kept), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_persistent_chains_go_on_exactly(tmp_path: object) -> None:
+    changes = {"persistent_chains": 10, "gibbs_steps": 2}
+    whole, training = job(**changes)
+    list(training.epochs())
+    _, interrupted = job(**changes)
+    epochs = interrupted.epochs()
+    for _ in range(3):
+        next(epochs)
+    save_state(tmp_path / "state", interrupted.state())  # type: ignore[operator]
+    resumed, going_on = job(seed=99, **changes)
+    going_on.restore(load_state(tmp_path / "state"))  # type: ignore[operator]
+    list(going_on.epochs())
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
+
+
+def test_persistent_chains_raise_the_exact_likelihood() -> None:
+    patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    random = Random(0)
+    dbn = DBN.from_sizes([6, 4], random).requires_grad_(False)
+    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 6)
+
+    def log_likelihood() -> float:
+        free = dbn.layer(1).free_energy
+        return float(-free(patterns).mean() - torch.logsumexp(-free(states), dim=0))
+
+    before = log_likelihood()
+    settings = CDSettings(epochs=200, batch_size=20, learning_rate=0.05, persistent_chains=50, final_momentum=0.5)
+    list(Pretraining(dbn, Features(patterns.repeat(20, 1)), [settings], random).epochs())
+    assert before < -3.5  # 6 nats' worth of states, hardly told apart
+    assert log_likelihood() > -1.2  # at best log(1/2) = -0.69
+
+
+def test_training_with_narrow_products_learns_as_much() -> None:
+    random = Random(1, "pretraining")
+    dbn = DBN.from_sizes([9, 6, 5], random)
+    settings = [CDSettings(epochs=30, batch_size=16)] * 2
+    narrow = list(Pretraining(dbn, images(), settings, random, products=torch.bfloat16).epochs())
+    _, training = job(epochs=30)
+    for ours, theirs in zip(narrow, training.epochs(), strict=True):
+        assert ours.reconstruction_error == pytest.approx(theirs.reconstruction_error, rel=0.1)
+    assert dbn.layer(1).weights.dtype == torch.float32
+
+
 def test_divergence_is_noticed() -> None:
     _, training = job(learning_rate=1e30)
     with pytest.raises(DeepBeliefError, match=r"layer 1 diverged at epoch \d+ .* try a tenth of the learning rate"):

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 from safetensors.numpy import load_file
 
+from deepbelief import precision
 from deepbelief.data import load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.study.recipe import parse_recipe
@@ -44,6 +46,36 @@ class Listener:
 
 def study(text: str, folder: Path, seeds: tuple[int, ...] = (0,)) -> Study:
     return Study("tiny", parse_recipe(text, "tiny.toml"), load_dataset("digits"), folder, seeds)
+
+
+def test_a_study_in_float64(tmp_path: Path, tiny: str) -> None:
+    study('precision = "fp64"\n' + tiny, tmp_path / "run").run()
+    assert read_results(tmp_path / "run").machine["precision"] == "fp64"
+    for name in ("dbn", "readout_1", "ffnn", "finetuned"):
+        tensors = load_file(tmp_path / "run" / "seed-0" / "models" / f"{name}.safetensors")
+        assert {array.dtype for array in tensors.values()} == {np.dtype(np.float64)}
+
+
+def test_what_auto_chose_stays(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: float(dtype == torch.float32) + 0.1)
+    study(tiny, tmp_path / "run").run()
+    assert read_results(tmp_path / "run").machine["precision"] == "bf16"
+    monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: 1.0)
+    study(tiny, tmp_path / "run").run()
+    assert read_results(tmp_path / "run").machine["precision"] == "bf16"
+
+
+def test_a_folder_from_before_a_setting_existed_is_continued(tmp_path: Path, tiny: str) -> None:
+    study(tiny, tmp_path / "run").run()
+    path = tmp_path / "run" / "study.json"
+    stored = json.loads(path.read_text())
+    del stored["settings"]["precision"], stored["precision"]
+    path.write_text(json.dumps(stored))
+    listener = Listener()
+    study(tiny, tmp_path / "run").run(listener)
+    assert listener.skipped == list(STAGES)
+    with pytest.raises(SettingsError, match=r"precision is 'auto' there and 'fp64' here"):
+        study('precision = "fp64"\n' + tiny, tmp_path / "run").run()
 
 
 @pytest.fixture(scope="module")

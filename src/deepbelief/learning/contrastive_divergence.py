@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Final, Protocol, final
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from torch import Tensor
 from deepbelief.errors import DeepBeliefError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
+
+FUSED_ON: Final = ("cpu", "cuda")  # kinds of device with PyTorch's fused SGD, as far as we could try
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class _Workspace:
         return states[:n], states[n:], means[:n], means[n:], self._hidden[:model_rows]
 
     def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None) -> Statistics:
-        """The difference of both phases' sums; the model's states count as much as the n data, however many they are."""
+        """The difference of both phases' sums; the model's states, however many, count as much as the n data."""
         states, means = self._states[self._rows], self._means[self._rows]
         means[n:].mul_(-n / (len(means) - n))
         product = torch.mm(states.T, means, out=self._product)
@@ -168,7 +170,7 @@ class Momentum:
 
     def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
         """V = m V + S / divisor - decay W; W += V."""
-        if parameter.device.type in ("cpu", "cuda"):
+        if parameter.device.type in FUSED_ON:
             # PyTorch's SGD in one pass over memory, where the plain operations below take four: W -= lr V with
             # lr = -1. `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
             torch._fused_sgd_(

@@ -17,7 +17,7 @@ def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None =
         random: start of the top layer, where no read-out is given.
         readout: a linear read-out of the DBN's top layer to start the new top layer from.
     """
-    network = FeedForward([*dbn.sizes, classes], torch.sigmoid, random)
+    network = FeedForward([*dbn.sizes, classes], torch.sigmoid, random).to(next(dbn.parameters()))
     for number in range(1, len(dbn) + 1):
         rbm, layer = dbn.layer(number), network.linear(number)
         layer.weight.copy_(rbm.weights.T)

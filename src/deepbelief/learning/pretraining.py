@@ -10,7 +10,7 @@ from torch import Tensor
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Features, Rows, Source
 from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
+from deepbelief.encoding import Encoded, encode_source
 from deepbelief.errors import SettingsError
 from deepbelief.learning.contrastive_divergence import (
     ContrastiveDivergence,
@@ -65,6 +65,8 @@ class Pretraining:
         layers: the layers to train, from 1; all of them if None.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None. Parameters
             and their updates keep their type.
+        feature_bytes: the features of a layer that take more memory than this are computed batch by batch, in each
+            epoch again.
 
     >>> import torch
     >>> random = Random(0)
@@ -82,6 +84,7 @@ class Pretraining:
         random: Random,
         layers: Sequence[int] | None = None,
         products: torch.dtype | None = None,
+        feature_bytes: int = 2**28,
     ) -> None:
         if source.width != dbn.sizes[0]:
             raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
@@ -92,7 +95,7 @@ class Pretraining:
                 raise SettingsError(f"{len(source)} images fill no batch of {one.batch_size}: make batch_size smaller.")
         self._dbn, self._source, self._settings, self._random = dbn, source, settings, random
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
-        self._products = products
+        self._products, self._feature_bytes = products, feature_bytes
         self._start_layer(self._layers[0])
         self._done = 0  # finished layers
         self._epoch = 0  # finished epochs of the layer at work
@@ -103,7 +106,7 @@ class Pretraining:
         while self._done < len(self._layers):
             layer = self._layers[self._done]
             settings = self._settings[layer - 1]
-            source = self._source if layer == 1 else Features(encode_source(self._dbn, self._source, layer - 1))
+            source = self._seen_by(layer)
             while self._epoch < settings.epochs:
                 self._epoch += 1
                 error = self._one_epoch(layer, source, settings)
@@ -113,6 +116,15 @@ class Pretraining:
             self._done, self._epoch = self._done + 1, 0
             if self._done < len(self._layers):
                 self._start_layer(self._layers[self._done])
+
+    def _seen_by(self, layer: int) -> Source:
+        """What a layer learns from; features that would take much memory are computed anew for each batch."""
+        if layer == 1:
+            return self._source
+        weights = self._dbn.layer(layer).weights
+        if len(self._source) * weights.shape[0] * weights.element_size() > self._feature_bytes:
+            return Encoded(self._dbn, self._source, layer - 1)
+        return Features(encode_source(self._dbn, self._source, layer - 1))
 
     def _start_layer(self, layer: int) -> None:
         rbm, chains = self._dbn.layer(layer), self._settings[layer - 1].persistent_chains

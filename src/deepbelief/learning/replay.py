@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import final
 
 import torch
-from torch import Tensor
 
 from deepbelief.data import Rows
 from deepbelief.randomness import Random
@@ -14,7 +13,7 @@ Capture = Callable[[Callable[[], None], Random], Callable[[], None]]
 
 
 def cuda_graph(work: Callable[[], None], random: Random) -> Callable[[], None]:
-    """Record what `work` launches, without running it; calling the result runs it (Nguyen et al., CUDA graphs)."""
+    """Record what `work` launches, without running it; calling the result runs it."""
     graph = torch.cuda.CUDAGraph()
     random.join(graph)
     with torch.cuda.graph(graph):
@@ -36,9 +35,9 @@ class Replayed:
         self._calls = 0
         self._replay: Callable[[], None] | None = None
 
-    def __call__(self, rows: Tensor) -> None:
-        """Do the step on the items at `rows`, positions on the device."""
-        if len(rows) != len(self._rows):
+    def __call__(self, rows: Rows) -> None:
+        """Do the step on the items at `rows`; positions on the device can be replayed, a slice cannot."""
+        if isinstance(rows, slice) or len(rows) != len(self._rows):
             self._step(rows)
             return
         self._rows.copy_(rows)

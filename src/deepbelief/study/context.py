@@ -15,8 +15,10 @@ from deepbelief.data import Dataset, Features, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.feedforward import Classifier, FeedForward
+from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
+from deepbelief.robustness.attack import gradient_sign
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -52,13 +54,22 @@ class Context:
     """One seed of a study."""
 
     def __init__(
-        self, recipe: Recipe, dataset: Dataset, seed: int, device: torch.device, folder: Path, progress: Progress
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        seed: int,
+        device: torch.device,
+        precision: Precision,
+        folder: Path,
+        progress: Progress,
     ) -> None:
-        self.recipe, self.dataset, self.seed, self.device = recipe, dataset, seed, device
+        self.recipe, self.dataset, self.seed = recipe, dataset, seed
+        self.device, self.precision = device, precision
         self.folder: Final = folder
         self.progress: Final = progress
         self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
         self.started = time.perf_counter()
+        self._signs: dict[str, Tensor] = {}
 
     def random(self, stream: str) -> Random:
         """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
@@ -91,8 +102,8 @@ class Context:
 
     @cached_property
     def test_pixels(self) -> Tensor:
-        """All test images at once, (n, width) float32 in [0, 1]."""
-        return self.test.batch(slice(0, len(self.test)))
+        """All test images at once, (n, width) in [0, 1], in the models' type."""
+        return self.test.batch(slice(0, len(self.test))).to(self.precision.parameters)
 
     @property
     def classes(self) -> int:
@@ -136,7 +147,7 @@ class Context:
         """A trained network of this run."""
         state = load_state(self.models / f"{name}.safetensors")
         activation = _ACTIVATIONS[state.progress["activation"]]
-        network = FeedForward(state.progress["sizes"], activation, Random(0))
+        network = FeedForward(state.progress["sizes"], activation, Random(0)).to(self.precision.parameters)
         network.load_state_dict(state.tensors)
         return network.to(self.device).requires_grad_(False)
 
@@ -163,10 +174,22 @@ class Context:
                 parts[name].append(logits.argmax(dim=1))
         return {name: torch.cat(part) for name, part in parts.items()}
 
+    @cached_property
+    def clean_predictions(self) -> dict[str, Tensor]:
+        """What each contestant takes the test images for, (n,) int64."""
+        return self.predictions(self.test_pixels)
+
+    def fgsm_signs(self, name: str) -> Tensor:
+        """Where FGSM through a contestant moves each pixel of the test images: -1, 0 or 1, (n, width) int8."""
+        if name not in self._signs:
+            labels = self.test.required_labels()
+            self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
+        return self._signs[name]
+
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
-        """Metrics `accuracy/<contestant><suffix>` for perturbed test images."""
+        """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""
         labels = self.test.required_labels()
-        predicted = self.predictions(images)
+        predicted = self.clean_predictions if images is self.test_pixels else self.predictions(images)
         return {f"accuracy/{name}{suffix}": share(guess == labels) for name, guess in predicted.items()}
 
     # Training that survives an interruption.

@@ -61,7 +61,7 @@ def clusters(context: Context) -> Findings:
 def confusion_matrices(context: Context) -> Findings:
     """Which classes each contestant mistakes for which, on the test images."""
     found = Findings(facts={"most_confused": {}, "class_names": list(context.dataset.class_names)})
-    for name, predicted in context.predictions(context.test_pixels).items():
+    for name, predicted in context.clean_predictions.items():
         matrix = confusion(context.test.required_labels(), predicted, context.classes)
         found.arrays[name] = matrix
         found.facts["most_confused"][name] = list(most_confused(matrix))
@@ -81,8 +81,8 @@ def encoding(context: Context) -> Findings:
             "query_labels": wanted[:_QUERIES].cpu().numpy(),
         },
     )
-    pixels = queries.batch(slice(0, len(queries)))
-    spaces = {"pixels": (pixels, training.batch(slice(0, len(training))))}
+    pixels = queries.batch(slice(0, len(queries))).to(context.precision.parameters)
+    spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
         spaces[f"layer_{layer}"] = asked, known
     top = f"layer_{len(context.dbn)}"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from deepbelief.errors import SettingsError
 from deepbelief.learning.settings import CDSettings
+from deepbelief.precision import PrecisionName
 from deepbelief.readout import ConvergedSettings
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.supervised import FullBatchSettings, MinibatchSettings
@@ -82,6 +83,7 @@ class Recipe(_Section):
     """All settings of a study. `pretraining` holds one `CDSettings` for each layer."""
 
     title: str
+    precision: PrecisionName = "auto"
     data: DataSection = DataSection()
     dbn: DBNSection = DBNSection()
     pretraining: tuple[CDSettings, ...]

@@ -7,21 +7,21 @@ from deepbelief.data import Features
 from deepbelief.feedforward import accuracy, predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.defence import Defended
-from deepbelief.study.context import Context, Findings
+from deepbelief.study.context import Context, Findings, share
 
 
 def psychometric(context: Context) -> Findings:
     """Accuracy against the level of Gaussian noise; every contestant sees the same noisy images."""
-    levels, labels = context.recipe.noise.levels, context.test.required_labels()
+    levels, labels, images = context.recipe.noise.levels, context.test.required_labels(), context.test_pixels
     random = context.random("psychometric")
     example = _example(context)
     found = Findings(facts={"example_label": int(labels[example])})
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
-        noisy = noise.gaussian(context.test_pixels, level, random)
+        noisy = noise.gaussian(images, level, random) if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
-        found.metrics |= context.accuracies(noisy.clamp_(0, 1), f"/gaussian_clipped@{level:g}")
+        found.metrics |= context.accuracies(noisy.clamp_(0, 1) if level else images, f"/gaussian_clipped@{level:g}")
         context.progress.step(number, len(levels), f"noise {level:g}")
     found.arrays["levels"] = torch.tensor(levels).numpy()
     found.arrays["examples_unclipped"] = context.picture(torch.stack(noisy_examples))
@@ -65,12 +65,14 @@ def robustness(context: Context) -> Findings:
     random = context.random("robustness")
     found = Findings()
     for epsilon in epsilons:
-        found.metrics |= context.accuracies(noise.uniform(images, epsilon, random), f"/uniform@{epsilon:g}")
+        perturbed = noise.uniform(images, epsilon, random) if epsilon else images
+        found.metrics |= context.accuracies(perturbed, f"/uniform@{epsilon:g}")
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
-        signs = attack.gradient_sign(classifier, images, labels)
         for epsilon in epsilons:
-            attacked = Features(attack.step(images, signs, epsilon))
-            found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = accuracy(classifier, attacked, labels)
+            predicted = context.clean_predictions[name]
+            if epsilon:
+                predicted = predict(classifier, Features(attack.step(images, context.fgsm_signs(name), epsilon)))
+            found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = share(predicted == labels)
         context.progress.step(number, len(context.contestants), f"FGSM through {name}")
     found.arrays["epsilons"] = torch.tensor(epsilons).numpy()
     return found
@@ -83,16 +85,16 @@ def topdown_defence(context: Context) -> Findings:
     found = Findings(facts={"steps": list(steps_tried)})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
-        bare = context.contestants[name]
-        signs = attack.gradient_sign(bare, images, labels)
         for steps in steps_tried:
-            defended = Defended(bare, context.dbn.reconstruct, steps)
-            for kind, known in (("defended", signs), ("adaptive", attack.gradient_sign(defended, images, labels))):
+            defended = Defended(context.contestants[name], context.dbn.reconstruct, steps)
+            unattacked = accuracy(defended, Features(images), labels)
+            adaptive = attack.gradient_sign(defended, images, labels)
+            for kind, signs in (("defended", context.fgsm_signs(name)), ("adaptive", adaptive)):
                 for epsilon in epsilons:
-                    attacked = Features(attack.step(images, known, epsilon))
-                    found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = accuracy(
-                        defended, attacked, labels
-                    )
+                    measured = unattacked
+                    if epsilon:
+                        measured = accuracy(defended, Features(attack.step(images, signs, epsilon)), labels)
+                    found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = measured
         context.progress.step(layer, len(context.dbn), f"defence of {name}")
     found.arrays |= {"epsilons": torch.tensor(epsilons).numpy(), "num_steps": torch.tensor(steps_tried).numpy()}
     _defence_example(context, found)

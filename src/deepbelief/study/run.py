@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 import resource
 import shutil
@@ -11,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
-import psutil
 import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -19,6 +17,8 @@ from pydantic import ValidationError
 from deepbelief.atomic import write_atomically
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.machine import describe_machine
+from deepbelief.precision import FP32, choose_precision
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Progress, Silent
 from deepbelief.study.recipe import Recipe
@@ -55,6 +55,7 @@ class Study:
     ) -> None:
         self.name, self.recipe, self.dataset = name, recipe, dataset
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
+        self._precision = FP32  # until the folder is claimed
         self._identity = {
             "settings": _settings(recipe),
             "data": dataset.fingerprint,
@@ -77,24 +78,29 @@ class Study:
             raise DeepBeliefError(f"another study is at work in {self.folder}: wait for it, or give --out.") from None
 
     def _claim_folder(self) -> None:
-        """Make the folder, or make sure that it is this study's."""
+        """Make the folder, or make sure that it is this study's; settle the precision once for all of it."""
         path = self.folder / "study.json"
         if path.exists():
             stored = json.loads(path.read_text(encoding="utf-8"))
-            difference = _difference({**stored, "settings": _with_defaults(stored["settings"])}, self._identity)
+            there = {name: stored[name] for name in self._identity} | {"settings": _with_defaults(stored["settings"])}
+            difference = _difference(there, self._identity)
             if difference:
                 raise SettingsError(
                     f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
                     "or delete it."
                 )
+            # What `auto` chose stays: an interrupted study ends as if it had not been.
+            self._precision = choose_precision(stored.get("precision", "fp32"), self.device)
             return
         if self.folder.exists() and any(self.folder.iterdir()):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
-        write_atomically(path, (json.dumps(self._identity, indent=1) + "\n").encode())
+        self._precision = choose_precision(self.recipe.precision, self.device)
+        identity = {**self._identity, "precision": self._precision.name}
+        write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())
 
     def _run_seed(self, seed: int, progress: Progress) -> None:
         folder = self._seed_folder(seed)
-        context = Context(self.recipe, self.dataset, seed, self.device, folder, progress)
+        context = Context(self.recipe, self.dataset, seed, self.device, self._precision, folder, progress)
         for number, (name, stage) in enumerate(STAGES.items(), start=1):
             if (folder / "stages" / f"{name}.json").exists():
                 progress.finished(name, 0.0, "already there")
@@ -127,7 +133,7 @@ class Study:
             metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in names},
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-            machine=_machine(self.device),
+            machine={**describe_machine(self.device), "precision": self._precision.name},
         )
         write_json(self.folder / "results.json", results)
         return results
@@ -198,24 +204,3 @@ def _peak_memory(device: torch.device) -> int:
     unit = 1 if sys.platform == "darwin" else 1024
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return host + (torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0)
-
-
-def _machine(device: torch.device) -> dict[str, Any]:
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-    }
-
-
-def _processor() -> str:
-    """The processor's name; Python's own `platform.processor` is empty on Linux."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

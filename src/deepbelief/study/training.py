@@ -8,6 +8,7 @@ import torch
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
+from deepbelief.encoding import encode_source
 from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
 from deepbelief.learning.pretraining import Pretraining
@@ -20,7 +21,8 @@ def pretraining(context: Context) -> Findings:
     """Train the DBN greedily, layer by layer, without labels."""
     recipe, random = context.recipe, context.random("pretraining")
     dbn = DBN.from_sizes([context.training.width, *recipe.dbn.hidden], random, recipe.dbn.weight_std)
-    job = Pretraining(dbn, context.training, recipe.pretraining, random)
+    dbn.to(context.precision.parameters)
+    job = Pretraining(dbn, context.training, recipe.pretraining, random, products=context.precision.products)
     total = sum(settings.epochs for settings in recipe.pretraining)
     for record in context.train("pretraining", job, job.epochs(), total):
         line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
@@ -51,7 +53,8 @@ def readouts(context: Context) -> Findings:
         if isinstance(context.recipe.readouts, ConvergedSettings):
             network = _converged_readout(context, name, layer, context.recipe.readouts, found)
         else:
-            network = FeedForward([context.dbn.sizes[layer], context.classes], torch.relu, context.random(name))
+            sizes = [context.dbn.sizes[layer], context.classes]
+            network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
             _full_batch(context, name, network, Features(context.features[layer - 1]), context.recipe.readouts, found)
         context.save_network(name, network, "relu")
         features = Features(context.features[layer - 1])
@@ -64,6 +67,7 @@ def baseline(context: Context) -> Findings:
     """Train a feed-forward network of ReLU units on the pixels."""
     section, random = context.recipe.baseline, context.random("ffnn")
     network = FeedForward([context.training.width, *section.hidden, context.classes], torch.relu, random)
+    network.to(context.precision.parameters)
     found = Findings(facts={"layers": network.sizes, "method": section.training.method, "best_epoch": None})
     if isinstance(section.training, MinibatchSettings):
         _minibatch(context, "ffnn", network, section.training, found)
@@ -87,7 +91,7 @@ def finetuning(context: Context) -> Findings:
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
-    measured = accuracy(classifier, context.test, context.test.required_labels())
+    measured = accuracy(classifier, Features(context.test_pixels), context.test.required_labels())
     found.metrics[f"accuracy/{name}"] = measured
     found.headline = (f"{found.headline}, " if found.headline else "accuracy ") + f"{name} {measured:.4f}"
 
@@ -98,7 +102,7 @@ def _converged_readout(
     held_out: Images = context.held_out
     chosen_on = None
     if len(held_out):
-        features = context.dbn.encode(held_out.batch(slice(0, len(held_out))), layer)
+        features = encode_source(context.dbn, held_out, layer)
         chosen_on = features, held_out.required_labels()
     training = context.features[layer - 1], context.training.required_labels()
     fitted = fit_converged(training, chosen_on, context.classes, settings)
@@ -118,7 +122,8 @@ def _full_batch(
     settings: FullBatchSettings,
     found: Findings,
 ) -> None:
-    job = FullBatchTraining(network, source, context.training.required_labels(), settings)
+    labels, products = context.training.required_labels(), context.precision.products
+    job = FullBatchTraining(network, source, labels, settings, products)
     for record in context.train(name, job, job.steps(), settings.steps):
         context.progress.step(record.step, settings.steps, f"{name} step {record.step} loss {record.loss:.4f}")
     losses = [record.loss for record in job.records]
@@ -132,7 +137,8 @@ def _full_batch(
 def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
     held_out = (context.held_out, context.held_out.required_labels()) if len(context.held_out) else None
     training = context.training, context.training.required_labels()
-    job = MinibatchTraining(network, training, held_out, settings, context.random(f"{name}/training"))
+    random, products = context.random(f"{name}/training"), context.precision.products
+    job = MinibatchTraining(network, training, held_out, settings, random, products)
     for record in context.train(name, job, job.steps(), settings.epochs):
         checked = "" if record.validation_accuracy is None else f" validation {record.validation_accuracy:.4f}"
         line = f"{name} epoch {record.step} loss {record.loss:.4f}{checked}"

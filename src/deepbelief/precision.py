@@ -1,0 +1,63 @@
+"""In which floating-point type a model is held, and in which its matrix products are done while it learns."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, final
+
+import torch
+
+PrecisionName = Literal["auto", "bf16", "fp32", "fp64"]
+
+_SHAPE: Final = (128, 784, 300)  # of the product that is timed: a small training step's
+_GAIN: Final = 1.3  # bfloat16 must be so many times faster: less is lost in converting, or is chance
+_REPETITIONS: Final = 5
+
+
+@final
+@dataclass(frozen=True)
+class Precision:
+    """The parameters' type, and that of the products in training; updates and all measurements use the parameters'."""
+
+    name: str
+    parameters: torch.dtype
+    products: torch.dtype
+
+
+FP32: Final = Precision("fp32", torch.float32, torch.float32)
+FP64: Final = Precision("fp64", torch.float64, torch.float64)
+BF16: Final = Precision("bf16", torch.float32, torch.bfloat16)
+
+
+def choose_precision(name: PrecisionName, device: torch.device) -> Precision:
+    """The precision of a name; `auto` is bf16 where its products are measurably faster on the device, else fp32.
+
+    Products in bfloat16 keep 8 bits of each factor and sum in float32: enough for stochastic gradients, as
+    benchmarks/precision.py measures, so that speed alone decides.
+    """
+    if name == "auto":
+        gain = seconds_per_product(torch.float32, device) / seconds_per_product(torch.bfloat16, device)
+        return BF16 if gain > _GAIN else FP32
+    return {"bf16": BF16, "fp32": FP32, "fp64": FP64}[name]
+
+
+def seconds_per_product(dtype: torch.dtype, device: torch.device) -> float:
+    """The shortest time of a few matrix products of a training step's size."""
+    rows, inner, columns = _SHAPE
+    left = torch.full((rows, inner), 0.5, dtype=dtype, device=device)
+    right = torch.full((inner, columns), 0.5, dtype=dtype, device=device)
+    out = torch.empty(rows, columns, dtype=dtype, device=device)
+
+    def product() -> None:
+        torch.mm(left, right, out=out)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    product()
+    return min(_seconds(product) for _ in range(_REPETITIONS))
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
