@@ -12,7 +12,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test check format data clean
+.PHONY: help study test bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -24,6 +24,12 @@ study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a fil
 
 test: data check ## all checks and tests (PYTEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: data .venv/installed-bench ## speed beside other libraries, growth with size, precision (half an hour; tables, JSON)
+	$(BIN)/python benchmarks/speed.py $(ARGS)
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/precision.py
+	$(BIN)/python benchmarks/readme.py
 
 check: .venv/installed-dev ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
@@ -62,4 +68,9 @@ $(BIN)/pip:
 .venv/installed-dev: .venv/installed
 	@echo "Installing the tools for checks and tests"
 	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+.venv/installed-bench: .venv/installed
+	@echo "Installing the libraries to compare with"
+	@$(PIP) install -c constraints.txt -e ".[bench]"
 	@touch $@

@@ -1,15 +1,18 @@
-"""Keep the records of finished studies, and write the README's tables and pictures from them.
+"""Keep the records of finished studies, and write the tables and pictures of the README and of docs/ from them.
 
     .venv/bin/python benchmarks/readme.py runs/reference runs/default
 
 copies each run's `results.json` to `benchmarks/results/<recipe>.json` and the README's pictures to `docs/images/`;
-without arguments it only writes the tables anew from the records that are kept.
+without arguments it only writes the tables anew from the records that are kept: those of studies, and those that the
+other scripts here write.
 """
 
+import json
 import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from deepbelief.report.tables import Table, published_table, results_table
 from deepbelief.report.text import duration, interval, quantity
@@ -17,6 +20,8 @@ from deepbelief.study.records import Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
+STUDIES = ("default", "reference")
+PAGES = ("README.md", "docs/reference.md", "docs/speed.md")
 PICTURES = {"default": ["psychometric", "receptive-fields-1"]}
 
 
@@ -39,14 +44,18 @@ def markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
+def processor(machine: dict[str, Any]) -> str:
+    """Cores and name."""
+    return f"{machine['cores']} cores ({machine['processor']}, {machine['capability']})"
+
+
 def circumstances(results: Results) -> str:
     """Seeds, machine, time and memory in a sentence."""
-    machine, seeds = results.machine, len(results.seeds)
+    seeds = len(results.seeds)
     peak = max(results.metrics["memory/peak"].values) / 1e9
     total = duration(results.metrics["time/total"].mean)
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
-    processor = f"{machine['cores']} cores ({machine['processor']}, {machine['capability']})"
-    return f"{averaged}; {total} a seed on {processor}, {peak:.1f} GB of memory at most."
+    return f"{averaged}; {total} a seed on {processor(results.machine)}, {peak:.1f} GB of memory at most."
 
 
 def defence(results: Results) -> Table:
@@ -59,16 +68,83 @@ def defence(results: Results) -> Table:
     return Table("", ("per cent", "accuracy"), rows)
 
 
+def stage_times(studies: list[Results]) -> Table:
+    """Where the time of a study goes, the longest stages first."""
+    stages = sorted(studies[0].stages, key=lambda stage: -studies[0].metrics[f"time/{stage}"].mean)
+    shown = [stage for stage in stages if any(study.metrics[f"time/{stage}"].mean >= 1 for study in studies)]
+    rows = tuple(
+        (stage, *(f"{study.metrics[f'time/{stage}'].mean:.0f}" for study in studies)) for stage in [*shown, "total"]
+    )
+    return Table("", ("seconds", *(study.recipe for study in studies)), rows)
+
+
+def speed_tables(record: dict[str, Any]) -> str:
+    """Every comparison of speed.py."""
+    written = [f"{processor(record['machine'])}; medians of {record['rounds']} rounds."]
+    for comparison in record["comparisons"]:
+        rows = tuple(
+            (
+                name,
+                f"{found['seconds']:.2f}",
+                f"{found['over_products']:.2f}",
+                f"{found['over_deepbelief']:.2f}",
+                f"{found['peak_bytes'] / 1e6:.0f}",
+            )
+            for name, found in comparison["contenders"].items()
+        )
+        header = ("contender", "s for 60,000 images", "over the products", "over deepbelief", "peak memory, MB")
+        written.append(f"**{comparison['title']}**\n\n{markdown(Table('', header, rows))}")
+    return "\n\n".join(written)
+
+
+def speed_summary(record: dict[str, Any]) -> str:
+    """How many times longer the others take."""
+    names = ["products", "textbook", "scikit-learn", "learnergy", "rbms"]
+    rows = []
+    for comparison in record["comparisons"]:
+        found = comparison["contenders"]
+        if "deepbelief" in found:
+            others = (f"{found[name]['over_deepbelief']:.1f}x" if name in found else "" for name in names)
+            rows.append((comparison["title"], f"{found['deepbelief']['seconds']:.2f} s", *others))
+    return markdown(Table("", ("60,000 images", "deepbelief", *names), tuple(rows)))
+
+
+def precision_table(record: dict[str, Any]) -> str:
+    """Differences between the two precisions."""
+    settings = record["settings"]
+    rows = []
+    for name, figure in record["figures"].items():
+        low, high = figure["ci95"]
+        means = (f"{sum(figure[kind]) / len(figure[kind]):.4f}" for kind in ("fp32", "bf16"))
+        rows.append((name, *means, f"{figure['difference']:+.4f} ({low:+.4f} to {high:+.4f})"))
+    told = f"784-{settings['hidden']}, {settings['images']} images, {settings['epochs']} epochs, "
+    header = ("figure", "fp32", "bf16", "bf16 - fp32 (95 % confidence)")
+    return f"{told}{len(settings['seeds'])} seeds, paired.\n\n{markdown(Table('', header, tuple(rows)))}"
+
+
+def kept(name: str) -> dict[str, Any] | None:
+    """What a script of this folder measured last."""
+    path = KEPT / f"{name}.json"
+    record: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return record
+
+
 def blocks() -> dict[str, str]:
-    """The text of each block of the README that is written from records."""
+    """The text of each block that is written from records."""
     written = {}
-    for path in sorted(KEPT.glob("*.json")):
-        results = Results.model_validate_json(path.read_bytes())
+    studies = [Results.model_validate_json((KEPT / f"{name}.json").read_bytes()) for name in STUDIES]
+    for results in studies:
         text = f"{circumstances(results)}\n\n{markdown(results_table(results))}"
         written[f"results {results.recipe}"] = text
         written[f"defence {results.recipe}"] = markdown(defence(results))
         if published := published_table(results):
             written[f"published {results.recipe}"] = markdown(published)
+    written["stage times"] = markdown(stage_times(studies))
+    if speed := kept("speed"):
+        written["speed"] = speed_tables(speed)
+        written["speed summary"] = speed_summary(speed)
+    if precision := kept("precision"):
+        written["precision"] = precision_table(precision)
     return written
 
 
@@ -78,7 +154,7 @@ def main() -> None:
     (ROOT / "docs" / "images").mkdir(parents=True, exist_ok=True)
     for run in sys.argv[1:]:
         keep(Path(run))
-    for page in (ROOT / "README.md", ROOT / "docs" / "reference.md"):
+    for page in (ROOT / name for name in PAGES):
         text = page.read_text(encoding="utf-8")
         for name, block in blocks().items():
             pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"

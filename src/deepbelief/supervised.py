@@ -193,7 +193,7 @@ class MinibatchTraining:
             left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
             self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
             rows = order[start : start + settings.batch_size]
-            values = read(rows)
+            values = read(rows).to(self._labels.device)
             with products_in(self._products, values):
                 logits = self._network.forward_with_dropout(values, settings.dropout, self._random)
             loss = cross_entropy(logits.to(values.dtype), self._labels[rows])

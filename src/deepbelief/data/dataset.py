@@ -120,10 +120,10 @@ class Images:
 
 
 def _rows_of(values: torch.Tensor, rows: Rows, room: torch.Tensor) -> torch.Tensor:
-    """A view for a slice; positions (on the values' device) are gathered into ``room``, which `values[rows]` is not."""
+    """A view for a slice; positions are gathered into ``room``, where `values[rows]` would take new memory."""
     if isinstance(rows, slice):
         return values[rows]
-    return torch.index_select(values, 0, rows, out=room[: len(rows)])
+    return torch.index_select(values, 0, rows.to(values.device), out=room[: len(rows)])
 
 
 @contextmanager

@@ -145,7 +145,8 @@ class Pretraining:
             if statistics.squared_error is not None:
                 squared_error.add_(statistics.squared_error)
 
-        run = Replayed(step, size, self._random) if rbm.weights.device.type == "cuda" else step
+        on_gpu = read(slice(0, 1)).device.type == "cuda"  # a source may stay on the CPU, where no graph can look
+        run = Replayed(step, size, self._random) if on_gpu else step
         for rows in batches(len(source), settings, self._random):
             run(rows)
         measured = settings.images_per_epoch(len(source))
@@ -181,4 +182,4 @@ class Pretraining:
             self._chains.copy_(state.tensors.get("chains", self._chains))
             for name, tensor in tensors_under("velocity.", state.tensors).items():
                 self._momentum.velocity[name].copy_(tensor)
-            self._random.restore(tensors_under("random.", state.tensors))  # after the start, which draws
+        self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it

@@ -1,0 +1,104 @@
+"""Whether products in bfloat16 teach an RBM as much as products in float32.
+
+    .venv/bin/python benchmarks/precision.py --seeds 5
+
+Both learn the same images in the same order from the same weights; differences are paired by seed. Without bfloat16
+in the processor its products are emulated: just as exact, and slow. Writes benchmarks/results/precision.json.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import scipy.stats
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deepbelief import (
+    DBN,
+    CDSettings,
+    ConvergedSettings,
+    Dataset,
+    Features,
+    Pretraining,
+    Random,
+    accuracy,
+    encode_source,
+    fit_converged,
+    load_dataset,
+)
+from deepbelief.machine import describe_machine
+from deepbelief.precision import BF16, FP32, Precision
+
+HERE = Path(__file__).parent
+HELD_OUT = 5000
+
+
+def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden: int, epochs: int) -> dict[str, float]:
+    """Train one RBM and measure it, in float32."""
+    training, held_out = dataset.split(HELD_OUT, seed)
+    training = training.subset(Random(seed, "subset").permutation(len(training))[:images])
+    random = Random(seed, "training")
+    dbn = DBN.from_sizes([training.width, hidden], random, weight_std=0.1)
+    settings = [CDSettings(epochs=epochs, final_momentum=0.9)]
+    records = list(Pretraining(dbn, training, settings, random, products=precision.products).epochs())
+    dbn.requires_grad_(False)
+    features, labels = encode_source(dbn, training), training.required_labels()
+    readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
+    seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
+    unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
+    test = Features(encode_source(dbn, dataset.test))
+    return {
+        "reconstruction error": records[-1].reconstruction_error,
+        "held-out free energy, nats": float(unseen),
+        "held-out minus training free energy, nats": float(unseen - seen),
+        "read-out's test accuracy": accuracy(readout, test, dataset.test.required_labels()),
+    }
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=2, help="Independent pairs.")] = 5,
+    images: Annotated[int, typer.Option(min=1000, help="Training images.")] = 10_000,
+    hidden: Annotated[int, typer.Option(min=1, help="Hidden units.")] = 128,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "precision.json",
+) -> None:
+    """Train pairs, print the differences, keep the figures."""
+    console, dataset, started = Console(), load_dataset("fashion-mnist"), time.perf_counter()
+    found: dict[str, list[dict[str, float]]] = {"fp32": [], "bf16": []}
+    for seed in range(seeds):
+        for precision in (FP32, BF16):
+            found[precision.name].append(learn(dataset, precision, seed, images, hidden, epochs))
+            seconds = time.perf_counter() - started
+            console.print(
+                f"{seconds:5.0f} s: seed {seed}, {precision.name}: {found[precision.name][-1]}", highlight=False
+            )
+    table = Table(title=f"784-{hidden}, {images} images, {epochs} epochs, {seeds} seeds")
+    for heading in ("figure", "fp32", "bf16", "bf16 - fp32, 95 % confidence"):
+        table.add_column(heading)
+    figures = {}
+    for name in found["fp32"][0]:
+        wide, narrow = (np.array([record[name] for record in found[kind]]) for kind in ("fp32", "bf16"))
+        difference = narrow - wide
+        half = float(scipy.stats.t.ppf(0.975, seeds - 1) * scipy.stats.sem(difference))
+        mean = float(difference.mean())
+        figures[name] = {
+            "fp32": wide.tolist(),
+            "bf16": narrow.tolist(),
+            "difference": mean,
+            "ci95": [mean - half, mean + half],
+        }
+        table.add_row(name, f"{wide.mean():.4f}", f"{narrow.mean():.4f}", f"{mean:+.4f} ± {half:.4f}")
+    console.print(table)
+    settings = {"images": images, "hidden": hidden, "epochs": epochs, "seeds": list(range(seeds))}
+    record = {"machine": describe_machine(torch.device("cpu")), "settings": settings, "figures": figures}
+    out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    console.print(f"Written to {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,75 @@
+"""The benchmark scripts run, on work that is small."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import contenders  # noqa: E402 (a script's neighbour)
+import precision  # noqa: E402
+import scaling  # noqa: E402
+import speed  # noqa: E402
+
+from deepbelief.data import load_dataset  # noqa: E402
+from deepbelief.precision import BF16  # noqa: E402
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("name", ["deepbelief", "deepbelief bf16", "products", "textbook", "scikit-learn"])
+def test_contenders_work(name: str, persistent: bool) -> None:
+    work = contenders.CONTENDERS[name](contenders.Task(20, 5, batch=8, steps=2, persistent=persistent, images=32))
+    work()
+    work()
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+@pytest.mark.parametrize("name", ["learnergy", "rbms"])
+def test_other_libraries_work_where_they_are(name: str) -> None:
+    pytest.importorskip(name)
+    contenders.CONTENDERS[name](contenders.Task(20, 5, batch=8, images=32))()
+
+
+def test_turns_are_taken_and_ratios_are_to_the_floor_and_to_us() -> None:
+    task = contenders.Task(20, 5, batch=8, images=32)
+    found = speed.compare("small", task, ["deepbelief", "products"], 3, Console(quiet=True))["contenders"]
+    assert found["products"]["over_products"] == found["deepbelief"]["over_deepbelief"] == 1
+    assert found["deepbelief"]["over_products"] == pytest.approx(1 / found["products"]["over_deepbelief"])
+    assert len(found["deepbelief"]["rounds"]) == 3
+    assert found["deepbelief"]["peak_bytes"] > 2**20
+
+
+def test_a_contender_that_cannot_start_says_how_to_see_why() -> None:
+    with pytest.raises(SystemExit, match="did not start"):
+        speed.Contender("deepbelief", contenders.Task(0, 5, batch=8, images=32))
+
+
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    point = scaling.measure(200, 10, 2)
+    assert point["seconds"] > 0
+    scaling.draw({by: [point, {**point, by: 400}] for by in ("images", "hidden", "steps")}, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_precisions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "HELD_OUT", 200)
+    found = precision.learn(load_dataset("digits"), BF16, seed=0, images=500, hidden=10, epochs=2)
+    assert all(math.isfinite(value) for value in found.values())
+    assert 0.5 < found["read-out's test accuracy"] <= 1
+
+
+def test_kept_figures_are_of_one_machine_and_finite() -> None:
+    for path in (ROOT / "benchmarks" / "results").glob("*.json"):
+        record = json.loads(path.read_text())
+        assert record["machine"]["cores"] >= 1
+        assert record["machine"]["threads"] <= record["machine"]["cores"]
+
+
+def test_random_pixels_stand_in_for_images_that_are_not_there() -> None:
+    assert contenders.pixels(contenders.Task(20, 5, batch=8, images=32)).dtype == torch.uint8
