@@ -88,15 +88,15 @@ def test_products_in_bfloat16_see_the_parameters_as_they_become() -> None:
 
 def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def trained() -> torch.Tensor:
-        rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.1).double()
+        rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.1)
         phase, momentum, random = ContrastiveDivergence(rbm, 10), Momentum(rbm), Random(1)
         for _ in range(5):
-            momentum.update(phase.statistics(random.uniform((10, 6)).double(), random), 0.1, 0.9, 0.01)
+            momentum.update(phase.statistics(random.uniform((10, 6)), random), 0.1, 0.9, 0.01)
         return rbm.weights.detach()
 
     fused = trained()
     monkeypatch.setattr(contrastive_divergence, "FUSED_ON", ())
-    torch.testing.assert_close(trained(), fused, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(trained(), fused, rtol=1e-5, atol=1e-7)
 
 
 def test_a_step_takes_no_memory() -> None:
@@ -140,7 +140,7 @@ def test_cd1_training_is_the_reference_update_step_by_step() -> None:
     momentum, ours, theirs = Momentum(rbm), Random(2), Random(2)
     for step in range(12):
         v = data[step % 4 * 10 : step % 4 * 10 + 10]
-        m, lr, decay = (0.5, 0.1, 0.01) if step < 5 else (0.95, 0.05, 0.01)
+        m, lr, decay = (0.5, 0.1, 0.01) if step < 5 else (0.95, 0.03, 0.01)
         momentum.update(phases.statistics(v, ours), lr, m, decay)
 
         p = torch.sigmoid(v @ w + c)

@@ -157,7 +157,7 @@ class Momentum:
     def __init__(self, rbm: RBM) -> None:
         self._parameters = {"weights": rbm.weights, "visible": rbm.visible.bias, "hidden": rbm.hidden.bias}
         self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
-        self._divisor = rbm.weights.new_empty((), dtype=torch.float32)
+        self._divisor = rbm.weights.new_empty(())
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
@@ -170,7 +170,7 @@ class Momentum:
 
     def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
         """V = m V + S / divisor - decay W; W += V."""
-        if parameter.device.type in FUSED_ON:
+        if parameter.device.type in FUSED_ON and parameter.dtype == torch.float32:
             # PyTorch's SGD in one pass over memory, where the plain operations below take four: W -= lr V with
             # lr = -1. `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
             torch._fused_sgd_(
