@@ -24,22 +24,29 @@ from deepbelief import (
     ConvergedSettings,
     Dataset,
     Features,
+    FeedForward,
+    FullBatchSettings,
+    FullBatchTraining,
+    MinibatchSettings,
+    MinibatchTraining,
     Pretraining,
     Random,
     accuracy,
     encode_source,
     fit_converged,
     load_dataset,
+    unfold,
 )
 from deepbelief.machine import describe_machine
 from deepbelief.precision import BF16, FP32, Precision
 
 HERE = Path(__file__).parent
 HELD_OUT = 5000
+FULL_BATCH = 2000  # images
 
 
 def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden: int, epochs: int) -> dict[str, float]:
-    """Train one RBM and measure it, in float32."""
+    """Train one RBM, fine-tune it, train a small network on full batches; all measured in float32."""
     training, held_out = dataset.split(HELD_OUT, seed)
     training = training.subset(Random(seed, "subset").permutation(len(training))[:images])
     random = Random(seed, "training")
@@ -51,12 +58,28 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
     seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
     unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
-    test = Features(encode_source(dbn, dataset.test))
+    test, wanted = Features(encode_source(dbn, dataset.test)), dataset.test.required_labels()
+    finetuned = unfold(dbn, 10, random, readout).requires_grad_(True)
+    job = MinibatchTraining(
+        finetuned,
+        (training, labels),
+        None,
+        MinibatchSettings(epochs=3, dropout=0.1, patience=0),
+        random,
+        precision.products,
+    )
+    list(job.steps())
+    few = training.subset(torch.arange(min(FULL_BATCH, len(training))))
+    network = FeedForward([training.width, 64, 10], torch.relu, Random(seed, "network"))
+    full = FullBatchSettings(steps=100, learning_rate=0.1)
+    list(FullBatchTraining(network, few, few.required_labels(), full, precision.products).steps())
     return {
         "reconstruction error": records[-1].reconstruction_error,
         "held-out free energy, nats": float(unseen),
         "held-out minus training free energy, nats": float(unseen - seen),
-        "read-out's test accuracy": accuracy(readout, test, dataset.test.required_labels()),
+        "read-out's test accuracy": accuracy(readout, test, wanted),
+        "fine-tuned network's test accuracy": accuracy(finetuned, dataset.test, wanted),
+        "full-batch network's test accuracy": accuracy(network, dataset.test, wanted),
     }
 
 

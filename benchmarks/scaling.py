@@ -7,7 +7,6 @@ docs/images/scaling.png.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from matplotlib import pyplot
 from rich.console import Console
 
 from deepbelief import DBN, CDSettings, Images, Pretraining, Random
-from deepbelief.machine import describe_machine
+from deepbelief.machine import describe_machine, peak_memory
 
 ROOT = Path(__file__).parents[1]
 VISIBLE, BATCH = 784, 128
@@ -44,8 +43,8 @@ def measure(images: int, hidden: int, steps: int) -> dict[str, float]:
     for _ in training.epochs():
         pass
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"images": images, "hidden": hidden, "steps": steps, "seconds": seconds, "extra_bytes": peak - before}
+    extra = peak_memory() - before
+    return {"images": images, "hidden": hidden, "steps": steps, "seconds": seconds, "extra_bytes": extra}
 
 
 def draw(points: dict[str, list[dict[str, Any]]], path: Path) -> None:

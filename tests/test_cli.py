@@ -77,6 +77,11 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str) -> None:
         2,
         "is not empty and holds no study: give another folder with --out",
     )
+    assert_refused(
+        deepbelief("study", "mine.toml", "--seeds", 2, "--precision", "fp64", cwd=tmp_path),
+        2,
+        "precision is 'auto' there and 'fp64' here",
+    )
     (tmp_path / "mine.toml").write_text(tiny.replace("steps = 30", "steps = 31"))
     changed = deepbelief("study", "mine.toml", "--device", "cpu", cwd=tmp_path)
     assert_refused(changed, 2, "other settings (readouts.steps is 30 there and 31 here)")

@@ -37,6 +37,7 @@ def test_dropout_keeps_the_mean(dropout: float) -> None:
     mask = Random(4).dropout_mask(torch.empty(400_001), dropout)
     assert set(mask.unique().tolist()) == {0.0, float(torch.tensor(1.0) / (1 - dropout))}
     assert scipy.stats.binomtest(int((mask == 0).sum()), len(mask), dropout).pvalue > 0.001
+    assert torch.equal(mask[:999], Random(4).dropout_mask(torch.empty(400_001, dtype=torch.bfloat16), dropout)[:999])
 
 
 def test_bernoulli_states_are_independent() -> None:

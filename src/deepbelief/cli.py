@@ -31,7 +31,7 @@ class Part(StrEnum):
 
 
 class PrecisionChoice(StrEnum):
-    """The recipe's `precision`."""
+    """The recipe's `precision` (`PrecisionName`, which help must not load)."""
 
     auto = "auto"
     bf16 = "bf16"

@@ -59,7 +59,7 @@ class Encoded:
 
         @torch.no_grad()
         def encoded(rows: Rows) -> Tensor:
-            return self.dbn.encode(read(rows), self.layer).to(dtype)
+            return self.dbn.encode(read(rows).to(next(self.dbn.parameters())), self.layer).to(dtype)
 
         return encoded
 

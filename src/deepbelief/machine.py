@@ -2,6 +2,8 @@
 
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,21 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "capability": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
+
+
+def peak_memory(device: torch.device | str = "cpu") -> int:
+    """Bytes: the largest resident size of this process, and on a GPU what PyTorch took there."""
+    device = torch.device(device)
+    return _peak_resident() + (torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0)
+
+
+def _peak_resident() -> int:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):  # not Linux; there this counts the parent's memory in, so it is the second choice
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _processor() -> str:

@@ -32,8 +32,8 @@ BF16: Final = Precision("bf16", torch.float32, torch.bfloat16)
 def choose_precision(name: PrecisionName, device: torch.device) -> Precision:
     """The precision of a name; `auto` is bf16 where its products are measurably faster on the device, else fp32.
 
-    Products in bfloat16 keep 8 bits of each factor and sum in float32: enough for stochastic gradients, as
-    benchmarks/precision.py measures, so that speed alone decides.
+    Products in bfloat16 keep 8 bits of each factor and sum in float32; benchmarks/precision.py measures that training
+    ends as well with them, so that speed alone decides.
     """
     if name == "auto":
         gain = seconds_per_product(torch.float32, device) / seconds_per_product(torch.bfloat16, device)
@@ -42,19 +42,23 @@ def choose_precision(name: PrecisionName, device: torch.device) -> Precision:
 
 
 def seconds_per_product(dtype: torch.dtype, device: torch.device) -> float:
-    """The shortest time of a few matrix products of a training step's size."""
+    """The shortest time, out of a few, of a matrix product of a training step's size."""
     rows, inner, columns = _SHAPE
     left = torch.full((rows, inner), 0.5, dtype=dtype, device=device)
     right = torch.full((inner, columns), 0.5, dtype=dtype, device=device)
     out = torch.empty(rows, columns, dtype=dtype, device=device)
 
-    def product() -> None:
-        torch.mm(left, right, out=out)
-        if device.type == "cuda":
+    on_gpu = device.type == "cuda"
+    products = 100 if on_gpu else 1  # a single one is over before it is launched
+
+    def work() -> None:
+        for _ in range(products):
+            torch.mm(left, right, out=out)
+        if on_gpu:
             torch.cuda.synchronize(device)
 
-    product()
-    return min(_seconds(product) for _ in range(_REPETITIONS))
+    work()
+    return min(_seconds(work) for _ in range(_REPETITIONS)) / products
 
 
 def _seconds(work: Callable[[], None]) -> float:

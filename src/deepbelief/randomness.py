@@ -50,13 +50,18 @@ class Random:
         return out if uniform is out else out.copy_(uniform)
 
     def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
-        """0 with probability `dropout` and else 1 / (1 - dropout), of the shape, type and device of `like`."""
-        mask = torch.empty_like(like)
-        if mask.device.type != "cpu":
-            return mask.bernoulli_(1 - dropout, generator=self._on_device).div_(1 - dropout)
-        words = self._bits.random_raw((mask.numel() + 3) // 4)
-        signed = torch.from_numpy(words.view(np.int16)[: mask.numel()]).view(mask.shape)
-        return (signed >= round(65536 * dropout) - 32768).to(mask.dtype).div_(1 - dropout)
+        """0 with probability `dropout` and else 1 / (1 - dropout), of the shape and device of `like`.
+
+        Of its type too, unless that is narrower than float32 and would round the second number.
+        """
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        if like.device.type != "cpu":
+            kept = torch.empty_like(like, dtype=dtype).bernoulli_(1 - dropout, generator=self._on_device)
+        else:
+            words = self._bits.random_raw((like.numel() + 3) // 4)
+            signed = torch.from_numpy(words.view(np.int16)[: like.numel()]).view(like.shape)
+            kept = (signed >= round(65536 * dropout) - 32768).to(dtype)
+        return kept.div_(1 - dropout)
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
 from deepbelief.data import Features, Images
+from deepbelief.dbn import DBN
+from deepbelief.encoding import Encoded
 from deepbelief.learning import contrastive_divergence
 from deepbelief.learning.contrastive_divergence import (
     ContrastiveDivergence,
@@ -87,24 +89,27 @@ def test_products_in_bfloat16_see_the_parameters_as_they_become() -> None:
 
 
 def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained() -> torch.Tensor:
+    def trained() -> list[torch.Tensor]:
         rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.1)
         phase, momentum, random = ContrastiveDivergence(rbm, 10), Momentum(rbm), Random(1)
-        for _ in range(5):
-            momentum.update(phase.statistics(random.uniform((10, 6)), random), 0.1, 0.9, 0.01)
-        return rbm.weights.detach()
+        for rate in (0.0, 0.0, 0.5, 0.9, 0.9):  # a momentum of 0 is a setting too
+            momentum.update(phase.statistics(random.uniform((10, 6)), random), 0.1, rate, 0.01)
+        return [*rbm.state_dict().values(), *momentum.velocity.values()]
 
     fused = trained()
     monkeypatch.setattr(contrastive_divergence, "FUSED_ON", ())
     torch.testing.assert_close(trained(), fused, rtol=1e-5, atol=1e-7)
 
 
-def test_a_step_takes_no_memory() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_step_makes_no_tensors(persistent: bool, dtype: torch.dtype) -> None:
     random = Random(0)
-    rbm = bernoulli_rbm(50, 40, random)
+    rbm = bernoulli_rbm(50, 40, random).to(dtype)
     images = Images(random.uniform((300, 50), 0, 255).to(torch.uint8), 255)
-    read = images.reader(64, torch.float32)
-    phase, momentum = ContrastiveDivergence(rbm, 64, 2), Momentum(rbm)
+    read, chains = images.reader(64, dtype), torch.zeros(30, 40, dtype=dtype)
+    phase = PersistentContrastiveDivergence(rbm, 64, chains, 2) if persistent else ContrastiveDivergence(rbm, 64, 2)
+    momentum = Momentum(rbm)
     order = random.permutation(300)
 
     def step(start: int) -> None:
@@ -121,8 +126,8 @@ def test_a_step_takes_no_memory() -> None:
 @pytest.mark.parametrize("persistent", [False, True])
 def test_a_step_reads_nothing_back_to_the_host(persistent: bool) -> None:
     """On the meta device tensors have shapes and no values: whatever needs a value there would keep CUDA waiting."""
-    rbm = bernoulli_rbm(6, 4, Random(0)).to("meta")
-    items = Features(torch.zeros(20, 6, device="meta"))
+    below, rbm = DBN.from_sizes([7, 6], Random(0)).to("meta"), bernoulli_rbm(6, 4, Random(0)).to("meta")
+    items = Encoded(below, Features(torch.zeros(20, 7, device="meta")), 1)
     chains = torch.zeros(3, 4, device="meta")
     phase = PersistentContrastiveDivergence(rbm, 8, chains, 2) if persistent else ContrastiveDivergence(rbm, 8, 2)
     read, momentum = items.reader(8, torch.float32), Momentum(rbm)

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from deepbelief import precision
 from deepbelief.data import load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.study.context import Context
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study, choose_device
@@ -58,15 +59,30 @@ def test_a_study_in_float64(tmp_path: Path, tiny: str) -> None:
 
 def test_what_auto_chose_stays(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: float(dtype == torch.float32) + 0.1)
-    study(tiny, tmp_path / "run").run()
-    assert read_results(tmp_path / "run").machine["precision"] == "bf16"
-    monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: 1.0)
+    products = []
+
+    def noted(self: Context) -> torch.dtype:
+        products.append(self.precision.products)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setitem(STAGES, "readouts", noted)
+        study(tiny, tmp_path / "run").run()
+    assert products == [torch.bfloat16]
+    monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: 1.0)  # bfloat16 is no faster now
+    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+        stopped.setitem(STAGES, "baseline", noted)
+        study(tiny, tmp_path / "run").run()
+    assert products == [torch.bfloat16] * 2
     study(tiny, tmp_path / "run").run()
     assert read_results(tmp_path / "run").machine["precision"] == "bf16"
 
 
-def test_a_folder_from_before_a_setting_existed_is_continued(tmp_path: Path, tiny: str) -> None:
+def test_a_folder_from_before_a_setting_existed_is_continued(
+    tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study(tiny, tmp_path / "run").run()
+    monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: float(dtype == torch.float32) + 0.1)
     path = tmp_path / "run" / "study.json"
     stored = json.loads(path.read_text())
     del stored["settings"]["precision"], stored["precision"]
@@ -74,7 +90,8 @@ def test_a_folder_from_before_a_setting_existed_is_continued(tmp_path: Path, tin
     listener = Listener()
     study(tiny, tmp_path / "run").run(listener)
     assert listener.skipped == list(STAGES)
-    with pytest.raises(SettingsError, match=r"precision is 'auto' there and 'fp64' here"):
+    assert read_results(tmp_path / "run").machine["precision"] == "fp32"  # as before, whatever is faster
+    with pytest.raises(SettingsError, match=r"precision is 'fp32' there and 'fp64' here"):
         study('precision = "fp64"\n' + tiny, tmp_path / "run").run()
 
 

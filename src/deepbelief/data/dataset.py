@@ -16,7 +16,7 @@ from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
-"""Gives the items at rows as (batch, width), in memory of its own: valid until the next call."""
+"""Gives the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
 
 
 class Source(Protocol):

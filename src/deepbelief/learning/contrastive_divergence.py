@@ -11,7 +11,7 @@ from deepbelief.errors import DeepBeliefError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 
-FUSED_ON: Final = ("cpu", "cuda")  # kinds of device with PyTorch's fused SGD, as far as we could try
+FUSED_ON: Final = ("cpu", "cuda")  # kinds of device with PyTorch's fused SGD, tried on the first
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Momentum:
 
     def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
         """V = m V + S / divisor - decay W; W += V."""
-        if parameter.device.type in FUSED_ON and parameter.dtype == torch.float32:
+        if momentum > 0 and parameter.device.type in FUSED_ON and parameter.dtype == torch.float32:
             # PyTorch's SGD in one pass over memory, where the plain operations below take four: W -= lr V with
             # lr = -1. `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
             torch._fused_sgd_(

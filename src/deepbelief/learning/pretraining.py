@@ -145,7 +145,8 @@ class Pretraining:
             if statistics.squared_error is not None:
                 squared_error.add_(statistics.squared_error)
 
-        on_gpu = read(slice(0, 1)).device.type == "cuda"  # a source may stay on the CPU, where no graph can look
+        # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
+        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
         run = Replayed(step, size, self._random) if on_gpu else step
         for rows in batches(len(source), settings, self._random):
             run(rows)

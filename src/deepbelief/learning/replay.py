@@ -14,10 +14,12 @@ Capture = Callable[[Callable[[], None], Random], Callable[[], None]]
 
 def cuda_graph(work: Callable[[], None], random: Random) -> Callable[[], None]:
     """Record what `work` launches, without running it; calling the result runs it."""
-    graph = torch.cuda.CUDAGraph()
-    random.join(graph)
-    with torch.cuda.graph(graph):
-        work()
+    with torch.cuda.device(random.device):
+        graph = torch.cuda.CUDAGraph()
+        random.join(graph)
+        stream = torch.cuda.Stream(random.device)  # type: ignore[no-untyped-call]
+        with torch.cuda.graph(graph, stream=stream):
+            work()
     return graph.replay
 
 

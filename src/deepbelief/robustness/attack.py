@@ -28,7 +28,7 @@ def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_
 
 def step(images: Tensor, signs: Tensor, epsilon: float) -> Tensor:
     """Images moved by epsilon in each pixel, clipped to [0, 1]."""
-    return (images + epsilon * signs).clamp_(0, 1)
+    return torch.add(images, signs, alpha=epsilon).clamp_(0, 1)
 
 
 def fgsm(classifier: Classifier, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:

@@ -18,7 +18,8 @@ def psychometric(context: Context) -> Findings:
     found = Findings(facts={"example_label": int(labels[example])})
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
-        noisy = noise.gaussian(images, level, random) if level else images
+        noisy = noise.gaussian(images, level, random)  # drawn also at level 0, so that the other levels see the same
+        noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
         found.metrics |= context.accuracies(noisy.clamp_(0, 1) if level else images, f"/gaussian_clipped@{level:g}")
@@ -65,8 +66,8 @@ def robustness(context: Context) -> Findings:
     random = context.random("robustness")
     found = Findings()
     for epsilon in epsilons:
-        perturbed = noise.uniform(images, epsilon, random) if epsilon else images
-        found.metrics |= context.accuracies(perturbed, f"/uniform@{epsilon:g}")
+        perturbed = noise.uniform(images, epsilon, random)
+        found.metrics |= context.accuracies(perturbed if epsilon else images, f"/uniform@{epsilon:g}")
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
         for epsilon in epsilons:
             predicted = context.clean_predictions[name]

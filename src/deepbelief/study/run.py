@@ -3,9 +3,7 @@
 import importlib.metadata
 import json
 import platform
-import resource
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
@@ -17,7 +15,7 @@ from pydantic import ValidationError
 from deepbelief.atomic import write_atomically
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.machine import describe_machine
+from deepbelief.machine import describe_machine, peak_memory
 from deepbelief.precision import FP32, choose_precision
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Progress, Silent
@@ -82,6 +80,9 @@ class Study:
         path = self.folder / "study.json"
         if path.exists():
             stored = json.loads(path.read_text(encoding="utf-8"))
+            if "precision" not in stored:  # from before there was a choice: float32
+                wanted = self.recipe.precision
+                stored["settings"]["precision"] = wanted if wanted in ("auto", "fp32") else "fp32"
             there = {name: stored[name] for name in self._identity} | {"settings": _with_defaults(stored["settings"])}
             difference = _difference(there, self._identity)
             if difference:
@@ -109,7 +110,7 @@ class Study:
             context.start_clock()
             found = stage(context)
             seconds = context.seconds()
-            found.metrics["memory/peak"] = float(_peak_memory(self.device))
+            found.metrics["memory/peak"] = float(peak_memory(self.device))
             record = StageRecord(stage=name, seconds=seconds, metrics=found.metrics, facts=found.facts)
             write_stage(folder / "stages", record, found.arrays)
             # The records are there: what the training would have needed to go on is no longer of use.
@@ -197,10 +198,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:  # run from a source tree that was not installed
         return "unknown"
-
-
-def _peak_memory(device: torch.device) -> int:
-    """Bytes: the largest resident size of this process, and on a GPU what PyTorch took there."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return host + (torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0)
