@@ -53,9 +53,9 @@ def circumstances(results: Results) -> str:
     """Seeds, machine, time and memory in a sentence."""
     seeds = len(results.seeds)
     peak = max(results.metrics["memory/peak"].values) / 1e9
-    total = duration(results.metrics["time/total"].mean)
+    total = duration(min(results.metrics["time/total"].values))
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
-    return f"{averaged}; {total} a seed on {processor(results.machine)}, {peak:.1f} GB of memory at most."
+    return f"{averaged}; {total} (the quickest seed) on {processor(results.machine)}, {peak:.1f} GB of memory at most."
 
 
 def defence(results: Results) -> Table:
@@ -69,12 +69,15 @@ def defence(results: Results) -> Table:
 
 
 def stage_times(studies: list[Results]) -> Table:
-    """Where the time of a study goes, the longest stages first."""
-    stages = sorted(studies[0].stages, key=lambda stage: -studies[0].metrics[f"time/{stage}"].mean)
-    shown = [stage for stage in stages if any(study.metrics[f"time/{stage}"].mean >= 1 for study in studies)]
-    rows = tuple(
-        (stage, *(f"{study.metrics[f'time/{stage}'].mean:.0f}" for study in studies)) for stage in [*shown, "total"]
-    )
+    """Where the time of each study's quickest seed goes, the longest stages first."""
+    seconds = []
+    for study in studies:
+        totals = study.metrics["time/total"].values
+        quickest = totals.index(min(totals))
+        seconds.append({stage: study.metrics[f"time/{stage}"].values[quickest] for stage in [*study.stages, "total"]})
+    shown = [stage for stage in sorted(seconds[0], key=lambda stage: -seconds[0][stage]) if stage != "total"]
+    shown = [stage for stage in shown if max(one[stage] for one in seconds) >= 1]
+    rows = tuple((stage, *(f"{one[stage]:.0f}" for one in seconds)) for stage in [*shown, "total"])
     return Table("", ("seconds", *(study.recipe for study in studies)), rows)
 
 
