@@ -22,12 +22,17 @@ def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
     """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch."""
     if source.width != dbn.sizes[0]:
         raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
-    parameters = next(dbn.parameters())
+    parameters, size = next(dbn.parameters()), min(_BATCH, max(1, len(source)))
     layer = len(dbn) if layer is None else layer
-    encoded = torch.empty(len(source), dbn.layer(layer).hidden.size, dtype=parameters.dtype, device=parameters.device)
-    for start in range(0, len(source), _BATCH):
-        rows = slice(start, min(start + _BATCH, len(source)))
-        encoded[rows] = dbn.encode(source.batch(rows).to(parameters), layer)
+    read = source.reader(size, parameters.dtype)
+    rooms = [parameters.new_empty(size, dbn.layer(number).hidden.size) for number in range(1, layer)]
+    encoded = parameters.new_empty(len(source), dbn.layer(layer).hidden.size)
+    for start in range(0, len(source), size):
+        rows = slice(start, min(start + size, len(source)))
+        values = read(rows).to(parameters)
+        for number, room in enumerate([*rooms, encoded[rows]], start=1):
+            rbm = dbn.layer(number)
+            values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=room[: len(values)]))
     return encoded
 
 
