@@ -85,9 +85,9 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
 
 def main(
     seeds: Annotated[int, typer.Option(min=2, help="Independent pairs.")] = 5,
-    images: Annotated[int, typer.Option(min=1000, help="Training images.")] = 10_000,
+    images: Annotated[int, typer.Option(min=1000, help="Training images.")] = 6_000,
     hidden: Annotated[int, typer.Option(min=1, help="Hidden units.")] = 128,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 10,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 6,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "precision.json",
 ) -> None:
     """Train pairs, print the differences, keep the figures."""

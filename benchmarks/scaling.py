@@ -58,9 +58,12 @@ def draw(points: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axis.plot(along, values, "o-")
         axis.set_xlabel(names[by])
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(alpha=0.3)
         if what == "seconds":
             axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter("")
             axis.plot(along, [values[-1] * one / along[-1] for one in along], ":", color="grey", label="in proportion")
             axis.set_ylabel("seconds for an epoch")
             axis.legend(frameon=False)

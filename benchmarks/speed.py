@@ -72,10 +72,11 @@ class Contender:
 def compare(title: str, task: Task, names: list[str], rounds: int, console: Console) -> dict[str, Any]:
     """Let contenders take turns at a task; times for 60,000 images, and ratios to ours and to the products."""
     contenders = [Contender(name, task) for name in names if name not in PEERS or installed(name)]
-    for number in range(rounds):
-        for contender in contenders:
-            console.print(f"{title}: round {number + 1} of {rounds}, {contender.name}", end="\r", highlight=False)
-            contender.round()
+    with console.status(title) as status:
+        for number in range(rounds):
+            for contender in contenders:
+                status.update(f"{title}: round {number + 1} of {rounds}, {contender.name}")
+                contender.round()
     for contender in contenders:
         contender.stop()
     rounds_of = {contender.name: contender.seconds for contender in contenders}
