@@ -11,12 +11,10 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import scipy.stats
 import torch
 import typer
+from readme import precision_table
 from rich.console import Console
-from rich.table import Table
 
 from deepbelief import (
     DBN,
@@ -39,6 +37,8 @@ from deepbelief import (
 )
 from deepbelief.machine import describe_machine
 from deepbelief.precision import BF16, FP32, Precision
+from deepbelief.study.records import Metric
+from deepbelief.watching import print_results
 
 HERE = Path(__file__).parent
 HELD_OUT = 5000
@@ -100,25 +100,14 @@ def main(
             console.print(
                 f"{seconds:5.0f} s: seed {seed}, {precision.name}: {found[precision.name][-1]}", highlight=False
             )
-    table = Table(title=f"784-{hidden}, {images} images, {epochs} epochs, {seeds} seeds")
-    for heading in ("figure", "fp32", "bf16", "bf16 - fp32, 95 % confidence"):
-        table.add_column(heading)
     figures = {}
     for name in found["fp32"][0]:
-        wide, narrow = (np.array([record[name] for record in found[kind]]) for kind in ("fp32", "bf16"))
-        difference = narrow - wide
-        half = float(scipy.stats.t.ppf(0.975, seeds - 1) * scipy.stats.sem(difference))
-        mean = float(difference.mean())
-        figures[name] = {
-            "fp32": wide.tolist(),
-            "bf16": narrow.tolist(),
-            "difference": mean,
-            "ci95": [mean - half, mean + half],
-        }
-        table.add_row(name, f"{wide.mean():.4f}", f"{narrow.mean():.4f}", f"{mean:+.4f} ± {half:.4f}")
-    console.print(table)
+        wide, narrow = ([record[name] for record in found[kind]] for kind in ("fp32", "bf16"))
+        difference = Metric.over_seeds([low - high for low, high in zip(narrow, wide, strict=True)])
+        figures[name] = {"fp32": wide, "bf16": narrow, "difference": difference.mean, "ci95": difference.ci95}
     settings = {"images": images, "hidden": hidden, "epochs": epochs, "seeds": list(range(seeds))}
     record = {"machine": describe_machine(torch.device("cpu")), "settings": settings, "figures": figures}
+    print_results(console, precision_table(record))
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     console.print(f"Written to {out}")
 

@@ -81,23 +81,27 @@ def stage_times(studies: list[Results]) -> Table:
     return Table("", ("seconds", *(study.recipe for study in studies)), rows)
 
 
+def comparison_table(comparison: dict[str, Any]) -> Table:
+    """One comparison of speed.py."""
+    rows = tuple(
+        (
+            name,
+            f"{found['seconds']:.2f}",
+            f"{found['over_products']:.2f}",
+            f"{found['over_deepbelief']:.2f}",
+            f"{found['peak_bytes'] / 1e6:.0f}",
+        )
+        for name, found in comparison["contenders"].items()
+    )
+    header = ("contender", "s for 60,000 images", "over the products", "over deepbelief", "peak memory, MB")
+    return Table(comparison["title"], header, rows)
+
+
 def speed_tables(record: dict[str, Any]) -> str:
     """Every comparison of speed.py."""
-    written = [f"{processor(record['machine'])}; medians of {record['rounds']} rounds."]
-    for comparison in record["comparisons"]:
-        rows = tuple(
-            (
-                name,
-                f"{found['seconds']:.2f}",
-                f"{found['over_products']:.2f}",
-                f"{found['over_deepbelief']:.2f}",
-                f"{found['peak_bytes'] / 1e6:.0f}",
-            )
-            for name, found in comparison["contenders"].items()
-        )
-        header = ("contender", "s for 60,000 images", "over the products", "over deepbelief", "peak memory, MB")
-        written.append(f"**{comparison['title']}**\n\n{markdown(Table('', header, rows))}")
-    return "\n\n".join(written)
+    told = f"{processor(record['machine'])}; medians of {record['rounds']} rounds."
+    tables = map(comparison_table, record["comparisons"])
+    return "\n\n".join([told, *(f"**{table.title}**\n\n{markdown(table)}" for table in tables)])
 
 
 def speed_summary(record: dict[str, Any]) -> str:
@@ -112,17 +116,17 @@ def speed_summary(record: dict[str, Any]) -> str:
     return markdown(Table("", ("60,000 images", "deepbelief", *names), tuple(rows)))
 
 
-def precision_table(record: dict[str, Any]) -> str:
-    """Differences between the two precisions."""
+def precision_table(record: dict[str, Any]) -> Table:
+    """What precision.py found: differences between the two precisions."""
     settings = record["settings"]
     rows = []
     for name, figure in record["figures"].items():
         low, high = figure["ci95"]
         means = (f"{sum(figure[kind]) / len(figure[kind]):.4f}" for kind in ("fp32", "bf16"))
         rows.append((name, *means, f"{figure['difference']:+.4f} ({low:+.4f} to {high:+.4f})"))
-    told = f"784-{settings['hidden']}, {settings['images']} images, {settings['epochs']} epochs, "
+    title = f"784-{settings['hidden']}, {settings['images']} images, {settings['epochs']} epochs, "
     header = ("figure", "fp32", "bf16", "bf16 - fp32 (95 % confidence)")
-    return f"{told}{len(settings['seeds'])} seeds, paired.\n\n{markdown(Table('', header, tuple(rows)))}"
+    return Table(f"{title}{len(settings['seeds'])} seeds, paired", header, tuple(rows))
 
 
 def kept(name: str) -> dict[str, Any] | None:
@@ -147,7 +151,8 @@ def blocks() -> dict[str, str]:
         written["speed"] = speed_tables(speed)
         written["speed summary"] = speed_summary(speed)
     if precision := kept("precision"):
-        written["precision"] = precision_table(precision)
+        table = precision_table(precision)
+        written["precision"] = f"{table.title}.\n\n{markdown(table)}"
     return written
 
 

@@ -19,11 +19,12 @@ from typing import Annotated, Any
 import torch
 import typer
 from contenders import Task
+from readme import comparison_table
 from rich.console import Console
-from rich.table import Table
 
 from deepbelief.machine import describe_machine
 from deepbelief.precision import seconds_per_product
+from deepbelief.watching import print_results
 
 HERE = Path(__file__).parent
 EPOCH = 60_000  # images, to which times are scaled
@@ -80,31 +81,21 @@ def compare(title: str, task: Task, names: list[str], rounds: int, console: Cons
     for contender in contenders:
         contender.stop()
     rounds_of = {contender.name: contender.seconds for contender in contenders}
-    table = Table(title=title)
-    for heading in ("contender", "s for 60,000 images", "over its products", "over deepbelief", "peak memory, MB"):
-        table.add_column(heading, justify="left" if heading == "contender" else "right")
     records = {}
     for contender in contenders:
         suffix = " bf16" if contender.name.endswith("bf16") else ""
         floor = "encoding products" if "encoding" in rounds_of else f"products{suffix}"
         ours = "encoding" if "encoding" in rounds_of else "deepbelief"
-        record = {
+        records[contender.name] = {
             "seconds": statistics.median(contender.seconds) * EPOCH / task.images,
             "over_products": ratio(contender.seconds, rounds_of[floor]),
             "over_deepbelief": ratio(contender.seconds, rounds_of[ours]),
             "peak_bytes": contender.peak_bytes,
             "rounds": contender.seconds,
         }
-        records[contender.name] = record
-        table.add_row(
-            contender.name,
-            f"{record['seconds']:.2f}",
-            f"{record['over_products']:.2f}",
-            f"{record['over_deepbelief']:.2f}",
-            f"{record['peak_bytes'] / 1e6:.0f}",
-        )
-    console.print(table)
-    return {"title": title, "task": asdict(task), "contenders": records}
+    comparison = {"title": title, "task": asdict(task), "contenders": records}
+    print_results(console, comparison_table(comparison))
+    return comparison
 
 
 def ratio(seconds: list[float], reference: list[float]) -> float:

@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from deepbelief.checkpoint import save_dbn
+from deepbelief.cli import PrecisionChoice
 from deepbelief.dbn import DBN
+from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
 
 COMMANDS = ["study", "report", "encode", "data", "recipe"]
@@ -28,6 +31,10 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, message: s
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith("deepbelief: ")
+
+
+def test_the_precisions_of_the_command_are_those_of_recipes() -> None:
+    assert {choice.value for choice in PrecisionChoice} == set(get_args(PrecisionName))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,5 +1,6 @@
 """Feature extraction: images -> the hidden means of a DBN's layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -24,16 +25,26 @@ def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
         raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
     parameters, size = next(dbn.parameters()), min(_BATCH, max(1, len(source)))
     layer = len(dbn) if layer is None else layer
-    read = source.reader(size, parameters.dtype)
-    rooms = [parameters.new_empty(size, dbn.layer(number).hidden.size) for number in range(1, layer)]
+    read, climb = source.reader(size, parameters.dtype), _climber(dbn, layer, size)
     encoded = parameters.new_empty(len(source), dbn.layer(layer).hidden.size)
     for start in range(0, len(source), size):
         rows = slice(start, min(start + size, len(source)))
-        values = read(rows).to(parameters)
-        for number, room in enumerate([*rooms, encoded[rows]], start=1):
-            rbm = dbn.layer(number)
-            values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=room[: len(values)]))
+        climb(read(rows).to(parameters), encoded[rows])
     return encoded
+
+
+def _climber(dbn: DBN, layer: int, size: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """`dbn.encode` of up to `size` items into a given tensor, without gradients; layers between have kept memory."""
+    rbms = [dbn.layer(number) for number in range(1, layer + 1)]
+    rooms = [rbm.weights.new_empty(size, rbm.hidden.size) for rbm in rbms[:-1]]
+
+    @torch.no_grad()
+    def climb(values: Tensor, out: Tensor) -> Tensor:
+        for rbm, room in zip(rbms, [*rooms, out], strict=True):
+            values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=room[: len(values)]))
+        return values
+
+    return climb
 
 
 @final
@@ -60,13 +71,10 @@ class Encoded:
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
-        read = self.source.reader(size, next(self.dbn.parameters()).dtype)
-
-        @torch.no_grad()
-        def encoded(rows: Rows) -> Tensor:
-            return self.dbn.encode(read(rows).to(next(self.dbn.parameters())), self.layer).to(dtype)
-
-        return encoded
+        parameters = next(self.dbn.parameters())
+        read, climb = self.source.reader(size, parameters.dtype), _climber(self.dbn, self.layer, size)
+        room = parameters.new_empty(size, self.width)
+        return lambda rows: climb(read(rows).to(parameters), room).to(dtype)
 
 
 def encode_to_file(

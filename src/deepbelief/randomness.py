@@ -41,11 +41,9 @@ class Random:
         out = torch.empty_like(probability) if out is None else out
         if out.device.type != "cpu":
             return torch.bernoulli(probability, generator=self._on_device, out=out)
-        words = self._bits.random_raw((out.numel() + 3) // 4)  # 64 bits each: four numbers of 16 bits
-        signed = torch.from_numpy(words.view(np.int16)[: out.numel()]).view(out.shape)
         # Narrow types hold neither the 16 bits nor the sum.
         uniform = out if out.dtype in (torch.float32, torch.float64) else torch.empty_like(out, dtype=torch.float32)
-        uniform.copy_(signed)
+        uniform.copy_(self._sixteen_bits(out.shape))
         torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
         return out if uniform is out else out.copy_(uniform)
 
@@ -58,10 +56,14 @@ class Random:
         if like.device.type != "cpu":
             kept = torch.empty_like(like, dtype=dtype).bernoulli_(1 - dropout, generator=self._on_device)
         else:
-            words = self._bits.random_raw((like.numel() + 3) // 4)
-            signed = torch.from_numpy(words.view(np.int16)[: like.numel()]).view(like.shape)
-            kept = (signed >= round(65536 * dropout) - 32768).to(dtype)
+            kept = (self._sixteen_bits(like.shape) >= round(65536 * dropout) - 32768).to(dtype)
         return kept.div_(1 - dropout)
+
+    def _sixteen_bits(self, shape: torch.Size) -> Tensor:
+        """Uniform whole numbers from -32768 to 32767, int16, on the CPU."""
+        n = shape.numel()
+        words = self._bits.random_raw((n + 3) // 4)  # 64 bits each: four numbers
+        return torch.from_numpy(words.view(np.int16)[:n]).view(shape)
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""

@@ -88,14 +88,14 @@ class Images:
     def batch(self, rows: Rows) -> torch.Tensor:
         """The images at ``rows`` as (batch, width) float32 in [0, 1]: pixels / maximum."""
         # .to before the division: uint8 / number would follow torch's global default type.
-        return self._at(rows).to(torch.float32) / self.maximum
+        return _taken(self.pixels, rows).to(torch.float32) / self.maximum
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
         raw, ready = self.pixels.new_empty(size, self.width), self.pixels.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> torch.Tensor:
-            stored = _rows_of(self.pixels, rows, raw)
+            stored = _taken(self.pixels, rows, raw)
             return ready[: len(stored)].copy_(stored).div_(self.maximum)
 
         return read
@@ -103,7 +103,7 @@ class Images:
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
-        return Images(self._at(rows), self.maximum, labels)
+        return Images(_taken(self.pixels, rows), self.maximum, labels)
 
     def to(self, device: torch.device | str) -> "Images":
         """The same images on another device, still in their stored type."""
@@ -115,15 +115,13 @@ class Images:
             raise DataError("these images have no labels; give a data set with labels.")
         return self.labels
 
-    def _at(self, rows: Rows) -> torch.Tensor:
-        return self.pixels[rows if isinstance(rows, slice) else rows.to(self.pixels.device)]
 
-
-def _rows_of(values: torch.Tensor, rows: Rows, room: torch.Tensor) -> torch.Tensor:
-    """A view for a slice; positions are gathered into ``room``, where `values[rows]` would take new memory."""
+def _taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
+    """The values at rows: a view for a slice; positions are gathered into ``room``, or into new memory without it."""
     if isinstance(rows, slice):
         return values[rows]
-    return torch.index_select(values, 0, rows.to(values.device), out=room[: len(rows)])
+    positions = rows.to(values.device)
+    return values[positions] if room is None else torch.index_select(values, 0, positions, out=room[: len(positions)])
 
 
 @contextmanager
@@ -174,14 +172,14 @@ class Features:
 
     def batch(self, rows: Rows) -> torch.Tensor:
         """The rows asked for, (batch, width), in the tensor's own type."""
-        return self.values[rows if isinstance(rows, slice) else rows.to(self.values.device)]
+        return _taken(self.values, rows)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
         raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> torch.Tensor:
-            stored = _rows_of(self.values, rows, raw)
+            stored = _taken(self.values, rows, raw)
             return stored if stored.dtype == dtype else ready[: len(stored)].copy_(stored)
 
         return read
