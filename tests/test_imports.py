@@ -13,8 +13,9 @@ PACKAGE = "deepbelief"
 SOURCES = Path(__file__).parents[1] / "src" / PACKAGE
 MODULES = sorted(SOURCES.rglob("*.py"))
 
-MODELS = {"units", "rbm", "dbn"}
+MODELS = {"units", "rbm", "dbn", "standardisation"}
 STUDIED = MODELS | {
+    "annealing",
     "atomic",
     "checkpoint",
     "data",
@@ -43,15 +44,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "units": {"randomness"},
     "data": {"atomic"},
     "rbm": {"units", "randomness"},
-    "dbn": {"rbm", "units", "randomness"},
-    "likelihood": MODELS | {"randomness"},
+    "standardisation": set(),
+    "dbn": {"rbm", "units", "randomness", "standardisation"},
+    "annealing": MODELS | {"randomness"},
+    "likelihood": MODELS | {"annealing", "data", "randomness"},
     "checkpoint": MODELS | {"randomness", "atomic"},
     "encoding": {"atomic", "checkpoint", "data", "dbn"},
     "feedforward": {"randomness", "data"},
     "supervised": {"randomness", "data", "checkpoint", "feedforward"},
     "readout": {"rbm", "dbn", "data", "feedforward", "randomness"},
     "insight": {"rbm", "dbn", "data", "randomness"},
-    "learning": MODELS | {"data", "checkpoint", "encoding", "randomness", "feedforward"},
+    "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward"},
     "robustness": {"randomness"},
     "study": STUDIED,
     "report": {"study.records", "atomic"},

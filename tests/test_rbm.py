@@ -112,5 +112,5 @@ def test_it_is_an_honest_module() -> None:
 
 
 def test_a_side_without_units_is_refused() -> None:
-    with pytest.raises(SettingsError, match="units on both sides"):
+    with pytest.raises(SettingsError, match="Bernoulli needs at least 1 unit, not 0"):
         RBM(Bernoulli(0), Bernoulli(3), Random(0))

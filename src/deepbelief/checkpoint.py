@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from deepbelief.atomic import write_atomically
 from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError
 from deepbelief.randomness import Random
+from deepbelief.standardisation import Standardisation
+from deepbelief.units import make_units
 
 _FORMAT: Final = "deepbelief/1"
 
@@ -61,7 +64,10 @@ def save_module(path: Path, module: nn.Module, description: Mapping[str, Any]) -
 
 def save_dbn(path: Path, dbn: DBN, **description: Any) -> None:
     """Save a DBN; `load_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
-    save_module(path, dbn, {"model": "DBN", "sizes": dbn.sizes, **description})
+    units = [dbn.layer(1).visible.description]
+    units += [dbn.layer(number).hidden.description for number in range(1, len(dbn) + 1)]
+    standardised = dbn.standardisation is not None
+    save_module(path, dbn, {"model": "DBN", "units": units, "standardised": standardised, **description})
 
 
 def load_dbn(path: Path) -> DBN:
@@ -73,7 +79,13 @@ def load_dbn(path: Path) -> DBN:
     state = load_state(path)
     if state.progress.get("model") != "DBN":
         raise DeepBeliefError(f"{path} holds no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
-    dbn = DBN.from_sizes(state.progress["sizes"], Random(0))
-    dtype = next(iter(state.tensors.values())).dtype
-    dbn.to(dtype).load_state_dict(state.tensors)
+    progress = state.progress
+    if "units" in progress:
+        dbn = DBN.from_units([make_units(one) for one in progress["units"]], Random(0))
+    else:  # from before there were other kinds than binary units
+        dbn = DBN.from_sizes(progress["sizes"], Random(0))
+    if progress.get("standardised"):
+        width = torch.zeros(dbn.sizes[0])
+        dbn.standardisation = Standardisation(width, width)
+    dbn.to(state.tensors["rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return dbn

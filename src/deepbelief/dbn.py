@@ -1,5 +1,6 @@
 """The Deep Belief Network: a stack of RBMs, each reading the hidden layer of the one below."""
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import final
@@ -9,13 +10,16 @@ from torch import Tensor, nn
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM, bernoulli_rbm
+from deepbelief.standardisation import Standardisation
+from deepbelief.units import Units
 
 
 @final
 class DBN(nn.Module):
     """A stack of RBMs (Hinton, Osindero & Teh 2006); layer 0 is the visible layer, layer l the l-th hidden one.
 
-    All passes go through means (probabilities), are deterministic and can be differentiated.
+    All passes go through means (probabilities), are deterministic and can be differentiated. With a `standardisation`
+    the visible layer of the first RBM sees standardised values; `encode` takes and `decode` gives them as they were.
 
     >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
     >>> import torch
@@ -23,7 +27,7 @@ class DBN(nn.Module):
     torch.Size([5, 700])
     """
 
-    def __init__(self, rbms: Sequence[RBM]) -> None:
+    def __init__(self, rbms: Sequence[RBM], standardisation: Standardisation | None = None) -> None:
         super().__init__()
         if not rbms:
             raise SettingsError("a DBN needs at least one RBM.")
@@ -33,7 +37,13 @@ class DBN(nn.Module):
                     f"an RBM with {above.visible.size} visible units cannot stand on one with {below.hidden.size} "
                     "hidden units: make the two numbers equal."
                 )
+            if below.hidden.description != above.visible.description:
+                raise SettingsError(
+                    f"an RBM that sees {type(above.visible).__name__} units cannot stand on one with "
+                    f"{type(below.hidden).__name__} hidden units: give both the same kind."
+                )
         self.rbms = nn.ModuleList(rbms)
+        self.standardisation = standardisation
 
     @classmethod
     def from_sizes(cls, sizes: Sequence[int], random: Random, weight_std: float | None = None) -> "DBN":
@@ -41,6 +51,15 @@ class DBN(nn.Module):
         if len(sizes) < 2:
             raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
         return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in pairwise(sizes)])
+
+    @classmethod
+    def from_units(cls, layers: Sequence[Units], random: Random, weight_std: float | None = None) -> "DBN":
+        """A DBN of any kinds of units, from the visible layer up, such as [Gaussian(784), Bernoulli(500)]."""
+        if len(layers) < 2:
+            raise SettingsError("a DBN needs a visible and a hidden layer, such as [Gaussian(784), Bernoulli(500)].")
+        # A layer between two RBMs is hidden in one and visible in the other, with parameters for each part.
+        pairs = [(copy.deepcopy(low), copy.deepcopy(high)) for low, high in pairwise(layers)]
+        return cls([RBM(low, high, random, weight_std) for low, high in pairs])
 
     @property
     def sizes(self) -> list[int]:
@@ -59,16 +78,19 @@ class DBN(nn.Module):
         assert isinstance(rbm, RBM)
         return rbm
 
+    def _seen(self, visible: Tensor) -> Tensor:
+        return visible if self.standardisation is None else self.standardisation(visible)
+
     def encode(self, visible: Tensor, layer: int | None = None) -> Tensor:
         """Up to hidden layer `layer` (the top one if None): (batch, visible) -> (batch, units of the layer)."""
-        values = visible
+        values = self._seen(visible)
         for number in range(1, (len(self) if layer is None else layer) + 1):
             values = self.layer(number).hidden_mean(values)
         return values
 
     def encode_all(self, visible: Tensor) -> list[Tensor]:
         """The means of every hidden layer, from layer 1 up; each product is computed once."""
-        values = [visible]
+        values = [self._seen(visible)]
         for number in range(1, len(self) + 1):
             values.append(self.layer(number).hidden_mean(values[-1]))
         return values[1:]
@@ -78,7 +100,7 @@ class DBN(nn.Module):
         values = hidden
         for number in range(len(self) if layer is None else layer, 0, -1):
             values = self.layer(number).visible_mean(values)
-        return values
+        return values if self.standardisation is None else self.standardisation.undo(values)
 
     def reconstruct(self, visible: Tensor, steps: int = 1, layer: int | None = None) -> Tensor:
         """`steps` times up to `layer` (the top one if None) and back down: (batch, visible) -> (batch, visible)."""

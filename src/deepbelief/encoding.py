@@ -40,6 +40,8 @@ def _climber(dbn: DBN, layer: int, size: int) -> Callable[[Tensor, Tensor], Tens
 
     @torch.no_grad()
     def climb(values: Tensor, out: Tensor) -> Tensor:
+        if dbn.standardisation is not None:
+            values = dbn.standardisation(values)
         for rbm, room in zip(rbms, [*rooms, out], strict=True):
             values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=room[: len(values)]))
         return values

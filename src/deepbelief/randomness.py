@@ -16,7 +16,7 @@ class Random:
     """A stream of random numbers, set by a seed and a name; streams of other names are independent of it.
 
     Numbers that decide what is computed (initial values, order of the images, noise) are drawn on the CPU, so
-    that they are the same on every device. Binary states, needed in bulk, are drawn where the tensors are.
+    that they are the same on every device. States of units, needed in bulk, are drawn where the tensors are.
 
     >>> random = Random(0, "example")
     >>> random.bernoulli(torch.tensor([0.0, 1.0])).tolist()
@@ -74,6 +74,18 @@ class Random:
         """Uniform numbers in [low, high), float32, on this source's device."""
         numbers = self._numbers.random(tuple(shape), dtype=np.float32)
         return torch.from_numpy(numbers).mul_(high - low).add_(low).to(self.device)
+
+    def normal_(self, out: Tensor) -> Tensor:
+        """Fill with standard normal numbers, drawn where `out` is."""
+        if out.device.type != "cpu":
+            return out.normal_(generator=self._on_device)
+        return out.copy_(torch.from_numpy(self._numbers.standard_normal(tuple(out.shape), dtype=np.float32)))
+
+    def uniform_(self, out: Tensor) -> Tensor:
+        """Fill with uniform numbers in [0, 1), drawn where `out` is."""
+        if out.device.type != "cpu":
+            return out.uniform_(generator=self._on_device)
+        return out.copy_(torch.from_numpy(self._numbers.random(tuple(out.shape), dtype=np.float32)))
 
     def permutation(self, n: int) -> Tensor:
         """The numbers 0 ... n - 1 in random order, int64, on the CPU."""

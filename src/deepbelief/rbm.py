@@ -6,15 +6,19 @@ from torch import Tensor, nn
 
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
-from deepbelief.units import Bernoulli
+from deepbelief.units import Bernoulli, Units
 
 
 @final
 class RBM(nn.Module):
     """p(v, h) = exp(-E(v, h)) / Z with E(v, h) = E_v(v) + E_h(h) - v W h (Smolensky 1986; Hinton 2002).
 
-    `weights` is W, shape (visible, hidden); the biases belong to the units. The weights start from N(0, std^2);
-    without a `weight_std` it is Xavier's, sqrt(2 / (visible + hidden)) (Glorot & Bengio 2010).
+    Any kind of units may stand on either side, unless both are without bounds. `weights` is W, shape (visible, hidden);
+    all other parameters belong to the units. The weights start from N(0, std^2); without a `weight_std` it is Xavier's,
+    sqrt(2 / (visible + hidden)) (Glorot & Bengio 2010).
+
+    Raises:
+        SettingsError: both kinds of units are unbounded, which has no joint distribution.
 
     >>> import torch
     >>> rbm = RBM(Bernoulli(784), Bernoulli(300), Random(0), weight_std=0.1)
@@ -22,11 +26,13 @@ class RBM(nn.Module):
     torch.Size([5, 300])
     """
 
-    def __init__(self, visible: Bernoulli, hidden: Bernoulli, random: Random, weight_std: float | None = None) -> None:
+    def __init__(self, visible: Units, hidden: Units, random: Random, weight_std: float | None = None) -> None:
         super().__init__()
-        if visible.size < 1 or hidden.size < 1:
+        if not (visible.bounded or hidden.bounded):
             raise SettingsError(
-                f"an RBM needs units on both sides, not {visible.size} visible and {hidden.size} hidden."
+                f"{type(visible).__name__} visible and {type(hidden).__name__} hidden units make no RBM: both can grow "
+                "without limit, and with strong enough weights their joint energy falls without end, so that there is "
+                "no distribution. Make one side Bernoulli or Categorical."
             )
         self.visible = visible
         self.hidden = hidden

@@ -9,13 +9,10 @@ from torch.profiler import ProfilerActivity, profile
 from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
 from deepbelief.encoding import Encoded
-from deepbelief.learning import contrastive_divergence
-from deepbelief.learning.contrastive_divergence import (
-    ContrastiveDivergence,
-    Momentum,
-    PersistentContrastiveDivergence,
-)
+from deepbelief.learning import update
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.update import Momentum
 from deepbelief.randomness import Random
 from deepbelief.rbm import bernoulli_rbm
 
@@ -97,7 +94,7 @@ def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.Monke
         return [*rbm.state_dict().values(), *momentum.velocity.values()]
 
     fused = trained()
-    monkeypatch.setattr(contrastive_divergence, "FUSED_ON", ())
+    monkeypatch.setattr(update, "FUSED_ON", ())
     torch.testing.assert_close(trained(), fused, rtol=1e-5, atol=1e-7)
 
 
@@ -120,7 +117,7 @@ def test_a_step_makes_no_tensors(persistent: bool, dtype: torch.dtype) -> None:
         step(64)
         step(128)
     taken = [event.self_cpu_memory_usage for event in profiled.events() if event.self_cpu_memory_usage > 0]
-    assert max(taken, default=0) <= 64  # nothing but scalars
+    assert max(taken, default=0) <= 8 * len(chains)  # nothing but scalars, and one number a chain
 
 
 @pytest.mark.parametrize("persistent", [False, True])

@@ -7,7 +7,9 @@ from deepbelief.checkpoint import TrainingState, load_state, save_state
 from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.learning.pretraining import Pretraining, batches
+from deepbelief.learning import pretraining
+from deepbelief.learning.batches import batches
+from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
 
@@ -85,7 +87,8 @@ def test_batches_cover_all_images_once() -> None:
 
 def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     """One epoch over 16 + 6 images is a step on 16 and a step on 6, each averaged over its own images."""
-    from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Momentum
+    from deepbelief.learning.contrastive_divergence import ContrastiveDivergence
+    from deepbelief.learning.update import Momentum
 
     settings = CDSettings(epochs=1, batch_size=16, shuffle=False)
     ours, theirs = Random(3), Random(3)
@@ -118,13 +121,14 @@ def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: object, stop_af
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
 
 
-def test_features_that_are_not_kept_teach_the_same() -> None:
+def test_features_that_are_not_kept_teach_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, training = job()
     list(training.epochs())
     random = Random(1, "pretraining")
     dbn = DBN.from_sizes([9, 6, 5], random)
     settings = [CDSettings(epochs=4, batch_size=16)] * 2
-    list(Pretraining(dbn, images(), settings, random, feature_bytes=0).epochs())
+    monkeypatch.setattr(pretraining, "FEATURE_BYTES", 0)
+    list(Pretraining(dbn, images(), settings, random).epochs())
     for ours, theirs in zip(weights(dbn), weights(kept), strict=True):
         torch.testing.assert_close(ours, theirs)
 

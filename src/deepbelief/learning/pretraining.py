@@ -1,56 +1,22 @@
 """Greedy pre-training of a DBN: layer by layer, each RBM on the means of the frozen layer below."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 import torch
-from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Features, Rows, Source
+from deepbelief.data import Features, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import Encoded, encode_source
 from deepbelief.errors import SettingsError
-from deepbelief.learning.contrastive_divergence import (
-    ContrastiveDivergence,
-    Momentum,
-    NegativePhase,
-    PersistentContrastiveDivergence,
-    check_finite,
-)
-from deepbelief.learning.replay import Replayed
+from deepbelief.learning.layer import EpochRecord, LayerTraining
 from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.standardise import Standardised
 from deepbelief.randomness import Random
-from deepbelief.rbm import RBM
 
-_MONITORED: Final = 2000  # items whose reconstruction is measured after an epoch of persistent CD
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch of one layer gave."""
-
-    layer: int
-    epoch: int
-    reconstruction_error: float
-    """The squared error summed over a batch and averaged over the units, mean over the batches of the epoch.
-
-    With persistent chains, which reconstruct no data: the same of E[v | E[h | v]] for some items, after the epoch.
-    """
-
-
-def batches(n: int, settings: CDSettings, random: Random) -> Iterator[slice | Tensor]:
-    """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped."""
-    size, end = settings.batch_size, settings.images_per_epoch(n)
-    order: Tensor | None = None
-    if settings.shuffle:
-        order = random.permutation(n).to(random.device)
-    elif random.device.type == "cuda":  # where a replayed step looks its rows up
-        order = torch.arange(n, device=random.device)
-    for start in range(0, end, size):
-        rows = slice(start, min(start + size, end))
-        yield rows if order is None else order[rows]
+FEATURE_BYTES: Final = 2**28
+"""The features of a layer that take more memory than this are computed batch by batch, in each epoch again."""
 
 
 @final
@@ -59,14 +25,13 @@ class Pretraining:
 
     Args:
         dbn: changed in place.
-        source: what layer 1 sees, values in [0, 1].
+        source: what layer 1 sees: for binary units values in [0, 1], for real ones any; see `standardise`.
         settings: for each layer, from layer 1 up.
         random: order of the images and states of the hidden units.
         layers: the layers to train, from 1; all of them if None.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None. Parameters
             and their updates keep their type.
-        feature_bytes: the features of a layer that take more memory than this are computed batch by batch, in each
-            epoch again.
+        held_out: items to measure after each epoch, and to stop early by.
 
     >>> import torch
     >>> random = Random(0)
@@ -84,93 +49,91 @@ class Pretraining:
         random: Random,
         layers: Sequence[int] | None = None,
         products: torch.dtype | None = None,
-        feature_bytes: int = 2**28,
+        held_out: Source | None = None,
     ) -> None:
         if source.width != dbn.sizes[0]:
             raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
         if len(settings) != len(dbn):
             raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(settings)}.")
         for one in settings:
+            if one.patience and held_out is None:
+                raise SettingsError("patience needs data to stop by: give held_out, or set patience to 0.")
             if one.drop_last and len(source) < one.batch_size:
                 raise SettingsError(f"{len(source)} images fill no batch of {one.batch_size}: make batch_size smaller.")
+        for layer in layers or ():
+            dbn.layer(layer)  # which refuses a number that is not there
         self._dbn, self._source, self._settings, self._random = dbn, source, settings, random
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
-        self._products, self._feature_bytes = products, feature_bytes
-        self._start_layer(self._layers[0])
+        self._products, self._held_out = products, held_out
+        self._training: LayerTraining | None = None  # of the layer at work
+        self._best: dict[str, torch.Tensor] = {}  # its parameters at the best epoch, where there is a patience
         self._done = 0  # finished layers
         self._epoch = 0  # finished epochs of the layer at work
         self.records: list[EpochRecord] = []
 
     def epochs(self) -> Iterator[EpochRecord]:
-        """Train; one record after each epoch. After `restore`, only the epochs that are left."""
+        """Train; one record after each epoch. After `restore`, only the epochs that are left.
+
+        Raises:
+            DivergedError: a layer diverged; the DBN and `state` are as after the last good epoch.
+        """
         while self._done < len(self._layers):
             layer = self._layers[self._done]
-            settings = self._settings[layer - 1]
-            source = self._seen_by(layer)
-            while self._epoch < settings.epochs:
+            training = self._training or self._start_layer(layer)
+            while self._epoch < training.settings.epochs and not self._patience_is_over(layer):
+                record = training.one_epoch(self._epoch + 1)
                 self._epoch += 1
-                error = self._one_epoch(layer, source, settings)
-                check_finite(error, layer, self._epoch)
-                self.records.append(EpochRecord(layer, self._epoch, error))
-                yield self.records[-1]
-            self._done, self._epoch = self._done + 1, 0
-            if self._done < len(self._layers):
-                self._start_layer(self._layers[self._done])
+                self.records.append(record)
+                self._remember_best(layer)
+                yield record
+            self._return_to_best(layer)
+            self._done, self._epoch, self._training, self._best = self._done + 1, 0, None, {}
 
-    def _seen_by(self, layer: int) -> Source:
-        """What a layer learns from; features that would take much memory are computed anew for each batch."""
+    def _start_layer(self, layer: int) -> LayerTraining:
+        rbm, settings, random = self._dbn.layer(layer), self._settings[layer - 1], self._random
+        held_out = None if self._held_out is None else self._seen_by(layer, self._held_out)
+        seen = self._seen_by(layer, self._source)
+        self._training = LayerTraining(layer, rbm, seen, settings, random, self._products, held_out)
+        return self._training
+
+    def _seen_by(self, layer: int, source: Source) -> Source:
+        """What a layer sees of a source; features that would take much memory are computed anew for each batch."""
         if layer == 1:
-            return self._source
+            return source if self._dbn.standardisation is None else Standardised(source, self._dbn.standardisation)
         weights = self._dbn.layer(layer).weights
-        if len(self._source) * weights.shape[0] * weights.element_size() > self._feature_bytes:
-            return Encoded(self._dbn, self._source, layer - 1)
-        return Features(encode_source(self._dbn, self._source, layer - 1))
+        if len(source) * weights.shape[0] * weights.element_size() > FEATURE_BYTES:
+            return Encoded(self._dbn, source, layer - 1)
+        return Features(encode_source(self._dbn, source, layer - 1))
 
-    def _start_layer(self, layer: int) -> None:
-        rbm, chains = self._dbn.layer(layer), self._settings[layer - 1].persistent_chains
-        self._momentum = Momentum(rbm)
-        halves = torch.full((chains, rbm.hidden.size), 0.5, dtype=rbm.weights.dtype, device=rbm.weights.device)
-        self._chains = self._random.bernoulli(halves)
+    # Early stopping.
 
-    def _one_epoch(self, layer: int, source: Source, settings: CDSettings) -> float:
-        rbm, size = self._dbn.layer(layer), min(settings.batch_size, len(source))
-        read = source.reader(size, self._products or rbm.weights.dtype)
-        phase = self._negative_phase(rbm, size, settings)
-        rates = settings.learning_rate_at(self._epoch), settings.momentum_at(self._epoch), settings.weight_decay
-        squared_error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
+    def _of_layer(self, layer: int) -> list[float]:
+        """The figure that early stopping watches after each epoch, the higher the better."""
+        monitors = (record.monitors for record in self.records if record.layer == layer)
+        return [one.get("pseudo_likelihood_unit", -one.get("held_out_error_unit", 0.0)) for one in monitors]
 
-        def step(rows: Rows) -> None:
-            statistics = phase.statistics(read(rows), self._random)
-            self._momentum.update(statistics, *rates)
-            if statistics.squared_error is not None:
-                squared_error.add_(statistics.squared_error)
+    def _patience_is_over(self, layer: int) -> bool:
+        patience, values = self._settings[layer - 1].patience, self._of_layer(layer)
+        return bool(patience and values) and len(values) - 1 - values.index(max(values)) >= patience
 
-        # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
-        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        run = Replayed(step, size, self._random) if on_gpu else step
-        for rows in batches(len(source), settings, self._random):
-            run(rows)
-        measured = settings.images_per_epoch(len(source))
-        if settings.persistent_chains:
-            measured = min(len(source), _MONITORED)
-            items = source.batch(slice(0, measured)).to(rbm.weights)
-            squared_error += (items - rbm.reconstruct(items)).detach().pow_(2).sum()
-        # Per item and unit, times the batch size: for whole batches just the mean over batches.
-        return float(squared_error) / measured / rbm.visible.size * settings.batch_size
+    def _remember_best(self, layer: int) -> None:
+        values = self._of_layer(layer)
+        if self._settings[layer - 1].patience and values[-1] == max(values):
+            state = self._dbn.layer(layer).state_dict()
+            self._best = {name: tensor.clone() for name, tensor in state.items()}
 
-    def _negative_phase(self, rbm: RBM, batch_size: int, settings: CDSettings) -> NegativePhase:
-        gibbs_steps = settings.gibbs_steps_at(self._epoch)
-        if settings.persistent_chains:
-            return PersistentContrastiveDivergence(rbm, batch_size, self._chains, gibbs_steps, self._products)
-        return ContrastiveDivergence(rbm, batch_size, gibbs_steps, self._products)
+    def _return_to_best(self, layer: int) -> None:
+        if self._best:
+            self._dbn.layer(layer).load_state_dict(self._best)
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
         tensors = {f"dbn.{name}": tensor for name, tensor in self._dbn.state_dict().items()}
-        tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
         tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        tensors |= {"chains": self._chains} if len(self._chains) else {}
-        records = [[record.layer, record.epoch, record.reconstruction_error] for record in self.records]
+        tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        if self._training is not None:
+            tensors |= {f"layer.{name}": tensor for name, tensor in self._training.state().items()}
+        records = [[one.layer, one.epoch, one.reconstruction_error, one.monitors] for one in self.records]
         return TrainingState(tensors, {"done": self._done, "epoch": self._epoch, "records": records})
 
     def restore(self, state: TrainingState) -> None:
@@ -178,9 +141,7 @@ class Pretraining:
         self._dbn.load_state_dict(tensors_under("dbn.", state.tensors))
         self._done, self._epoch = state.progress["done"], state.progress["epoch"]
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
-        if self._done < len(self._layers):
-            self._start_layer(self._layers[self._done])
-            self._chains.copy_(state.tensors.get("chains", self._chains))
-            for name, tensor in tensors_under("velocity.", state.tensors).items():
-                self._momentum.velocity[name].copy_(tensor)
+        self._best = tensors_under("best.", state.tensors)
+        if self._done < len(self._layers) and self._epoch:
+            self._start_layer(self._layers[self._done]).restore(tensors_under("layer.", state.tensors))
         self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it

@@ -1,25 +1,22 @@
-"""Kinds of units: how the values of one layer are distributed, given what the other layer sends."""
+"""Binary units."""
 
-from typing import Final, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
 from deepbelief.randomness import Random
+from deepbelief.units.base import Units
 
 
 @final
-class Bernoulli(nn.Module):
-    """Binary units: values x in {0, 1} with biases a, so that p(x_i = 1 | field) = sigmoid(a_i + field_i).
+class Bernoulli(Units):
+    """Binary units: values x in {0, 1}, E(x) = -a . x, so that p(x_i = 1 | field) = sigmoid(a_i + field_i).
 
-    The *field* is what the other layer sends: v W for hidden units, h W^T for visible units, shape (batch, size).
     Values in [0, 1] are taken as probabilities, as usual for grey images (Hinton 2002).
     """
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size: Final = size
-        self.bias = nn.Parameter(torch.zeros(size))
+    bounded: ClassVar[bool] = True
 
     def mean(self, field: Tensor) -> Tensor:
         """sigmoid(a + field), shape (batch, size)."""
@@ -29,18 +26,34 @@ class Bernoulli(nn.Module):
         """`mean`, written over the field; for learning, which needs no gradient through it."""
         return field.add_(self.bias).sigmoid_()
 
+    @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """Binary values drawn given the field, shape (batch, size)."""
         return random.bernoulli(self.mean(field))
 
+    @torch.no_grad()
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
         """`sample`, written to `out`; the means are written over the field."""
         return random.bernoulli(self.mean_(field), out=out)
 
     def energy(self, values: Tensor) -> Tensor:
-        """The units' own part of the energy, -sum_i a_i x_i, shape (batch,)."""
+        """-sum_i a_i x_i, shape (batch,)."""
         return -(values @ self.bias)
 
     def log_partition(self, field: Tensor) -> Tensor:
-        """log of the sum over all x of exp(sum_i (a_i + field_i) x_i) = sum_i softplus(a_i + field_i), (batch,)."""
-        return nn.functional.softplus(field + self.bias).sum(dim=-1)
+        """sum_i log(1 + exp(a_i + field_i)), shape (batch,)."""
+        return nn.functional.softplus(field + self.bias, threshold=40).sum(dim=-1)
+
+    def bias_of_mean(self, mean: Tensor) -> Tensor:
+        """The log-odds of the mean, log(p / (1 - p))."""
+        return torch.logit(mean)
+
+    @property
+    def states(self) -> int:
+        """2^size."""
+        return 1 << self.size
+
+    def state(self, numbers: Tensor) -> Tensor:
+        """The binary digits of the numbers, the highest first."""
+        digits = torch.arange(self.size - 1, -1, -1, device=numbers.device)
+        return (numbers[:, None] >> digits & 1).to(self.bias.dtype)

@@ -1,0 +1,65 @@
+"""Standardised values of a source, computed a batch at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.data import Reader, Rows, Source
+from deepbelief.dbn import DBN
+from deepbelief.standardisation import Standardisation
+
+_BATCH: Final = 1000
+
+
+def standardise(dbn: DBN, source: Source) -> None:
+    """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
+
+    >>> from deepbelief import Bernoulli, DBN, Features, Gaussian, Random
+    >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
+    >>> standardise(dbn, Features(torch.tensor([[10.0, 0.1], [20.0, 0.3]])))
+    >>> dbn.standardisation.mean.tolist()
+    [15.0, 0.20000000298023224]
+    """
+    dbn.standardisation = Standardisation.of(_batches(source)).to(dbn.layer(1).weights)
+
+
+def _batches(source: Source) -> Iterator[Tensor]:
+    for start in range(0, len(source), _BATCH):
+        yield source.batch(slice(start, min(start + _BATCH, len(source))))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """A source whose values are standardised when they are asked for."""
+
+    source: Source
+    standardisation: Standardisation
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Values of an item."""
+        return self.source.width
+
+    def batch(self, rows: Rows) -> Tensor:
+        """The standardised items at `rows`, (batch, width)."""
+        return self.standardisation.forward(self.source.batch(rows).to(self.standardisation.mean))
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to `size` items."""
+        read, mean = self.source.reader(size, self.standardisation.mean.dtype), self.standardisation.mean
+        room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
+
+        def standardised(rows: Rows) -> Tensor:
+            values = read(rows)
+            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(self.standardisation.scale)
+            return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
+
+        return standardised

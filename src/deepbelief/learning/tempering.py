@@ -1,0 +1,256 @@
+"""Negative phases that mix: parallel tempering, and trajectory parallel tempering."""
+
+import copy
+from collections.abc import Mapping
+from typing import Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepbelief.annealing import AnnealedPath
+from deepbelief.checkpoint import tensors_under
+from deepbelief.learning.mixing import Trace
+from deepbelief.learning.statistics import Statistics, Workspace
+from deepbelief.randomness import Random
+from deepbelief.rbm import RBM
+
+_NEIGHBOURS: Final = 0.25  # the share of swaps with the latest snapshot below which another one is taken
+_FEWEST: Final = 100  # proposed swaps on which that is judged
+
+
+@final
+class ParallelTempering:
+    """PT (Desjardins et al. 2010): each chain in as many replicas as there are temperatures, which exchange their states.
+
+    Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units at the data's means) to 1
+    (the RBM, whose states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
+    min(1, exp((beta_k+1 - beta_k) (D_k+1 - D_k))), D = dE_beta / dbeta, pairs (0, 1), (2, 3), ... and (1, 2), (3, 4), ...
+    in turn. `adapt` moves the betas to where all pairs exchange equally often (Syed et al. 2021).
+
+    Args:
+        rbm: the model; not changed.
+        batch_size: the largest batch.
+        chains: how many chains.
+        temperatures: replicas of each, at least 2.
+        base_bias: visible biases at beta = 0, see `base_rate_bias`.
+        random: the chains' start.
+        products: as for `ContrastiveDivergence`; the chains' own products are always the parameters'.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        batch_size: int,
+        chains: int,
+        temperatures: int,
+        base_bias: Tensor,
+        random: Random,
+        products: torch.dtype | None = None,
+    ) -> None:
+        self.gibbs_steps = 1
+        self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias)
+        self._workspace = Workspace(rbm, batch_size, chains, products)
+        self._shape = (temperatures, chains)
+        self.betas = torch.linspace(0, 1, temperatures, dtype=rbm.weights.dtype, device=rbm.weights.device)
+        visible = self._path.start(temperatures * chains, random)
+        self.hidden = self._path.sample_hidden(visible @ rbm.weights, self._rows(self.betas), random)
+        self._proposed, self._accepted = (self.betas.new_zeros(temperatures - 1) for _ in range(2))
+        self._parity = 0
+        self._trace = Trace(chains, rbm.weights)
+
+    def _rows(self, per_temperature: Tensor) -> Tensor:
+        """One value for each replica, shape (temperatures * chains, 1)."""
+        return per_temperature.repeat_interleave(self._shape[1])[:, None]
+
+    @torch.no_grad()
+    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+        """Statistics of a batch, shape (batch, visible); valid until the next call."""
+        n, chains = len(visible), self._shape[1]
+        phases = self._workspace.load(visible, chains, random)
+        self._workspace.rbm.hidden.mean_(phases.positive)
+        states = self._advance(random)
+        phases.model.copy_(states)
+        field = torch.mm(phases.model, self._workspace.rbm.weights, out=phases.negative)
+        self._trace.add(self._workspace.rbm.hidden.mean_(field).mean(dim=1))
+        difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
+        return self._workspace.statistics(n, difference, None, model_is_mean=False)
+
+    def _advance(self, random: Random) -> Tensor:
+        """Gibbs steps of all replicas and one round of swaps; v of the replicas at beta = 1."""
+        path, betas = self._path, self._rows(self.betas)
+        for _ in range(self.gibbs_steps):
+            visible = path.sample_visible(self.hidden, betas, random)
+            signal = visible @ self._rbm.weights
+            self.hidden = path.sample_hidden(signal, betas, random)
+        return self._swap(visible, path.slope(visible, self.hidden, signal), random)
+
+    def _swap(self, visible: Tensor, slope: Tensor, random: Random) -> Tensor:
+        temperatures, chains = self._shape
+        slopes = slope.view(self._shape)
+        log_ratio = (self.betas[1:] - self.betas[:-1])[:, None] * (slopes[1:] - slopes[:-1])
+        accept = random.uniform_(torch.empty_like(log_ratio)) < log_ratio.exp()
+        pairs = torch.arange(temperatures - 1, device=accept.device) % 2 == self._parity
+        self._parity = 1 - self._parity
+        accept &= pairs[:, None]
+        self._proposed += pairs * chains
+        self._accepted += accept.sum(dim=1)
+        order = torch.arange(temperatures * chains, device=accept.device).view(self._shape)
+        swapped = order.clone()
+        swapped[:-1] = torch.where(accept, order[1:], swapped[:-1])
+        swapped[1:] = torch.where(accept, order[:-1], swapped[1:])
+        self.hidden = self.hidden[swapped.flatten()]
+        return visible[swapped[-1]]
+
+    def swap_rates(self) -> Tensor:
+        """The share of accepted swaps of each pair of neighbours since the last `adapt`."""
+        return self._accepted / self._proposed
+
+    def adapt(self) -> None:
+        """Move the betas so that all pairs would exchange equally often, as far as rates so far tell."""
+        if float(self._proposed.min()) > 0:
+            rejected = (1 - self.swap_rates()).cpu().double().numpy() + 1e-3  # so that it grows everywhere
+            barrier = np.concatenate([[0.0], np.cumsum(rejected)])
+            even = np.linspace(0, barrier[-1], len(barrier))
+            self.betas.copy_(torch.from_numpy(np.interp(even, barrier, self.betas.cpu().double().numpy())))
+        self._proposed.zero_()
+        self._accepted.zero_()
+
+    def mixing(self) -> dict[str, float]:
+        """The lowest swap rate and the chains' autocorrelation time, in updates, since the last call; adapts the betas."""
+        found = {
+            "swap_rate": float(self.swap_rates().min()),
+            "autocorrelation_time": self._trace.autocorrelation_time(),
+        }
+        self.adapt()
+        return found
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything to go on from here, between epochs."""
+        parity = torch.tensor(self._parity)
+        return {"hidden": self.hidden, "betas": self.betas, "parity": parity, "base_bias": self._path.base_bias}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        self.hidden = state["hidden"].to(self.hidden)
+        self.betas.copy_(state["betas"])
+        self._path.base_bias.copy_(state["base_bias"])
+        self._parity = int(state["parity"])
+
+
+@final
+class TrajectoryTempering:
+    """Trajectory PT (Bereux, Decelle, Furtlehner & Seoane 2025): the replicas follow the RBM's own earlier states.
+
+    A model early in its training mixes fast. Each model s on the way has chains of its own; neighbours exchange visible
+    states with probability min(1, exp(F_s(v_s) - F_s(v_s+1) + F_s+1(v_s+1) - F_s+1(v_s))). When the RBM at work has
+    moved so far from the latest snapshot that less than a quarter of the swaps succeed, it becomes the next snapshot.
+
+    Args:
+        rbm: the model; not changed.
+        batch_size: the largest batch.
+        chains: how many chains.
+        random: the chains' start.
+        products: as for `ContrastiveDivergence`; the chains' own products are always the parameters'.
+        most: how many snapshots are kept at most; beyond it every second one goes.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        batch_size: int,
+        chains: int,
+        random: Random,
+        products: torch.dtype | None = None,
+        most: int = 30,
+    ) -> None:
+        self.gibbs_steps = 1
+        self._rbm, self._most = rbm, most
+        self._workspace = Workspace(rbm, batch_size, chains, products)
+        self.snapshots = [_frozen(rbm)]
+        start = rbm.visible.sample(rbm.weights.new_zeros(chains, rbm.visible.size), random)
+        self.visible = [start, start.clone()]  # of each snapshot, and last of the RBM at work
+        self._start_counting()
+        self._trace = Trace(chains, rbm.weights)
+
+    def _start_counting(self) -> None:
+        self._proposed = 0
+        self._accepted = self._rbm.weights.new_zeros(len(self.snapshots))
+
+    @torch.no_grad()
+    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+        """Statistics of a batch, shape (batch, visible); valid until the next call."""
+        n, chains = len(visible), len(self.visible[-1])
+        phases = self._workspace.load(visible, chains, random)
+        self._workspace.rbm.hidden.mean_(phases.positive)
+        self._advance(random)
+        states = self.visible[-1]
+        phases.model.copy_(states)
+        field = torch.mm(phases.model, self._workspace.rbm.weights, out=phases.negative)
+        self._trace.add(self._workspace.rbm.hidden.mean_(field).mean(dim=1))
+        difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
+        return self._workspace.statistics(n, difference, None, model_is_mean=False)
+
+    def _advance(self, random: Random) -> None:
+        models = [*self.snapshots, self._rbm]
+        for number, model in enumerate(models):
+            for _ in range(self.gibbs_steps):
+                hidden = model.sample_hidden(self.visible[number], random)
+                self.visible[number] = model.sample_visible(hidden, random)
+        # From the fast model to the slow one, so that in one sweep a state may come all the way.
+        for s in range(len(self.snapshots)):
+            low, high = self.visible[s], self.visible[s + 1]
+            both = torch.cat([low, high])
+            below, above = (model.free_energy(both).view(2, -1) for model in models[s : s + 2])
+            log_ratio = below[0] - below[1] + above[1] - above[0]
+            accept = random.uniform_(torch.empty_like(log_ratio)) < log_ratio.exp()
+            self.visible[s] = torch.where(accept[:, None], high, low)
+            self.visible[s + 1] = torch.where(accept[:, None], low, high)
+            self._accepted[s] += accept.float().mean()
+        self._proposed += 1
+        self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        if self._proposed * len(self.visible[-1]) < _FEWEST or self._proposed % 10:
+            return
+        if float(self._accepted[-1]) / self._proposed < _NEIGHBOURS:
+            self.snapshots.append(_frozen(self._rbm))
+            self.visible.append(self.visible[-1].clone())
+            if len(self.snapshots) > self._most:
+                del self.snapshots[1:-1:2], self.visible[1:-2:2]
+            self._start_counting()
+
+    def swap_rates(self) -> Tensor:
+        """The share of accepted swaps between neighbours since the latest snapshot."""
+        return self._accepted / max(1, self._proposed)
+
+    def mixing(self) -> dict[str, float]:
+        """The lowest swap rate, the snapshots, and the chains' autocorrelation time in updates since the last call."""
+        return {
+            "swap_rate": float(self.swap_rates().min()),
+            "snapshots": float(len(self.snapshots)),
+            "autocorrelation_time": self._trace.autocorrelation_time(),
+        }
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything to go on from here, between epochs."""
+        tensors = {"accepted": self._accepted, "proposed": torch.tensor(self._proposed)}
+        for number, visible in enumerate(self.visible):
+            tensors[f"visible.{number}"] = visible
+        for number, snapshot in enumerate(self.snapshots):
+            tensors |= {f"snapshot.{number}.{name}": tensor for name, tensor in snapshot.state_dict().items()}
+        return tensors
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        like = self._rbm.weights
+        self.visible = [state[f"visible.{s}"].to(like) for s in range(len(tensors_under("visible.", state)))]
+        self.snapshots = []
+        for number in range(len(self.visible) - 1):
+            self.snapshots.append(_frozen(self._rbm))
+            self.snapshots[-1].load_state_dict(tensors_under(f"snapshot.{number}.", state))
+        self._accepted, self._proposed = state["accepted"].to(like), int(state["proposed"])
+
+
+def _frozen(rbm: RBM) -> RBM:
+    return copy.deepcopy(rbm).requires_grad_(False)

@@ -1,0 +1,111 @@
+"""From statistics to new parameters: penalties, centring, clipping, momentum."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.learning.statistics import Statistics
+from deepbelief.rbm import RBM
+
+FUSED_ON: Final = ("cpu", "cuda")  # kinds of device with PyTorch's fused SGD, tried on the first
+
+
+@final
+class Centring:
+    """The centred gradient, that of an energy with (v - mu) W (h - lambda); mu, lambda follow the means of v and h.
+
+    From the sums S of data minus model: C = S_W - mu S_h^T - S_v lambda^T along the weights, S_v - C lambda along the
+    visible biases, S_h - C^T mu along the hidden ones. The model stays the same RBM; only the direction changes, and no
+    longer depends on which of its two states a unit calls 1 (Melchior, Fischer & Wiskott 2016; offsets of the data).
+
+    Args:
+        rbm: its sizes and device.
+        rate: how fast the offsets follow: offset += rate (mean of the batch - offset).
+    """
+
+    def __init__(self, rbm: RBM, rate: float = 0.01) -> None:
+        self.rate: Final = rate
+        self.offsets = {
+            "visible": torch.full_like(rbm.visible.bias, torch.nan),
+            "hidden": torch.full_like(rbm.hidden.bias, torch.nan),
+        }
+
+    @torch.no_grad()
+    def apply(self, statistics: Statistics) -> Statistics:
+        """Statistics along the centred direction; the offsets move first. Uses the given ones up."""
+        mu = self._moved("visible", statistics.data_visible)
+        lam = self._moved("hidden", statistics.data_hidden)
+        weights = statistics.weights.addr_(mu, statistics.hidden, alpha=-1).addr_(statistics.visible, lam, alpha=-1)
+        return replace(
+            statistics,
+            weights=weights,
+            visible=torch.addmv(statistics.visible, weights, lam, alpha=-1),
+            hidden=torch.addmv(statistics.hidden, weights.T, mu, alpha=-1),
+        )
+
+    def _moved(self, side: str, values: Tensor | None) -> Tensor:
+        assert values is not None  # every negative phase gives them
+        offset = self.offsets[side]
+        mean = values.mean(dim=0, dtype=offset.dtype)
+        # The first batch sets them: NaN marks an offset that has seen none.
+        offset.copy_(torch.where(offset.isnan(), mean, offset.lerp(mean, self.rate)))
+        return offset
+
+
+@torch.no_grad()
+def penalise(statistics: Statistics, rbm: RBM, l1: float) -> None:
+    """Subtract the slope of l1 * sum |W|, per item, from the statistics in place."""
+    statistics.weights.sub_(torch.sign(rbm.weights), alpha=l1 * statistics.batch_size)
+
+
+@torch.no_grad()
+def clip(sums: Iterable[Tensor], limit: float) -> None:
+    """Scale sums in place so that their common Euclidean norm is at most `limit` (Pascanu et al. 2013)."""
+    tensors = list(sums)
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in tensors]))
+    scale = (limit / norm).clamp_(max=1.0)
+    for one in tensors:
+        one.mul_(scale)
+
+
+@final
+class Momentum:
+    """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
+
+    def __init__(self, rbm: RBM) -> None:
+        self._parameters = dict(rbm.named_parameters())
+        self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
+        self._divisor = rbm.weights.new_empty(())
+
+    @torch.no_grad()
+    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
+        """Change the RBM's parameters by one step; uses the statistics up."""
+        self._divisor.fill_(statistics.batch_size / learning_rate)
+        for name, sums in statistics.by_parameter().items():
+            decay = learning_rate * weight_decay if name == "weights" else 0.0
+            self._update_one(self._parameters[name], sums, self.velocity[name], momentum, decay)
+
+    def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
+        """V = m V + S / divisor - decay W; W += V."""
+        if momentum > 0 and parameter.device.type in FUSED_ON and parameter.dtype == torch.float32:
+            # PyTorch's SGD in one pass over memory, where the plain operations below take four: W -= lr V with
+            # lr = -1. `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
+            torch._fused_sgd_(
+                [parameter],
+                [sums],
+                [velocity],
+                weight_decay=-decay,
+                momentum=momentum,
+                lr=-1.0,
+                dampening=0.0,
+                nesterov=False,
+                maximize=False,
+                is_first_step=False,
+                grad_scale=self._divisor,
+            )
+        else:
+            velocity.mul_(momentum).add_(sums.div_(self._divisor)).add_(parameter, alpha=-decay)
+            parameter.add_(velocity)

@@ -1,0 +1,20 @@
+"""Kinds of units: how the values of one layer are distributed, given what the other layer sends."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deepbelief.units.base import Units
+from deepbelief.units.bernoulli import Bernoulli
+from deepbelief.units.categorical import Categorical
+from deepbelief.units.gaussian import Gaussian
+from deepbelief.units.relu import ReLU
+
+__all__ = ["Bernoulli", "Categorical", "Gaussian", "ReLU", "Units", "make_units"]
+
+_KINDS: Final[dict[str, type[Units]]] = {kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, ReLU)}
+
+
+def make_units(description: Mapping[str, Any]) -> Units:
+    """Units as a `description` tells, with parameters at their start."""
+    arguments = dict(description)
+    return _KINDS[arguments.pop("kind")](**arguments)

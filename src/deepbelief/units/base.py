@@ -1,0 +1,94 @@
+"""What every kind of units can do."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from deepbelief.errors import SettingsError
+from deepbelief.randomness import Random
+
+
+class Units(nn.Module, ABC):
+    """The values x of one layer, an exponential family: p(x | field) = exp(field . x - E(x)) / sum over x.
+
+    The *field* is what the other layer sends: v W for hidden units, h W^T for visible units, shape (batch, size). The
+    units' own energy E(x) holds -a . x for biases a, and what the kind of units adds to it. So a field acts as a
+    change of the biases, and the mean of x is the slope of `log_partition` along the field, whatever the kind.
+
+    A kind of units is one final class with these methods; nothing else asks which kind it has before it.
+    """
+
+    bounded: ClassVar[bool]
+    """Whether |x| has a limit. Units without one cannot stand on both sides: their energy may fall without end."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        if size < 1:
+            raise SettingsError(f"{type(self).__name__} needs at least 1 unit, not {size}.")
+        self.size = size
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    @abstractmethod
+    def mean(self, field: Tensor) -> Tensor:
+        """E[x | field], shape (batch, size); can be differentiated."""
+
+    @abstractmethod
+    def mean_(self, field: Tensor) -> Tensor:
+        """`mean`, written over the field; for learning, which needs no gradient through it."""
+
+    @abstractmethod
+    def sample(self, field: Tensor, random: Random) -> Tensor:
+        """x ~ p(x | field), shape (batch, size)."""
+
+    @torch.no_grad()
+    def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
+        """`sample`, written to `out`; the means are written over the field."""
+        out.copy_(self.sample(field, random))
+        self.mean_(field)
+        return out
+
+    @abstractmethod
+    def energy(self, values: Tensor) -> Tensor:
+        """E(x) in nats, shape (batch,)."""
+
+    @abstractmethod
+    def log_partition(self, field: Tensor) -> Tensor:
+        """log of the sum (or integral) over all x of exp(field . x - E(x)), shape (batch,)."""
+
+    @abstractmethod
+    def bias_of_mean(self, mean: Tensor) -> Tensor:
+        """The biases with which units without a field have this mean, shape (size,)."""
+
+    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+        """-dE/dparameter summed over the batch, for each parameter but the biases, whose own is the sum of x.
+
+        With `are_means`, the expectation of that under the distributions of these means.
+        """
+        return {}
+
+    @property
+    def variables(self) -> int:
+        """How many independent variables the units stand for, given the field."""
+        return self.size
+
+    @property
+    @abstractmethod
+    def states(self) -> int | None:
+        """How many values the whole layer can take; None if there is no end."""
+
+    def state(self, numbers: Tensor) -> Tensor:
+        """The values with these numbers, 0 to `states` - 1: (batch,) int64 -> (batch, size); for enumeration."""
+        raise SettingsError(
+            f"{type(self).__name__} units have no list of values; one side must be binary or categorical."
+        )
+
+    @property
+    def description(self) -> dict[str, object]:
+        """The kind and the arguments to make such units again, for a checkpoint (JSON values)."""
+        return {"kind": type(self).__name__, "size": self.size}
+
+    def extra_repr(self) -> str:
+        """Number of units for `print`."""
+        return f"{self.size}"

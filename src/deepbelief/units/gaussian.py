@@ -1,0 +1,68 @@
+"""Real-valued units."""
+
+import math
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from deepbelief.randomness import Random
+from deepbelief.units.base import Units
+
+
+@final
+class Gaussian(Units):
+    """Real units with a learned precision g = exp(log_precision): E(x) = sum_i g_i x_i^2 / 2 - a_i x_i.
+
+    Given the field, x_i is normal with mean (a_i + field_i) / g_i and variance 1 / g_i. In these natural parameters a
+    precise unit, which in the form (x - a)^2 / (2 s^2) - x W h / s^2 has gradients that grow as 1 / s^4, learns at
+    the same rate as the others; it is the same family of distributions (Cho et al. 2011; Liao et al. 2022).
+    """
+
+    bounded: ClassVar[bool] = False
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.log_precision = nn.Parameter(torch.zeros(size))
+
+    @property
+    def variance(self) -> Tensor:
+        """1 / g, shape (size,)."""
+        return torch.exp(-self.log_precision)
+
+    def mean(self, field: Tensor) -> Tensor:
+        """(a + field) / g, shape (batch, size)."""
+        return (field + self.bias) * self.variance
+
+    def mean_(self, field: Tensor) -> Tensor:
+        """`mean`, written over the field."""
+        return field.add_(self.bias).mul_(self.variance)
+
+    @torch.no_grad()
+    def sample(self, field: Tensor, random: Random) -> Tensor:
+        """Normal values given the field, shape (batch, size)."""
+        mean = self.mean(field)
+        return random.normal_(torch.empty_like(mean)).mul_(torch.exp(-0.5 * self.log_precision)).add_(mean)
+
+    def energy(self, values: Tensor) -> Tensor:
+        """sum_i g_i x_i^2 / 2 - a_i x_i, shape (batch,)."""
+        return 0.5 * (values * values) @ torch.exp(self.log_precision) - values @ self.bias
+
+    def log_partition(self, field: Tensor) -> Tensor:
+        """sum_i (a_i + field_i)^2 / (2 g_i) + log(2 pi / g_i) / 2, shape (batch,)."""
+        total = field + self.bias
+        return 0.5 * (total * total) @ self.variance + 0.5 * (math.log(2 * math.pi) - self.log_precision).sum()
+
+    def bias_of_mean(self, mean: Tensor) -> Tensor:
+        """g times the mean."""
+        return mean * torch.exp(self.log_precision)
+
+    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+        """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
+        squares = (values * values).sum(dim=0) * torch.exp(self.log_precision)
+        return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
+
+    @property
+    def states(self) -> None:
+        """Without end."""
+        return None
