@@ -11,7 +11,7 @@ _WINDOW: Final = 5.0  # Sokal's c
 
 
 def autocorrelation_time(series: NDArray[np.float64]) -> float:
-    """The integrated autocorrelation time tau = 1 + 2 sum_t rho(t) of several chains, in steps: (steps, chains) -> number.
+    """The integrated autocorrelation time tau = 1 + 2 sum_t rho(t), in steps: (steps, chains) -> a number.
 
     Variance and autocorrelation are pooled over the chains, about their common mean, so that chains that stay in
     different places count as slow. The sum ends at the first t >= 5 tau(t) (Sokal 1997). 1 for independent values.

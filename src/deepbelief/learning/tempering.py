@@ -21,12 +21,12 @@ _FEWEST: Final = 100  # proposed swaps on which that is judged
 
 @final
 class ParallelTempering:
-    """PT (Desjardins et al. 2010): each chain in as many replicas as there are temperatures, which exchange their states.
+    """PT (Desjardins et al. 2010): each chain has a replica at each temperature, and they exchange their states.
 
     Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units at the data's means) to 1
     (the RBM, whose states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
-    min(1, exp((beta_k+1 - beta_k) (D_k+1 - D_k))), D = dE_beta / dbeta, pairs (0, 1), (2, 3), ... and (1, 2), (3, 4), ...
-    in turn. `adapt` moves the betas to where all pairs exchange equally often (Syed et al. 2021).
+    min(1, exp((beta_k+1 - beta_k) (D_k+1 - D_k))), D = dE_beta / dbeta; the pairs (0, 1), (2, 3), ... and the pairs
+    (1, 2), (3, 4), ... take turns. `adapt` moves the betas so that all pairs exchange equally often (Syed et al. 2021).
 
     Args:
         rbm: the model; not changed.
@@ -117,7 +117,7 @@ class ParallelTempering:
         self._accepted.zero_()
 
     def mixing(self) -> dict[str, float]:
-        """The lowest swap rate and the chains' autocorrelation time, in updates, since the last call; adapts the betas."""
+        """The lowest swap rate and the autocorrelation time in updates, since the last call; adapts the betas."""
         found = {
             "swap_rate": float(self.swap_rates().min()),
             "autocorrelation_time": self._trace.autocorrelation_time(),
