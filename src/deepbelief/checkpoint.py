@@ -85,7 +85,6 @@ def load_dbn(path: Path) -> DBN:
     else:  # from before there were other kinds than binary units
         dbn = DBN.from_sizes(progress["sizes"], Random(0))
     if progress.get("standardised"):
-        width = torch.zeros(dbn.sizes[0])
-        dbn.standardisation = Standardisation(width, width)
+        dbn.standardisation = Standardisation(torch.zeros(dbn.sizes[0]), torch.ones(dbn.sizes[0]))
     dbn.to(state.tensors["rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return dbn

@@ -1,4 +1,4 @@
-"""The gradient that learning uses, for every pair of units and every option, against autograd of the exact objective."""
+"""The gradient that learning uses, for all pairs of units and every option, against autograd of the exact objective."""
 
 import copy
 
@@ -114,7 +114,7 @@ def test_the_gradient_with_weights_held_small(visible: str, hidden: str) -> None
 
 @pairs
 def test_the_centred_gradient(visible: str, hidden: str) -> None:
-    """Autograd where the centred model has its parameters: a = a' - W lambda, c = c' - W^T mu (Melchior et al. 2016)."""
+    """Autograd in the centred model's own parameters: a = a' - W lambda, c = c' - W^T mu (Melchior et al. 2016)."""
     rbm, data = job(visible, hidden)
     centring = Centring(rbm, rate=0.25)
     centring.apply(exact_statistics(rbm, data[:4]))  # the offsets have a past

@@ -79,6 +79,10 @@ class LayerTraining:
         self._phase = self._negative_phase(products)
         self._momentum = Momentum(rbm)
         self._centring = Centring(rbm) if settings.centring else None
+        # Unbounded values answer a long step with a longer one; the gradient's norm is then about 1 in good course.
+        self._max_norm = settings.max_gradient_norm
+        if self._max_norm is None:
+            self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0
         self._squared_error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
 
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
@@ -135,8 +139,8 @@ class LayerTraining:
             statistics = self._centring.apply(statistics)
         if settings.l1:
             penalise(statistics, self.rbm, settings.l1)
-        if settings.max_gradient_norm:
-            clip(statistics.by_parameter().values(), settings.max_gradient_norm * statistics.batch_size)
+        if self._max_norm:
+            clip(statistics.by_parameter().values(), self._max_norm * statistics.batch_size)
         self._momentum.update(statistics, learning_rate, momentum, weight_decay)
 
     @torch.no_grad()

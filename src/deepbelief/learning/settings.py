@@ -27,7 +27,8 @@ class CDSettings:
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
     sparsity_cost sum_j (sparsity_target - mean over the batch of E[h_j | v])^2 away, along weights and hidden biases
     (Lee, Ekanadham & Ng 2008). With `dropout`, each hidden unit is absent with that probability, for each item anew
-    (Srivastava et al. 2014). `max_gradient_norm` above 0 shortens the gradient to that Euclidean norm.
+    (Srivastava et al. 2014). `max_gradient_norm` above 0 shortens the gradient to that Euclidean norm; where it is left
+    out it is 1 if units of either side are without bounds, and there is no limit if all are bounded.
 
     Early stopping: with a `patience` above 0, a layer ends after so many epochs without a better value on held-out
     data and goes back to the best.
@@ -52,7 +53,7 @@ class CDSettings:
     sparsity_target: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     sparsity_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    max_gradient_norm: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    max_gradient_norm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     patience: int = Field(default=0, ge=0)
     shuffle: bool = True
     drop_last: bool = False

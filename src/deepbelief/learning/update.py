@@ -76,7 +76,7 @@ class Momentum:
     """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
 
     def __init__(self, rbm: RBM) -> None:
-        self._parameters = dict(rbm.named_parameters())
+        self._parameters, self._units = dict(rbm.named_parameters()), (rbm.visible, rbm.hidden)
         self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
         self._divisor = rbm.weights.new_empty(())
 
@@ -87,6 +87,8 @@ class Momentum:
         for name, sums in statistics.by_parameter().items():
             decay = learning_rate * weight_decay if name == "weights" else 0.0
             self._update_one(self._parameters[name], sums, self.velocity[name], momentum, decay)
+        for units in self._units:
+            units.constrain_()
 
     def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
         """V = m V + S / divisor - decay W; W += V."""

@@ -68,6 +68,9 @@ class Units(nn.Module, ABC):
         """
         return {}
 
+    def constrain_(self) -> None:
+        """Bring the parameters back within their limits after an update."""
+
     @property
     def variables(self) -> int:
         """How many independent variables the units stand for, given the field."""

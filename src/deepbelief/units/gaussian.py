@@ -17,12 +17,18 @@ class Gaussian(Units):
     Given the field, x_i is normal with mean (a_i + field_i) / g_i and variance 1 / g_i. In these natural parameters a
     precise unit, which in the form (x - a)^2 / (2 s^2) - x W h / s^2 has gradients that grow as 1 / s^4, learns at
     the same rate as the others; it is the same family of distributions (Cho et al. 2011; Liao et al. 2022).
+
+    Args:
+        size: number of units.
+        min_std: learning stops the standard deviation 1 / sqrt(g) there. Without it a value that hardly ever changes
+            would get an endlessly high density; on standardised data a tenth is far below any real spread.
     """
 
     bounded: ClassVar[bool] = False
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)
+        self.min_std = min_std
         self.log_precision = nn.Parameter(torch.zeros(size))
 
     @property
@@ -61,6 +67,15 @@ class Gaussian(Units):
         """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
         squares = (values * values).sum(dim=0) * torch.exp(self.log_precision)
         return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
+
+    def constrain_(self) -> None:
+        """Keep the standard deviation at `min_std` or above."""
+        self.log_precision.clamp_(max=-2 * math.log(self.min_std))
+
+    @property
+    def description(self) -> dict[str, object]:
+        """The kind and the arguments to make such units again."""
+        return {**super().description, "min_std": self.min_std}
 
     @property
     def states(self) -> None:
