@@ -9,6 +9,7 @@ from deepbelief.checkpoint import load_dbn, load_state, save_dbn, save_state
 from deepbelief.data import Features, load_dataset
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.learning.binarise import Binarised
 from deepbelief.learning.layer import DivergedError, EpochRecord
 from deepbelief.learning.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.pretraining import Pretraining
@@ -117,7 +118,7 @@ def test_layers_of_unlike_units_do_not_stack() -> None:
         {"centring": True},
         {"centring": True, "persistent_chains": 20, "temperatures": 3},
         {"sparsity_target": 0.1, "sparsity_cost": 1.0},
-        {"l1": 0.001, "max_gradient_norm": 0.5},
+        {"l1": 0.001, "max_gradient_norm": 0.5, "binarise": True},
         {"persistent_chains": 20, "trajectory": True, "learning_rate_to_zero": True},
     ],
 )
@@ -259,3 +260,22 @@ def test_other_units_learn_too() -> None:
             records = train(dbn, source, epochs=25, learning_rate=0.2, final_momentum=0.5, persistent_chains=chains)
             errors = [record.monitors["reconstruction_error_unit"] for record in records]
             assert errors[-1] < 0.6 * float(source.values.var(dim=0).mean())  # what is left to who knows nothing
+
+
+def test_binary_states_are_drawn_anew_and_have_the_values_as_means() -> None:
+    values = Random(0).uniform((3, 5))
+    source = Binarised(Features(values), Random(1))
+    assert len(source) == 3 and source.width == 5
+    read, rows = source.reader(3, torch.float32), torch.tensor([2, 0])
+    draws = torch.stack([read(rows).clone() for _ in range(4000)])
+    assert set(draws.unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(draws.mean(dim=0), values[rows], atol=0.04, rtol=0)
+    assert set(source.batch(slice(0, 2)).unique().tolist()) <= {0.0, 1.0}
+
+
+def test_with_binary_states_the_likelihood_of_grey_data_is_learnt_in_all_layers() -> None:
+    """Grey values of one half tell nothing: a layer that sees states learns as much about coins, and no more."""
+    dbn = DBN.from_sizes([6, 4, 3], Random(0), weight_std=0.1)
+    train(dbn, Features(torch.full((200, 6), 0.5)), binarise=True, persistent_chains=20, final_momentum=0.5)
+    assert dbn.layer(1).weights.abs().max() < 0.5
+    assert dbn.layer(2).weights.abs().max() < 0.5

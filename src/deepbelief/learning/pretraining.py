@@ -10,6 +10,7 @@ from deepbelief.data import Features, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import Encoded, encode_source
 from deepbelief.errors import SettingsError
+from deepbelief.learning.binarise import Binarised
 from deepbelief.learning.layer import EpochRecord, LayerTraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.standardise import Standardised
@@ -98,12 +99,16 @@ class Pretraining:
 
     def _seen_by(self, layer: int, source: Source) -> Source:
         """What a layer sees of a source; features that would take much memory are computed anew for each batch."""
+        drawn = self._settings[0].binarise
+        seen: Source = Binarised(source, self._random) if drawn else source
         if layer == 1:
-            return source if self._dbn.standardisation is None else Standardised(source, self._dbn.standardisation)
+            return seen if self._dbn.standardisation is None else Standardised(seen, self._dbn.standardisation)
         weights = self._dbn.layer(layer).weights
-        if len(source) * weights.shape[0] * weights.element_size() > FEATURE_BYTES:
-            return Encoded(self._dbn, source, layer - 1)
-        return Features(encode_source(self._dbn, source, layer - 1))
+        if drawn or len(source) * weights.shape[0] * weights.element_size() > FEATURE_BYTES:
+            seen = Encoded(self._dbn, seen, layer - 1)
+        else:
+            seen = Features(encode_source(self._dbn, source, layer - 1))
+        return Binarised(seen, self._random) if self._settings[layer - 1].binarise else seen
 
     # Early stopping.
 

@@ -30,6 +30,8 @@ class CDSettings:
     (Srivastava et al. 2014). `max_gradient_norm` above 0 shortens the gradient to that Euclidean norm; where it is left
     out it is 1 if units of either side are without bounds, and there is no limit if all are bounded.
 
+    Data: with `binarise`, values in [0, 1] are probabilities, and binary states are drawn each time they are seen.
+
     Early stopping: with a `patience` above 0, a layer ends after so many epochs without a better value on held-out
     data and goes back to the best.
     """
@@ -54,6 +56,7 @@ class CDSettings:
     sparsity_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     max_gradient_norm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    binarise: bool = False
     patience: int = Field(default=0, ge=0)
     shuffle: bool = True
     drop_last: bool = False
