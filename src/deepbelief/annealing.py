@@ -42,12 +42,11 @@ class AnnealedPath:
 
     def hidden_field(self, signal: Tensor, beta: float | Tensor) -> Tensor:
         """The field on the hidden units at beta, from v W: (batch, hidden)."""
-        return beta * (signal + self.rbm.hidden.bias) - self.rbm.hidden.bias
+        return torch.lerp(-self.rbm.hidden.bias, signal, beta)
 
     def visible_field(self, signal: Tensor, beta: float | Tensor) -> Tensor:
         """The field on the visible units at beta, from h W^T: (batch, visible)."""
-        away = self.base_bias - self.rbm.visible.bias
-        return beta * (signal - away) + away
+        return torch.lerp(self.base_bias - self.rbm.visible.bias, signal, beta)
 
     def sample_hidden(self, signal: Tensor, beta: float | Tensor, random: Random) -> Tensor:
         """h ~ p_beta(h | v), from v W."""
@@ -57,17 +56,23 @@ class AnnealedPath:
         """v ~ p_beta(v | h)."""
         return self.rbm.visible.sample(self.visible_field(hidden @ self.rbm.weights.T, beta), random)
 
+    def step(self, signal: Tensor, beta: float | Tensor, random: Random) -> Tensor:
+        """A Gibbs step at beta: h ~ p_beta(h | v) from v W, then v' ~ p_beta(v' | h)."""
+        return self.sample_visible(self.sample_hidden(signal, beta, random), beta, random)
+
     def start(self, chains: int, random: Random) -> Tensor:
         """v ~ p_0(v), exactly: (chains, visible)."""
         zeros = self.rbm.visible.bias.new_zeros(chains, self.rbm.visible.size)
         return self.rbm.visible.sample(self.visible_field(zeros, 0.0), random)
 
-    def log_weight(self, visible: Tensor, signal: Tensor, beta: float | Tensor) -> Tensor:
-        """log f_beta(v), where p_beta(v) = f_beta(v) / Z_beta, from v and v W: (batch,), float64."""
+    def log_ratio(self, visible: Tensor, signal: Tensor, low: float, high: float) -> Tensor:
+        """log f_high(v) - log f_low(v), where p_beta(v) = f_beta(v) / Z_beta, from v and v W: (batch,), float64.
+
+        What does not depend on beta never enters, so that nothing large cancels.
+        """
         tilt = visible @ (self.base_bias - self.rbm.visible.bias)
-        hidden = self.rbm.hidden.log_partition(self.hidden_field(signal, beta))
-        share = (1 - beta).squeeze(-1) if isinstance(beta, Tensor) else 1 - beta
-        return (hidden - self.rbm.visible.energy(visible) + share * tilt).double()
+        above, below = (self.rbm.hidden.log_partition(self.hidden_field(signal, beta)) for beta in (high, low))
+        return (above - below).double() - (high - low) * tilt.double()
 
     def slope(self, visible: Tensor, hidden: Tensor, signal: Tensor) -> Tensor:
         """dE_beta(v, h) / dbeta, in which E_beta is linear, from v, h and v W: (batch,)."""

@@ -1,0 +1,24 @@
+"""How likely data are under a model: exact log Z where a side can be enumerated, else estimates from both sides."""
+
+from deepbelief.likelihood.ais import AISResult, AISSettings, ais, trajectory_log_z
+from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood
+from deepbelief.likelihood.evaluation import Evaluation, LayerZ, evaluate, layer_path
+from deepbelief.likelihood.exact import exact_log_z
+from deepbelief.likelihood.reverse import raise_bound
+
+__all__ = [
+    "AISResult",
+    "AISSettings",
+    "Bracket",
+    "Evaluation",
+    "LayerZ",
+    "ais",
+    "as_states",
+    "dbn_bound",
+    "evaluate",
+    "exact_log_z",
+    "layer_path",
+    "log_likelihood",
+    "raise_bound",
+    "trajectory_log_z",
+]

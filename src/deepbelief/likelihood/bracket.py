@@ -1,0 +1,179 @@
+"""The mean log-likelihood of given items, from both sides."""
+
+import math
+from dataclasses import dataclass
+from typing import Final, final
+
+import scipy.special
+import torch
+from torch import Tensor
+
+from deepbelief.annealing import AnnealedPath
+from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
+from deepbelief.likelihood.ais import AISResult, AISSettings, Watch
+from deepbelief.likelihood.reverse import raise_bound
+from deepbelief.randomness import Random
+from deepbelief.units import Units
+
+_WIDE: Final = 3.0  # nats
+_FEW: Final = 0.1  # of the chains
+
+Interval = tuple[float, float]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Bracket:
+    """Two estimates of log p for the same items, in nats; with a DBN, of a lower bound of it.
+
+    `upper` takes log Z by AIS, which is too low on average, so that it is too high; `lower` is by RAISE. Both have the
+    shape (items,). The truth lies between their means as far as their intervals and the remarks of `warnings` say.
+    """
+
+    upper: Tensor
+    lower: Tensor
+    z: AISResult
+
+    @property
+    def upper_mean(self) -> float:
+        """Mean over the items, with AIS."""
+        return float(self.upper.mean())
+
+    @property
+    def lower_mean(self) -> float:
+        """Mean over the items, with RAISE."""
+        return float(self.lower.mean())
+
+    @property
+    def gap(self) -> float:
+        """How far the two means are apart."""
+        return self.upper_mean - self.lower_mean
+
+    @property
+    def upper_interval(self) -> Interval:
+        """95 % for the mean over all items like these, by both the choice of items and the chains of log Z."""
+        return _around(self.upper_mean, math.hypot(_error(self.upper), self.z.error))
+
+    @property
+    def lower_interval(self) -> Interval:
+        """95 % for the mean over all items like these; each has chains of its own."""
+        return _around(self.lower_mean, _error(self.lower))
+
+    @property
+    def gap_interval(self) -> Interval:
+        """95 % for the gap; narrow, since what the items have in common cancels."""
+        return _around(self.gap, math.hypot(_error(self.upper - self.lower), self.z.error))
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each reason to trust the figures less."""
+        found, chains, size = [], len(self.z.log_weights), self.z.effective_sample_size
+        if size < _FEW * chains:
+            found.append(
+                f"log Z rests on {size:.1f} of {chains} chains and is likely too low, the likelihood too high: take "
+                "more temperatures."
+            )
+        if self.gap > _WIDE:
+            found.append(
+                f"the two sides are {self.gap:.1f} nats apart: the truth may be anywhere between, and more "
+                "temperatures bring them closer."
+            )
+        return found
+
+
+def _error(values: Tensor) -> float:
+    """Half of the 95 % confidence interval of the mean, by Student's t; NaN for a single item."""
+    n = len(values)
+    return float(scipy.special.stdtrit(n - 1, 0.975) * values.std() / math.sqrt(n)) if n > 1 else math.nan
+
+
+def _around(middle: float, half: float) -> Interval:
+    return middle - half, middle + half
+
+
+@torch.no_grad()
+def as_states(units: Units, values: Tensor, random: Random) -> Tensor:
+    """The values, or, for binary and categorical units, states drawn with the values as probabilities: (batch, size).
+
+    A likelihood of grey pixels under binary units is none; drawn once, with a fixed seed, they are data of zeros and
+    ones like any other (Salakhutdinov & Murray 2008), and values that are 0 or 1 already stay so.
+    """
+    if units.states is None:
+        return values
+    return units.sample(units.bias_of_mean(values) - units.bias, random)
+
+
+@torch.no_grad()
+def log_likelihood(
+    path: AnnealedPath,
+    visible: Tensor,
+    z: AISResult,
+    random: Random,
+    settings: AISSettings | None = None,
+    watch: Watch | None = None,
+) -> Bracket:
+    """log p(v) of an RBM, from above, -F(v) - log Z with log Z by AIS, and from below by `raise_bound`.
+
+    Args:
+        path: from independent units to the RBM, as for `ais`.
+        visible: (batch, visible), values that the units can have; see `as_states`.
+        z: what `ais` found.
+        random: states of the units, on the RBM's device.
+        settings: of RAISE.
+        watch: is told how far RAISE is.
+    """
+    upper = -path.rbm.free_energy(visible).double() - z.log_z
+    return Bracket(upper, raise_bound(path, visible, random, settings, watch), z)
+
+
+@torch.no_grad()
+def dbn_bound(
+    dbn: DBN,
+    path: AnnealedPath,
+    visible: Tensor,
+    z: AISResult,
+    random: Random,
+    settings: AISSettings | None = None,
+    watch: Watch | None = None,
+) -> Bracket:
+    """The variational lower bound of log p(v) of a DBN, itself from both sides (Salakhutdinov & Murray 2008).
+
+    log p(v) >= E_Q[sum over l < L of (log p(h_l-1 | h_l) - log q(h_l | h_l-1)) + log p_L(h_L-1)], h_0 = v,
+
+    where Q goes up the DBN, sampling each layer; one sample for each item. The RBM on top has log p_L = -F - log Z, with
+    log Z by AIS, or by RAISE. Of a single layer it is `log_likelihood`, no bound. Where the DBN standardises its input,
+    the density is that of the values as they are given.
+
+    Args:
+        dbn: of any number of layers and kinds of units.
+        path: to the RBM on top; see `layer_path`.
+        visible: (batch, visible), as the DBN takes it, of values that the units can have; see `as_states`.
+        z: what `ais` found on the path.
+        random: states of the units, on the DBN's device.
+        settings: of RAISE.
+        watch: is told how far RAISE is.
+
+    Raises:
+        SettingsError: the path does not lead to the RBM on top.
+    """
+    if path.rbm is not dbn.layer(len(dbn)):
+        raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
+    below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
+    if dbn.standardisation is not None:
+        visible = dbn.standardisation(visible)
+        below -= dbn.standardisation.scale.double().log().sum()
+    for number in range(1, len(dbn)):
+        rbm = dbn.layer(number)
+        up = visible @ rbm.weights
+        hidden = rbm.hidden.sample(up, random)
+        below += _log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
+        below -= _log_probability(rbm.hidden, hidden, up)
+        visible = hidden
+    top = log_likelihood(path, visible, z, random, settings, watch)
+    return Bracket(top.upper + below, top.lower + below, z)
+
+
+def _log_probability(units: Units, values: Tensor, field: Tensor) -> Tensor:
+    """log p(x | field) = field . x - E(x) - log_partition(field), shape (batch,), float64."""
+    return ((field * values).sum(dim=-1) - units.energy(values) - units.log_partition(field)).double()

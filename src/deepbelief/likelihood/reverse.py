@@ -1,0 +1,62 @@
+"""The other side: annealing backwards from given items."""
+
+import math
+from itertools import pairwise
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from deepbelief.annealing import AnnealedPath
+from deepbelief.likelihood.ais import AISSettings, Watch, look
+from deepbelief.randomness import Random
+
+_ROWS: Final = 1000  # chains at a time
+
+
+@torch.no_grad()
+def raise_bound(
+    path: AnnealedPath,
+    visible: Tensor,
+    random: Random,
+    settings: AISSettings | None = None,
+    watch: Watch | None = None,
+) -> Tensor:
+    """RAISE (Burda, Grosse & Salakhutdinov 2015): estimates of log p(v) that on average are below it.
+
+    The chains that AIS ends with, after a Gibbs step at beta = 1, follow a distribution p_K near the RBM's. Walked
+    backwards from v_K = v, v_k-1 by a Gibbs step at beta_k from v_k, they give for it
+
+    log p_K(v) >= E[log f_1(v) - log Z_0 - sum over k of (log f_k(v_k-1) - log f_k-1(v_k-1))],
+
+    with equality for endlessly many `chains_per_item`, which are averaged as probabilities. That is a bound on the
+    likelihood of p_K, for every item. p_K has had too little time rather than too much, so over data like those that
+    the RBM models it is a bound on the RBM's mean likelihood too; single items may lie above.
+
+    Args:
+        path: from independent units to the RBM.
+        visible: (batch, visible), values that the units can have; see `as_states` for grey ones.
+        random: states of the units, on the RBM's device.
+        settings: temperatures, and chains for each item.
+        watch: is told how far it is.
+
+    Returns:
+        One number in nats for each item, shape (batch,), float64.
+    """
+    settings = settings or AISSettings()
+    repeated = visible.repeat_interleave(settings.chains_per_item, dim=0)
+    blocks = torch.split(repeated, _ROWS)
+    total = len(blocks) * (len(settings.betas) - 1)
+    found, done = [], 0
+    for block in blocks:
+        log_weights, here = -path.rbm.free_energy(block).double() - path.log_z0(), block
+        signal = here @ path.rbm.weights
+        for low, high in reversed(list(pairwise(settings.betas))):
+            here = path.step(signal, high, random)
+            signal = here @ path.rbm.weights
+            log_weights -= path.log_ratio(here, signal, low, high)
+            done += 1
+            look(watch, done, total)
+        found.append(log_weights)
+    chains = torch.cat(found).view(len(visible), settings.chains_per_item)
+    return torch.logsumexp(chains, dim=1) - math.log(settings.chains_per_item)
