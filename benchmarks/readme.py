@@ -129,6 +129,28 @@ def precision_table(record: dict[str, Any]) -> Table:
     return Table(f"{title}{len(settings['seeds'])} seeds, paired", header, tuple(rows))
 
 
+def likelihood_table(record: dict[str, Any]) -> Table:
+    """What likelihood.py found: both sides, and the truth where it is known; mean nats for a test item."""
+    rows = []
+    for model in record["models"]:
+        top, exact = model["layers"][-1], model["exact"]
+        sizes = [model["layers"][0]["shape"][0], *(layer["shape"][1] for layer in model["layers"])]
+        rows.append(
+            (
+                "-".join(map(str, sizes)) + f", seed {model['seed']}",
+                "" if exact is None else f"{exact:.2f}",
+                f"{model['upper']:.2f}",
+                f"{model['lower']:.2f}",
+                "" if exact is None else f"{top['log_z_ais'] - top['log_z_exact']:+.3f}",
+                f"{top['effective_sample_size']:.0f}",
+                f"{top['seconds']:.0f} s",
+            )
+        )
+    title = f"Mean log-likelihood of {record['items']} test images of {record['data']} made binary, nats"
+    header = ("model", "exact", "AIS (upper)", "RAISE (lower)", "log Z, AIS - exact", "effective chains", "AIS took")
+    return Table(title, header, tuple(rows))
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a script of this folder measured last."""
     path = KEPT / f"{name}.json"
@@ -153,6 +175,9 @@ def blocks() -> dict[str, str]:
     if precision := kept("precision"):
         table = precision_table(precision)
         written["precision"] = f"{table.title}.\n\n{markdown(table)}"
+    if likelihood := kept("likelihood"):
+        table = likelihood_table(likelihood)
+        written["likelihood"] = f"{table.title}.\n\n{markdown(table)}"
     return written
 
 

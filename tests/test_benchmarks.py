@@ -13,10 +13,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import contenders  # noqa: E402 (a script's neighbour)
+import likelihood  # noqa: E402
 import precision  # noqa: E402
+import readme  # noqa: E402
 import scaling  # noqa: E402
 import speed  # noqa: E402
 
+from deepbelief import AISSettings  # noqa: E402
 from deepbelief.data import load_dataset  # noqa: E402
 from deepbelief.precision import BF16  # noqa: E402
 
@@ -62,6 +65,19 @@ def test_precisions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     found = precision.learn(load_dataset("digits"), BF16, seed=0, images=500, hidden=10, epochs=2)
     assert all(math.isfinite(value) for value in found.values())
     assert 0.5 < found["read-out's test accuracy"] <= 1
+
+
+def test_a_small_rbm_is_measured_three_ways() -> None:
+    digits = load_dataset("digits")
+    blank = likelihood.DBN.from_sizes([64, 1], likelihood.Random(0))
+    training, test = likelihood.binary(digits.train, blank, 0), likelihood.binary(digits.test, blank, 1)
+    dbn, _ = likelihood.learn(training, 5, 2, seed=0)
+    found = likelihood.measure(dbn, training, test, 0, AISSettings.of(200, 50), 50)
+    assert found["lower"] < found["exact"] + 0.5
+    assert found["upper"] == pytest.approx(found["exact"], abs=0.2)
+    table = readme.likelihood_table({"models": [found], "items": 50, "data": "digits"})
+    assert table.rows[0][0] == "64-5, seed 0"
+    json.dumps(found)
 
 
 def test_kept_figures_say_on_what_they_were_measured() -> None:

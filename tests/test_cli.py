@@ -16,7 +16,7 @@ from deepbelief.dbn import DBN
 from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
 
-COMMANDS = ["study", "report", "encode", "data", "recipe"]
+COMMANDS = ["study", "report", "encode", "likelihood", "data", "recipe"]
 
 
 def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -106,6 +106,34 @@ def test_encode(tmp_path: Path) -> None:
     assert done.stdout.strip() == "g.npz: 3 images, 7 features"
 
 
+def test_likelihood(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "shallow.safetensors", DBN.from_sizes([64, 7], Random(0)))
+    save_dbn(tmp_path / "deep.safetensors", DBN.from_sizes([64, 30, 7], Random(0)))
+    short = ("--images", 20, "--temperatures", 50, "--chains", 10)
+    done = deepbelief("likelihood", "shallow.safetensors", "digits", *short, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for told in (
+        "layer 1, 64-7, by AIS",
+        "64-7, exact",
+        "log-likelihood, upper side (AIS)",
+        "of 10",
+        "on 20 test images",
+    ):
+        assert told in done.stdout
+    assert "50 temperatures, 10 chains" in done.stdout
+    deep = deepbelief("likelihood", "deep.safetensors", "digits", *short, cwd=tmp_path)
+    assert deep.returncode == 0, deep.stderr
+    assert "bound of the log-likelihood, lower side (RAISE)" in deep.stdout
+    assert "layer 2, 30-7, exact" in deep.stdout
+    again = deepbelief("likelihood", "deep.safetensors", "digits", *short, cwd=tmp_path)
+    assert again.stdout.splitlines()[:-1] == deep.stdout.splitlines()[:-1]  # but the seconds
+    other = deepbelief("likelihood", "deep.safetensors", "digits", *short, "--seed", 1, cwd=tmp_path)
+    assert other.stdout.splitlines()[:-1] != deep.stdout.splitlines()[:-1]
+    np.save(tmp_path / "own.npy", np.zeros((3, 5, 5), dtype=np.uint8))
+    refused = deepbelief("likelihood", "deep.safetensors", "own.npy", cwd=tmp_path)
+    assert_refused(refused, 2, "the DBN sees 64 values, the data have 25: make them equal")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -115,6 +143,7 @@ def test_encode(tmp_path: Path) -> None:
         (("data", "cifar"), 2, "cifar"),
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
         (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
+        (("likelihood", "no.safetensors", "digits"), 1, "no.safetensors does not exist"),
         (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy or .npz"),
     ],
 )

@@ -79,6 +79,7 @@ class AnnealedPath:
         tilt = visible @ (self.base_bias - self.rbm.visible.bias)
         return tilt - hidden @ self.rbm.hidden.bias - (signal * hidden).sum(dim=-1)
 
+    @torch.no_grad()
     def log_z0(self) -> float:
         """log Z_0, in closed form."""
         visible, hidden = self.rbm.visible, self.rbm.hidden

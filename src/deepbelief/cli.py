@@ -124,6 +124,51 @@ def encode(
     typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")
 
 
+@app.command()
+def likelihood(
+    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATA", help="The name of a data set, or a .npy or .npz file.")
+    ] = "fashion-mnist",
+    images: Annotated[int, typer.Option(min=2, help="Test images to measure, drawn from all.")] = 100,
+    temperatures: Annotated[int, typer.Option(min=1, help="Temperatures of AIS and RAISE.")] = 14_500,
+    chains: Annotated[int, typer.Option(min=2, help="Chains of AIS.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Choice of the images and states of the units.")] = 0,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Estimate a DBN's mean log-likelihood in nats (a bound of it, if deep), from both sides: by AIS and by RAISE.
+
+    Grey images are drawn once as zeros and ones where the visible units are binary.
+
+    Example: deepbelief likelihood runs/default/seed-0/models/dbn.safetensors fashion-mnist --temperatures 2000
+    """
+    import time
+
+    from rich.console import Console
+
+    from deepbelief.checkpoint import load_dbn
+    from deepbelief.data import load_images
+    from deepbelief.likelihood import AISSettings, evaluate
+    from deepbelief.memory import keep_freed_memory
+    from deepbelief.randomness import Random
+    from deepbelief.report.tables import Table
+    from deepbelief.study.run import choose_device
+    from deepbelief.watching import download_line, print_results, steps_line
+
+    keep_freed_memory()
+    started, on = time.perf_counter(), choose_device(device)
+    dbn = load_dbn(model).to(on)
+    training, test = (load_images(dataset, data, part, progress=download_line) for part in ("train", "test"))
+    settings = AISSettings.of(temperatures, chains)
+    found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
+    title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
+    print_results(Console(), Table(title, ("nats", "", "95 % interval", "effective chains"), tuple(found.rows())))
+    for sentence in found.bracket.warnings:
+        typer.echo(f"Beware: {sentence}")
+    typer.echo(f"{temperatures} temperatures, {chains} chains, {time.perf_counter() - started:.0f} s")
+
+
 @app.command("data")
 def data_command(
     name: Annotated[

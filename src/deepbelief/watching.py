@@ -69,6 +69,12 @@ def download_line(filename: str, done: int, total: int) -> None:
         print(f"\rDownloading {filename}: {done / 1e6:.1f}{of} MB", end="\n" if done == total else "", file=sys.stderr)
 
 
+def steps_line(what: str, done: int, total: int) -> None:
+    """Says on the error stream how far a measurement is."""
+    if sys.stderr.isatty():
+        print(f"\r{what}: {done} of {total} steps", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
 def print_results(console: Console, rows: Rows) -> None:
     """Print a table of the report."""
     table = Table(title=rows.title)

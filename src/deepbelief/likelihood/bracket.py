@@ -141,9 +141,9 @@ def dbn_bound(
 
     log p(v) >= E_Q[sum over l < L of (log p(h_l-1 | h_l) - log q(h_l | h_l-1)) + log p_L(h_L-1)], h_0 = v,
 
-    where Q goes up the DBN, sampling each layer; one sample for each item. The RBM on top has log p_L = -F - log Z, with
-    log Z by AIS, or by RAISE. Of a single layer it is `log_likelihood`, no bound. Where the DBN standardises its input,
-    the density is that of the values as they are given.
+    where Q goes up the DBN, sampling each layer; one sample for each item. The RBM on top has log p_L = -F - log Z,
+    with log Z by AIS, or by RAISE. Of a single layer it is `log_likelihood`, no bound. Where the DBN standardises its
+    input, the density is that of the values as they are given.
 
     Args:
         dbn: of any number of layers and kinds of units.
