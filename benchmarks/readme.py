@@ -151,6 +151,31 @@ def likelihood_table(record: dict[str, Any]) -> Table:
     return Table(title, header, tuple(rows))
 
 
+def generative_table(*records: dict[str, Any]) -> Table:
+    """What generative.py found: both sides for an RBM and a DBN, mean nats for a test item."""
+    rows = []
+    for record in records:
+        for model in record["models"]:
+            rows.append(
+                (
+                    record["data"],
+                    ("RBM " if len(model["sizes"]) == 2 else "DBN ") + "-".join(map(str, model["sizes"])),
+                    nats(model["upper"], model["upper_interval"]),
+                    nats(model["lower"], model["lower_interval"]),
+                    nats(model["gap"], model["gap_interval"]),
+                    f"{model['training_seconds'] / 60:.0f} min",
+                )
+            )
+    title = "Mean test log-likelihood (of the DBN its variational bound) of images made binary, nats, 95 % intervals"
+    header = ("data", "model", "AIS (upper)", "RAISE (lower)", "between them", "training")
+    return Table(title, header, tuple(rows))
+
+
+def nats(mean: float, interval: list[float]) -> str:
+    """A figure and half of its interval."""
+    return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a script of this folder measured last."""
     path = KEPT / f"{name}.json"
@@ -178,6 +203,9 @@ def blocks() -> dict[str, str]:
     if likelihood := kept("likelihood"):
         table = likelihood_table(likelihood)
         written["likelihood"] = f"{table.title}.\n\n{markdown(table)}"
+    if generative := [record for name in ("mnist", "fashion-mnist") if (record := kept(f"generative-{name}"))]:
+        table = generative_table(*generative)
+        written["generative"] = f"{table.title}.\n\n{markdown(table)}"
     return written
 
 

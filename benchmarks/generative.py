@@ -1,0 +1,102 @@
+"""How likely held-out images are under an RBM and a DBN, from both sides.
+
+    .venv/bin/python benchmarks/generative.py mnist --data FOLDER
+    .venv/bin/python benchmarks/generative.py fashion-mnist
+
+Trains an RBM 784-500 and, on its hidden states, an RBM 500-2000, both by persistent contrastive divergence with the
+centred gradient on images made binary anew at each sight. Measures the RBM's mean test log-likelihood and the DBN's
+variational bound by AIS with the full recipe, and by RAISE. Writes benchmarks/results/generative-DATASET.json.
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import torch
+import typer
+from likelihood import binary, measure
+from readme import generative_table
+from rich.console import Console
+
+from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, save_dbn
+from deepbelief.data import Source
+from deepbelief.machine import describe_machine
+from deepbelief.memory import keep_freed_memory
+from deepbelief.watching import print_results
+
+HERE: Final = Path(__file__).parent
+HIDDEN: Final = (500, 2000)
+
+
+def settings_of(epochs: int, gibbs_steps: int, learning_rate: float) -> CDSettings:
+    """Plain steps, long chains, and a learning rate that ends at zero: late chains then follow the model closely."""
+    return CDSettings(
+        epochs=epochs,
+        batch_size=500,
+        learning_rate=learning_rate,
+        learning_rate_to_zero=True,
+        initial_momentum=0.0,
+        final_momentum=0.0,
+        weight_decay=0.0,
+        gibbs_steps=gibbs_steps,
+        persistent_chains=500,
+        centring=True,
+        binarise=True,
+    )
+
+
+def biased_to(data: Source, random: Random) -> DBN:
+    """A DBN of both layers whose visible biases start at the pixels' log-odds."""
+    dbn = DBN.from_sizes([data.width, *HIDDEN], random, weight_std=0.01).requires_grad_(False)
+    total = sum(data.batch(slice(start, start + 1000)).sum(dim=0) for start in range(0, len(data), 1000))
+    dbn.layer(1).visible.bias.copy_(torch.logit((total + 0.5) / (len(data) + 1)))
+    return dbn
+
+
+def main(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or another data set of 28x28 images.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
+    epochs: Annotated[tuple[int, int], typer.Option(help="Of the two RBMs.")] = (200, 60),
+    gibbs_steps: Annotated[int, typer.Option(min=1, help="Of the chains, at each update.")] = 5,
+    learning_rate: Annotated[float, typer.Option(help="At the start.")] = 0.1,
+    items: Annotated[int, typer.Option(min=2, help="Test images for RAISE.")] = 500,
+    temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
+    models: Annotated[Path | None, typer.Option(help="A folder for the trained models.")] = None,
+) -> None:
+    """Train, measure, print, keep the figures."""
+    keep_freed_memory()
+    console, dataset, random = Console(), load_dataset(name, data), Random(seed, "generative")
+    dbn = biased_to(dataset.train, random)
+    settings = [settings_of(count, gibbs_steps, learning_rate) for count in epochs]
+    found: list[dict[str, Any]] = []
+    for layer in (1, 2):
+        started = time.perf_counter()
+        for record in Pretraining(dbn, dataset.train, settings, random, layers=[layer], held_out=dataset.test).epochs():
+            seconds = time.perf_counter() - started
+            monitors = {name: round(value, 4) for name, value in record.monitors.items()}
+            console.print(f"{seconds:6.0f} s: layer {layer} epoch {record.epoch} {monitors}", highlight=False)
+        part = DBN([dbn.layer(number) for number in range(1, layer + 1)])
+        if models is not None:
+            models.mkdir(parents=True, exist_ok=True)
+            save_dbn(models / f"{name}-{layer}.safetensors", part, image_shape=list(dataset.image_shape))
+        training, test = (binary(images, part, number) for number, images in enumerate((dataset.train, dataset.test)))
+        figures = measure(part, training, test, seed, AISSettings.of(temperatures), items)
+        found.append({"sizes": part.sizes, "training_seconds": seconds, **figures})
+        record_ = {
+            "machine": describe_machine(torch.device("cpu")),
+            "data": name,
+            "temperatures": temperatures,
+            "settings": [asdict(one) for one in settings],
+            "models": found,
+        }
+        print_results(console, generative_table(record_))
+        path = HERE / "results" / f"generative-{name}.json"
+        path.write_text(json.dumps(record_, indent=1) + "\n", encoding="utf-8")
+        console.print(f"Written to {path}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
