@@ -108,11 +108,12 @@ def main(
     large: Annotated[int, typer.Option(min=0, help="Hidden units of the RBM that is timed; 0 for none.")] = 500,
     epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 5,
     images: Annotated[int, typer.Option(min=100, help="Training images.")] = 60_000,
-    items: Annotated[int, typer.Option(min=2, help="Test images.")] = 200,
-    temperatures: Annotated[int, typer.Option(min=1, help="Of the small ones; the large has the full recipe.")] = 1_000,
+    items: Annotated[int, typer.Option(min=2, help="Test images.")] = 100,
+    temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
+    chains: Annotated[int, typer.Option(min=2, help="Of AIS, for the small RBMs; the large has 100.")] = 200,
     name: Annotated[str, typer.Option(help="The data set.")] = "mnist",
     data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Measure this saved DBN alone, with the full recipe.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Measure this saved DBN alone.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="The JSON file.", show_default="results/likelihood.json")] = None,
 ) -> None:
@@ -121,20 +122,23 @@ def main(
     console, dataset = Console(), load_dataset(name, data)
     machine, found = describe_machine(torch.device(device)), []
     if model is not None:
-        found.append(measure(load_dbn(model), dataset.train, dataset.test, 0, AISSettings(), items, device))
+        found.append(
+            measure(load_dbn(model), dataset.train, dataset.test, 0, AISSettings.of(temperatures), items, device)
+        )
         found[-1]["model"] = model.name
     else:
         kept = torch.arange(min(images, len(dataset.train)))
         blank = DBN.from_sizes([dataset.train.width, 1], Random(0))
         training, test = binary(dataset.train.subset(kept), blank, 0), binary(dataset.test, blank, 1)
-        full = [(large, 0, AISSettings())] if large else []
-        small = AISSettings.of(temperatures)
+        full = [(large, 0, AISSettings.of(temperatures))] if large else []
+        small = AISSettings.of(temperatures, chains)
         for size, seed, settings in [(int(n), seed, small) for n in hidden.split(",") for seed in range(seeds)] + full:
             dbn, seconds = learn(training, size, epochs, seed)
             found.append(measure(dbn, training, test, seed, settings, items, device))
-            found[-1] |= {"temperatures": len(settings.betas) - 1, "training_seconds": seconds}
-            console.print(f"784-{size}, seed {seed}: {found[-1]}", highlight=False)
-    record = {"machine": machine, "data": name, "items": items, "epochs": epochs, "models": found}
+            found[-1] |= {"chains": settings.chains, "training_seconds": seconds}
+            line = f"784-{size}, seed {seed}: {found[-1]['upper']:.2f} to {found[-1]['lower']:.2f}"
+            console.print(f"{line}, exact {found[-1]['exact']}", highlight=False)
+    record = {"machine": machine, "data": name, "items": items, "temperatures": temperatures, "models": found}
     print_results(console, likelihood_table(record))
     if out is not None or model is None:
         path = out or HERE / "results" / "likelihood.json"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepbelief.annealing import AnnealedPath
 from deepbelief.dbn import DBN
-from deepbelief.errors import SettingsError
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch
 from deepbelief.likelihood.reverse import raise_bound
 from deepbelief.randomness import Random
@@ -98,9 +98,17 @@ def as_states(units: Units, values: Tensor, random: Random) -> Tensor:
 
     A likelihood of grey pixels under binary units is none; drawn once, with a fixed seed, they are data of zeros and
     ones like any other (Salakhutdinov & Murray 2008), and values that are 0 or 1 already stay so.
+
+    Raises:
+        DataError: the units are binary or categorical and the values are no probabilities.
     """
     if units.states is None:
         return values
+    low, high = (float(end) for end in values.aminmax())
+    if not (low >= 0 and high <= 1):  # written so that NaN fails too
+        raise DataError(
+            f"the values range from {low:g} to {high:g} and are no probabilities: scale them to lie from 0 to 1."
+        )
     return units.sample(units.bias_of_mean(values) - units.bias, random)
 
 

@@ -29,9 +29,9 @@ def raise_bound(
 
     log p_K(v) >= E[log f_1(v) - log Z_0 - sum over k of (log f_k(v_k-1) - log f_k-1(v_k-1))],
 
-    with equality for endlessly many `chains_per_item`, which are averaged as probabilities. That is a bound on the
-    likelihood of p_K, for every item. p_K has had too little time rather than too much, so over data like those that
-    the RBM models it is a bound on the RBM's mean likelihood too; single items may lie above.
+    with equality for endlessly many `chains_per_item`, which are averaged as probabilities. For every item that is a
+    bound under p_K. It is one under the RBM as far as p_K, which has had too little time, gives the items less
+    probability than the RBM does: in the mean over data that the RBM models well, but not for each item.
 
     Args:
         path: from independent units to the RBM.
