@@ -29,6 +29,7 @@ STUDIED = MODELS | {
     "randomness",
     "readout",
     "robustness",
+    "sampling",
     "supervised",
 }
 
@@ -56,6 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "insight": {"rbm", "dbn", "data", "randomness"},
     "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward"},
     "robustness": {"randomness"},
+    "sampling": MODELS | {"annealing", "randomness"},
+    "pictures": {"atomic"},
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
