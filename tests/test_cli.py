@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepbelief.checkpoint import save_dbn
 from deepbelief.cli import PrecisionChoice
@@ -16,7 +17,7 @@ from deepbelief.dbn import DBN
 from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
 
-COMMANDS = ["study", "report", "encode", "data", "recipe"]
+COMMANDS = ["study", "report", "encode", "sample", "data", "recipe"]
 
 
 def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -106,6 +107,21 @@ def test_encode(tmp_path: Path) -> None:
     assert done.stdout.strip() == "g.npz: 3 images, 7 features"
 
 
+def test_sample(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 10, 7], Random(0)), image_shape=[8, 8])
+    for words, out, frames in (
+        (("--number", 4, "--steps", 5, "--samples"), "f.gif", 5),
+        (("--inpaint", "digits", "--known", "centre", "--items", "1,5", "--steps", 4), "i.png", 1),
+        (("--interpolate", "digits", "--items", "1,5", "--shape", "4x16", "--part", "train"), "w.png", 1),
+    ):
+        done = deepbelief("sample", "dbn.safetensors", *words, "--out", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert done.stdout.strip() == (out if frames == 1 else f"{out}: {frames} frames")
+        with Image.open(tmp_path / out) as image:
+            assert getattr(image, "n_frames", 1) == frames
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -116,6 +132,10 @@ def test_encode(tmp_path: Path) -> None:
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
         (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
         (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy or .npz"),
+        (("sample", "no.safetensors", "--out", "f.png"), 1, "no.safetensors does not exist"),
+        (("sample", "no.safetensors", "--out", "f.jpg"), 2, "as .png, .gif, .apng, not f.jpg: give one of these"),
+        (("sample", "m", "--out", "f.png", "--from", "digits", "--inpaint", "digits"), 2, "give one of them"),
+        (("sample", "m", "--out", "f.png", "--from", "digits", "--items", "1,two"), 2, "'1,two' are no numbers"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:

@@ -59,11 +59,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "robustness": {"randomness"},
     "sampling": MODELS | {"annealing", "randomness"},
     "pictures": {"atomic"},
+    "gallery": MODELS | {"checkpoint", "data", "pictures", "randomness", "sampling"},
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
-    "cli": STUDIED | {"study", "memory", "report", "watching", PACKAGE},
-    "__init__": STUDIED | {"study"},
+    "cli": STUDIED | {"gallery", "study", "memory", "report", "watching", PACKAGE},
+    "__init__": STUDIED | {"gallery", "pictures", "study"},
     "__main__": {"cli"},
 }
 

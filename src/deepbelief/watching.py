@@ -69,6 +69,12 @@ def download_line(filename: str, done: int, total: int) -> None:
         print(f"\rDownloading {filename}: {done / 1e6:.1f}{of} MB", end="\n" if done == total else "", file=sys.stderr)
 
 
+def step_line(done: int, total: int) -> None:
+    """Says on the error stream how far the Markov chains are."""
+    if sys.stderr.isatty():
+        print(f"\rStep {done} of {total}", end="\n" if done == total else "", flush=True, file=sys.stderr)
+
+
 def print_results(console: Console, rows: Rows) -> None:
     """Print a table of the report."""
     table = Table(title=rows.title)
