@@ -9,6 +9,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from deepbelief.annealing import AnnealedPath
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
@@ -28,7 +29,7 @@ from deepbelief.standardisation import Standardisation
 from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from tests.models import KINDS, PAIRS, all_states, randomise, small_rbm, some_values
 
-CHAINS = 10_000
+CHAINS = 5_000
 DEEP = {
     "binary": lambda: [Bernoulli(3), Bernoulli(3), Bernoulli(2)],
     "one-hot": lambda: [Categorical(2, 3), Bernoulli(2), Categorical(1, 3)],
@@ -122,6 +123,14 @@ def test_at_beta_0_the_units_are_independent_and_the_start_has_no_influence() ->
     assert torch.equal(end_of(rbm, start, None, [0.0]), end_of(rbm, 1 - start, None, [0.0]))
 
 
+def test_between_the_ends_chains_follow_the_annealed_path() -> None:
+    rbm = small_rbm("Bernoulli", "Bernoulli", 0, 2.0)
+    states = all_states(rbm.visible)
+    log = AnnealedPath(rbm, rbm.visible.bias).log_weight(states, states @ rbm.weights, 0.5)
+    found = end_of(rbm, torch.ones(CHAINS, 3, dtype=torch.float64), None, [0.5] * 40)
+    assert_distributed(found, states, torch.softmax(log, dim=0))
+
+
 def test_a_step_gives_the_mean_that_its_state_was_drawn_from() -> None:
     rbm, known = small_rbm("Categorical", "ReLU"), torch.arange(6) < 3
     values = some_values(rbm.visible, 5, Random(3))
@@ -197,7 +206,7 @@ def test_inpainting_with_one_rbm_is_exact() -> None:
 @pytest.mark.parametrize("layers", DEEP.values(), ids=DEEP)
 def test_inpainting_through_all_layers_reaches_the_limit_of_its_chain(layers: Callable[[], list[Units]]) -> None:
     """The limit by powers of the transition matrix: up, through the top RBM, down, and the known pixels back."""
-    dbn = small_dbn(layers, 0.7)
+    dbn = small_dbn(layers, 1.6)  # strong enough for a single step to be far from the limit
     first, top = dbn.layer(1), dbn.layer(2)
     states, known = all_states(first.visible), torch.arange(first.visible.size) < 3
     known = known if isinstance(first.visible, Categorical) else known & (torch.arange(3) < 1)
@@ -211,7 +220,7 @@ def test_inpainting_through_all_layers_reaches_the_limit_of_its_chain(layers: Ca
     completed = torch.where(known, image, states)
     to = (completed[:, None, :] == states[possible][None]).all(dim=2).double()
     limit = torch.linalg.matrix_power(transition @ to, 200)[0]
-    found = inpaint(dbn, image.expand(CHAINS, -1), known, Random(7), 40, samples=True)
+    found = inpaint(dbn, image.expand(CHAINS, -1), known, Random(7), 120, samples=True)
     assert_distributed(found, states[possible], limit)
 
 

@@ -21,6 +21,7 @@ def interpolate(dbn: DBN, first: Tensor, second: Tensor, steps: int = 10) -> Ten
     Raises:
         SettingsError: fewer than 2 steps, or images of another width.
 
+    >>> from deepbelief.randomness import Random
     >>> interpolate(DBN.from_sizes([784, 300, 100], Random(0)), torch.rand(784), torch.rand(784), steps=7).shape
     torch.Size([7, 784])
     """
