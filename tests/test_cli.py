@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepbelief.checkpoint import save_dbn
 from deepbelief.cli import PrecisionChoice
@@ -16,7 +17,7 @@ from deepbelief.dbn import DBN
 from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
 
-COMMANDS = ["study", "report", "encode", "likelihood", "data", "recipe"]
+COMMANDS = ["study", "report", "encode", "likelihood", "sample", "data", "recipe"]
 
 
 def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -134,6 +135,21 @@ def test_likelihood(tmp_path: Path) -> None:
     assert_refused(refused, 2, "the DBN sees 64 values, the data have 25: make them equal")
 
 
+def test_sample(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 10, 7], Random(0)), image_shape=[8, 8])
+    for words, out, frames in (
+        (("--number", 4, "--steps", 5, "--samples"), "f.gif", 5),
+        (("--inpaint", "digits", "--known", "centre", "--items", "1,5", "--steps", 4), "i.png", 1),
+        (("--interpolate", "digits", "--items", "1,5", "--shape", "4x16", "--part", "train"), "w.png", 1),
+    ):
+        done = deepbelief("sample", "dbn.safetensors", *words, "--out", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert done.stdout.strip() == (out if frames == 1 else f"{out}: {frames} frames")
+        with Image.open(tmp_path / out) as image:
+            assert getattr(image, "n_frames", 1) == frames
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -145,6 +161,10 @@ def test_likelihood(tmp_path: Path) -> None:
         (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
         (("likelihood", "no.safetensors", "digits"), 1, "no.safetensors does not exist"),
         (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy or .npz"),
+        (("sample", "no.safetensors", "--out", "f.png"), 1, "no.safetensors does not exist"),
+        (("sample", "no.safetensors", "--out", "f.jpg"), 2, "as .png, .gif, .apng, not f.jpg: give one of these"),
+        (("sample", "m", "--out", "f.png", "--from", "digits", "--inpaint", "digits"), 2, "give one of them"),
+        (("sample", "m", "--out", "f.png", "--from", "digits", "--items", "1,two"), 2, "'1,two' are no numbers"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:

@@ -29,6 +29,7 @@ STUDIED = MODELS | {
     "randomness",
     "readout",
     "robustness",
+    "sampling",
     "supervised",
 }
 
@@ -56,11 +57,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "insight": {"rbm", "dbn", "data", "randomness"},
     "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward"},
     "robustness": {"randomness"},
+    "sampling": MODELS | {"annealing", "randomness"},
+    "pictures": {"atomic"},
+    "gallery": MODELS | {"checkpoint", "data", "pictures", "randomness", "sampling"},
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
-    "cli": STUDIED | {"study", "memory", "report", "watching", PACKAGE},
-    "__init__": STUDIED | {"study"},
+    "cli": STUDIED | {"gallery", "study", "memory", "report", "watching", PACKAGE},
+    "__init__": STUDIED | {"gallery", "pictures", "study"},
     "__main__": {"cli"},
 }
 

@@ -5,6 +5,7 @@ from .dbn import DBN
 from .encoding import encode_source, encode_to_file
 from .errors import DataError, DeepBeliefError, SettingsError
 from .feedforward import FeedForward, accuracy, predict
+from .gallery import SampleSettings, draw_samples
 from .learning.finetuning import unfold
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
@@ -25,6 +26,7 @@ from .likelihood import (
 from .randomness import Random
 from .rbm import RBM
 from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from .sampling import Clamp, chain, clamped_chain, fantasies, inpaint, interpolate
 from .study.recipe import Recipe, load_recipe
 from .study.run import Study
 from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
@@ -40,6 +42,7 @@ __all__ = [
     "Bernoulli",
     "Bracket",
     "CDSettings",
+    "Clamp",
     "ConvergedSettings",
     "DataError",
     "Dataset",
@@ -55,18 +58,25 @@ __all__ = [
     "Random",
     "ReadoutClassifier",
     "Recipe",
+    "SampleSettings",
     "SettingsError",
     "Study",
     "accuracy",
     "ais",
     "as_states",
     "base_rate_bias",
+    "chain",
+    "clamped_chain",
     "dbn_bound",
+    "draw_samples",
     "encode_source",
     "encode_to_file",
     "evaluate",
     "exact_log_z",
+    "fantasies",
     "fit_converged",
+    "inpaint",
+    "interpolate",
     "layer_path",
     "load_dataset",
     "load_dbn",

@@ -169,6 +169,67 @@ def likelihood(
     typer.echo(f"{temperatures} temperatures, {chains} chains, {time.perf_counter() - started:.0f} s")
 
 
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATA", help="Start at these images, instead of from nothing.")
+    ] = None,
+    inpaint: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Complete these images from a part of them.")
+    ] = None,
+    interpolate: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Go from one of these images to another.")
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top"
+        ),
+    ] = None,
+    items: Annotated[
+        str | None,
+        typer.Option(metavar="3,17,...", help="Which images of DATA, counted from 0.", show_default="at random"),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option(min=1, help="How many.", show_default="64; of images 16, of pairs 8")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps of the Markov chains.", show_default="1000; --inpaint 200, --interpolate 10"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the chains and of the choice of images.")] = 0,
+    samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False,
+    columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None,
+    shape: Annotated[
+        str | None, typer.Option(metavar="28x28", help="Height and width of an image.", show_default="the model's")
+    ] = None,
+    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Draw what a model makes up, or makes of images: in place of DATA a .npy or .npz file, or the name of a data set.
+
+    Example: deepbelief sample runs/default/seed-0/models/dbn.safetensors --out fantasies.png
+
+    Example: deepbelief sample dbn.safetensors --inpaint fashion-mnist --known left --out completed.png
+
+    Example: deepbelief sample dbn.safetensors --interpolate fashion-mnist --items 0,1 --out way.gif
+    """
+    from deepbelief.data import load_images
+    from deepbelief.gallery import SampleSettings, draw_samples, task_of
+    from deepbelief.study.run import choose_device
+    from deepbelief.watching import download_line, steps_line
+
+    task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate)
+    places, sides = _numbers(items, ",", "--items 3,17"), _numbers(shape, "x", "--shape 28x28")
+    settings = SampleSettings(task, number, steps, seed, samples, known, places, columns, sides)
+    images = None if name is None else load_images(name, data, part.value, progress=download_line)
+    frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
+    typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
+
+
 @app.command("data")
 def data_command(
     name: Annotated[
@@ -199,6 +260,14 @@ def recipe(name: Annotated[str, typer.Argument(help="default, reference or smoke
     if name not in RECIPES:
         raise SettingsError(f"there is no recipe {name!r}: give one of {', '.join(RECIPES)}.")
     typer.echo(recipe_text(name), nl=False)
+
+
+def _numbers(text: str | None, separator: str, example: str) -> tuple[int, ...] | None:
+    """Whole numbers as a user lists them."""
+    try:
+        return None if text is None else tuple(int(number) for number in text.split(separator))
+    except ValueError:
+        raise SettingsError(f"{text!r} are no numbers: give them as in {example}.") from None
 
 
 def main() -> None:

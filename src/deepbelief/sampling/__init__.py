@@ -1,0 +1,19 @@
+"""What a model has learnt to imagine: fantasies, images completed from a part of them, and ways between two images."""
+
+from deepbelief.sampling.chains import Step, annealing, clamped_chain
+from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frames
+from deepbelief.sampling.inpainting import inpaint, inpainting_frames
+from deepbelief.sampling.interpolation import interpolate
+
+__all__ = [
+    "Clamp",
+    "Step",
+    "annealing",
+    "chain",
+    "clamped_chain",
+    "fantasies",
+    "fantasy_frames",
+    "inpaint",
+    "inpainting_frames",
+    "interpolate",
+]

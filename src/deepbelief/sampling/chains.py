@@ -1,0 +1,103 @@
+"""Markov chains of an RBM, with some of its visible units held."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from deepbelief.annealing import AnnealedPath
+from deepbelief.errors import SettingsError
+from deepbelief.randomness import Random
+from deepbelief.rbm import RBM
+
+T = TypeVar("T")
+
+
+class Step(NamedTuple):
+    """One step of n Markov chains."""
+
+    hidden: Tensor
+    """h ~ p(h | v of the step before), (n, hidden)."""
+    visible: Tensor
+    """v ~ p(v | h), held where it is known, (n, visible)."""
+    mean: Tensor
+    """E[v | h], held where it is known, (n, visible)."""
+
+
+def annealing(steps: int) -> list[float]:
+    """beta of each step of an annealed chain: evenly from 0 to 1 in the first half, and 1 in the second.
+
+    The first half spreads the chains over the modes, the second corrects what the haste of the first did wrong.
+
+    Raises:
+        SettingsError: fewer than 2 steps.
+    """
+    if steps < 2:
+        raise SettingsError(f"an annealed chain needs at least 2 steps, not {steps}.")
+    return [min(1.0, 2 * step / steps) for step in range(steps)]
+
+
+@torch.no_grad()
+def clamped_chain(
+    rbm: RBM, values: Tensor, known: Tensor | None, random: Random, betas: Iterable[float] | None = None
+) -> Iterator[Step]:
+    """Gibbs chains of an RBM that never change what is known: h ~ p(h | v), v ~ p(v | h), known units put back.
+
+    The chains start at `values`; their limit is the exact p(v | known units), or p(v) where nothing is known. With
+    `betas`, step k follows p_beta of `AnnealedPath` for the k-th of them, and the chain ends after the last. At
+    beta = 0 all units are independent with the RBM's own biases, so that the start has no influence any more:
+    (0, 1, 1, ...) are plain chains from a random start, `annealing(steps)` are annealed ones.
+
+    Args:
+        rbm: any kinds of units.
+        values: (n, visible), as the RBM sees them.
+        known: bool, (visible,) or (n, visible): what is held; of categorical units whole groups. None: nothing.
+        random: the chains' source.
+        betas: 1 without end if None.
+
+    Raises:
+        SettingsError: the shapes do not fit.
+    """
+    check_width(values, rbm.visible.size, "the RBM sees")
+    check_known(values, known)
+    path, visible = AnnealedPath(rbm, rbm.visible.bias), values
+    for beta in itertools.repeat(1.0) if betas is None else betas:
+        hidden = path.sample_hidden(visible @ rbm.weights, beta, random)
+        mean = path.visible_field(hidden @ rbm.weights.T, beta)
+        visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # which makes the field the mean
+        if known is not None:
+            visible, mean = torch.where(known, values, visible), torch.where(known, values, mean)
+        yield Step(hidden, visible, mean)
+
+
+def thinned(steps: Iterator[T], every: int) -> Iterator[T]:
+    """Every `every`-th step, and the last if there is one."""
+    number, step = 0, None
+    for number, step in enumerate(steps, 1):
+        if number % every == 0:
+            yield step
+    if step is not None and number % every:
+        yield step
+
+
+def last(frames: Iterator[T]) -> T:
+    """What comes last."""
+    return deque(frames, maxlen=1).pop()
+
+
+def check_width(values: Tensor, width: int, who: str) -> None:
+    """`SettingsError` if the values are not of shape (n, width)."""
+    if values.ndim != 2 or values.shape[1] != width:
+        raise SettingsError(f"{who} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
+
+
+def check_known(values: Tensor, known: Tensor | None) -> None:
+    """`SettingsError` if this cannot tell what is known of the values."""
+    if known is not None and (known.dtype != torch.bool or known.shape not in (values.shape, values.shape[1:])):
+        raise SettingsError(
+            f"what is known of items of shape {tuple(values.shape)} is told by a bool tensor of that shape or "
+            f"{tuple(values.shape[1:])}, not by {known.dtype} of shape {tuple(known.shape)}."
+        )

@@ -1,0 +1,99 @@
+"""Images that a model makes up."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
+from deepbelief.randomness import Random
+from deepbelief.sampling.chains import annealing, check_known, check_width, clamped_chain, last, thinned
+from deepbelief.sampling.passes import down, seen, up
+
+
+class Clamp(NamedTuple):
+    """Visible units of an RBM that are held at given values."""
+
+    values: Tensor
+    """(n, visible), of which only the known ones count."""
+    known: Tensor
+    """bool, (visible,) or (n, visible): what is held; of categorical units whole groups."""
+
+
+@torch.no_grad()
+def chain(
+    dbn: DBN,
+    start: Tensor,
+    random: Random,
+    *,
+    betas: Iterable[float] | None = None,
+    clamp: Clamp | None = None,
+    samples: bool = False,
+    every: int = 1,
+) -> Iterator[Tensor]:
+    """Gibbs chains in the top RBM, each state passed down to an image: every `every`-th step and the last, (n, width).
+
+    The images at the start climb to the top RBM by samples. Down it goes by means, from E[v | h] of the top RBM, which
+    shows what a state is about; or by `samples` in every layer, which is the DBN's distribution, sum over h of
+    p(v | h1) p(h1 | h2) ... p_top (Hinton, Osindero & Teh 2006).
+
+    Args:
+        dbn: the model; its standardisation, if any, is undone in what comes out.
+        start: images, (n, width).
+        random: the chains' source.
+        betas: see `clamped_chain`.
+        clamp: visible units of the top RBM to hold, such as a class's label or features.
+        samples: sample on the way down.
+        every: how many steps there are from one image to the next.
+
+    >>> dbn = DBN.from_sizes([784, 300, 100], Random(0))
+    >>> frames = chain(dbn, torch.rand(5, 784), Random(1))
+    >>> next(frames).shape
+    torch.Size([5, 784])
+    """
+    below = len(dbn) - 1
+    values = up(dbn, seen(dbn, start), below, random)
+    if clamp is not None:
+        check_width(clamp.values, values.shape[1], "the top RBM sees")
+        check_known(clamp.values, clamp.known)
+        values = torch.where(clamp.known, clamp.values.to(values), values)
+    known = None if clamp is None else clamp.known
+    for step in thinned(clamped_chain(dbn.layer(len(dbn)), values, known, random, betas), every):
+        yield dbn.decode(down(dbn, step.visible, below, random), 0) if samples else dbn.decode(step.mean, below)
+
+
+def fantasies(
+    dbn: DBN, n: int, random: Random, steps: int = 1000, *, clamp: Clamp | None = None, samples: bool = False
+) -> Tensor:
+    """Images that the model makes up, (n, width): each the end of an annealed chain of its own in the top RBM.
+
+    A plain chain of a trained RBM stays for thousands of steps in the mode it fell into at its start. An annealed one
+    (`annealing`) starts with independent units, where it mixes at once, and the weights grow to their full strength
+    over half of the steps. The more steps, the nearer its end is to a sample of the model, which may prefer some kinds
+    of images: an RBM trained by CD-1 knows the neighbourhood of the data, but not how much of it each kind makes up.
+
+    Arguments are those of `chain`.
+
+    >>> fantasies(DBN.from_sizes([784, 300, 100], Random(0)), 5, Random(1), steps=10).shape
+    torch.Size([5, 784])
+    """
+    return last(fantasy_frames(dbn, n, random, steps, clamp=clamp, samples=samples, every=steps))
+
+
+def fantasy_frames(
+    dbn: DBN,
+    n: int,
+    random: Random,
+    steps: int = 1000,
+    *,
+    clamp: Clamp | None = None,
+    samples: bool = False,
+    every: int = 1,
+) -> Iterator[Tensor]:
+    """How `fantasies` come about: every `every`-th step of theirs and the last, (n, width) each."""
+    if n < 1:
+        raise SettingsError(f"give at least 1 fantasy to make, not {n}.")
+    nowhere = dbn.layer(1).weights.new_zeros(n, dbn.sizes[0])  # at beta = 0 nothing depends on it
+    return chain(dbn, nowhere, random, betas=annealing(steps), clamp=clamp, samples=samples, every=every)

@@ -1,0 +1,38 @@
+"""Ways from one image to another."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
+from deepbelief.sampling.chains import check_width
+
+
+@torch.no_grad()
+def interpolate(dbn: DBN, first: Tensor, second: Tensor, steps: int = 10) -> Tensor:
+    """The way from one image to another through the top layer: (width,) or (n, width) each -> (steps, [n,] width).
+
+    Both images climb by means to the field of the top layer, v W; the fields (1 - t) f_1 + t f_2, t from 0 to 1, give
+    the hidden means, which go down by means. In fields, because for any kind of units each point of the way is then
+    one of their distributions, proportional to p_1(h)^(1 - t) p_2(h)^t: a unit that both images agree on stays, and
+    one that they differ on crosses over at its own time. Means between the two would be those of a mixture, of a coin
+    toss between p_1 and p_2. The ends are `dbn.reconstruct` of the two images.
+
+    Raises:
+        SettingsError: fewer than 2 steps, or images of another width.
+
+    >>> from deepbelief.randomness import Random
+    >>> interpolate(DBN.from_sizes([784, 300, 100], Random(0)), torch.rand(784), torch.rand(784), steps=7).shape
+    torch.Size([7, 784])
+    """
+    if steps < 2:
+        raise SettingsError(f"a way between two images needs at least 2 steps, not {steps}.")
+    if first.shape != second.shape:
+        raise SettingsError(f"the two images have the shapes {tuple(first.shape)} and {tuple(second.shape)}: give one.")
+    both = torch.stack([first, second]).to(dbn.layer(1).weights).flatten(0, -2)  # (2 n, width)
+    check_width(both, dbn.sizes[0], "the DBN sees")
+    top = dbn.layer(len(dbn))
+    fields = (dbn.encode(both, len(dbn) - 1) @ top.weights).view(2, -1, top.hidden.size)  # (2, n, hidden)
+    t = torch.linspace(0, 1, steps).to(fields)[:, None, None]
+    between = torch.lerp(fields[0], fields[1], t)  # (steps, n, hidden)
+    return dbn.decode(top.hidden.mean(between.flatten(0, 1))).view(steps, *first.shape)
