@@ -13,7 +13,7 @@ PACKAGE = "deepbelief"
 SOURCES = Path(__file__).parents[1] / "src" / PACKAGE
 MODULES = sorted(SOURCES.rglob("*.py"))
 
-MODELS = {"units", "rbm", "dbn", "standardisation"}
+MODELS = {"units", "rbm", "dbn", "labelled", "standardisation"}
 STUDIED = MODELS | {
     "annealing",
     "atomic",
@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rbm": {"units", "randomness"},
     "standardisation": set(),
     "dbn": {"rbm", "units", "randomness", "standardisation"},
+    "labelled": {"dbn", "rbm", "units", "randomness"},
     "annealing": MODELS | {"randomness"},
     "likelihood": MODELS | {"annealing", "data", "randomness"},
     "checkpoint": MODELS | {"randomness", "atomic"},

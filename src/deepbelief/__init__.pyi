@@ -1,9 +1,17 @@
-from .checkpoint import load_dbn, save_dbn
-from .data import Dataset, Features, Images, load_dataset, load_images
+from .checkpoint import (
+    load_dbn,
+    load_labelled_dbn,
+    load_labelled_rbm,
+    save_dbn,
+    save_labelled_dbn,
+    save_labelled_rbm,
+)
+from .data import Dataset, Features, Images, Labelled, load_dataset, load_images
 from .dbn import DBN
 from .encoding import encode_source, encode_to_file
 from .errors import DataError, DeepBeliefError, SettingsError
 from .feedforward import FeedForward, accuracy, predict
+from .labelled import LabelledDBN, LabelledRBM
 from .learning.finetuning import unfold
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
@@ -13,7 +21,7 @@ from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from .study.recipe import Recipe, load_recipe
 from .study.run import Study
 from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
-from .units import Bernoulli
+from .units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 
 __version__: str
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "CDSettings",
+    "Categorical",
     "ConvergedSettings",
     "DataError",
     "Dataset",
@@ -29,11 +38,17 @@ __all__ = [
     "FeedForward",
     "FullBatchSettings",
     "FullBatchTraining",
+    "Gaussian",
     "Images",
+    "Joint",
+    "Labelled",
+    "LabelledDBN",
+    "LabelledRBM",
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
     "Random",
+    "ReLU",
     "ReadoutClassifier",
     "Recipe",
     "SettingsError",
@@ -45,8 +60,12 @@ __all__ = [
     "load_dataset",
     "load_dbn",
     "load_images",
+    "load_labelled_dbn",
+    "load_labelled_rbm",
     "load_recipe",
     "predict",
     "save_dbn",
+    "save_labelled_dbn",
+    "save_labelled_rbm",
     "unfold",
 ]

@@ -119,6 +119,7 @@ class Workspace:
         self._states = like.new_empty(data_rows + model_rows, visible)
         self._means = like.new_empty(data_rows + model_rows, hidden)
         self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
+        self._variable = rbm.hidden.variable_of_each()
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
         self._product = self._weights if self.rbm is rbm else torch.empty_like(like)
 
@@ -150,11 +151,8 @@ class Workspace:
 
     def _draw_kept(self, like: Tensor, random: Random) -> Tensor:
         """1 for the units that stay, 0 for those that drop out; the units of a categorical variable go together."""
-        variables = self.rbm.hidden.variables
-        one_each = like.new_empty(len(like), variables)
-        return (random.dropout_mask(one_each, self._regularisation.dropout) > 0).repeat_interleave(
-            like.shape[1] // variables, dim=1
-        )
+        one_each = like.new_empty(len(like), len(self.rbm.hidden.variable_sizes))
+        return (random.dropout_mask(one_each, self._regularisation.dropout) > 0)[:, self._variable]
 
     def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None, model_is_mean: bool) -> Statistics:
         """The difference of both phases' sums; the model's states, however many, count as much as the n data."""

@@ -1,7 +1,7 @@
 """Real-valued units."""
 
 import math
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ class Gaussian(Units):
     the same rate as the others; it is the same family of distributions (Cho et al. 2011; Liao et al. 2022).
     """
 
-    bounded: ClassVar[bool] = False
+    bounded = False
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
