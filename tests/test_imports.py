@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "supervised": {"randomness", "data", "checkpoint", "feedforward", "minibatches"},
     "readout": {"rbm", "dbn", "data", "feedforward", "randomness"},
     "insight": {"rbm", "dbn", "data", "randomness"},
-    "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward"},
+    "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward", "minibatches"},
     "robustness": {"randomness"},
     "study": STUDIED,
     "report": {"study.records", "atomic"},
