@@ -13,7 +13,7 @@ PACKAGE = "deepbelief"
 SOURCES = Path(__file__).parents[1] / "src" / PACKAGE
 MODULES = sorted(SOURCES.rglob("*.py"))
 
-MODELS = {"units", "rbm", "dbn", "labelled", "standardisation"}
+MODELS = {"units", "rbm", "dbn", "labelled", "autoencoder", "standardisation"}
 STUDIED = MODELS | {
     "annealing",
     "atomic",
@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "standardisation": set(),
     "dbn": {"rbm", "units", "randomness", "standardisation"},
     "labelled": {"dbn", "rbm", "units", "randomness"},
+    "autoencoder": {"dbn"},
     "annealing": MODELS | {"randomness"},
     "likelihood": MODELS | {"annealing", "data", "randomness"},
     "checkpoint": MODELS | {"randomness", "atomic"},

@@ -1,7 +1,10 @@
+from .autoencoder import Autoencoder, unroll
 from .checkpoint import (
+    load_autoencoder,
     load_dbn,
     load_labelled_dbn,
     load_labelled_rbm,
+    save_autoencoder,
     save_dbn,
     save_labelled_dbn,
     save_labelled_rbm,
@@ -12,9 +15,12 @@ from .encoding import encode_source, encode_to_file
 from .errors import DataError, DeepBeliefError, SettingsError
 from .feedforward import FeedForward, accuracy, predict
 from .labelled import LabelledDBN, LabelledRBM
+from .learning.autoencoding import AutoencoderSettings, AutoencoderTraining
 from .learning.finetuning import unfold
+from .learning.hybrid import HybridSettings, HybridTraining
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
+from .learning.updown import UpDown, UpDownSettings
 from .randomness import Random
 from .rbm import RBM
 from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
@@ -27,6 +33,9 @@ __version__: str
 __all__ = [
     "DBN",
     "RBM",
+    "Autoencoder",
+    "AutoencoderSettings",
+    "AutoencoderTraining",
     "Bernoulli",
     "CDSettings",
     "Categorical",
@@ -39,6 +48,8 @@ __all__ = [
     "FullBatchSettings",
     "FullBatchTraining",
     "Gaussian",
+    "HybridSettings",
+    "HybridTraining",
     "Images",
     "Joint",
     "Labelled",
@@ -53,10 +64,13 @@ __all__ = [
     "Recipe",
     "SettingsError",
     "Study",
+    "UpDown",
+    "UpDownSettings",
     "accuracy",
     "encode_source",
     "encode_to_file",
     "fit_converged",
+    "load_autoencoder",
     "load_dataset",
     "load_dbn",
     "load_images",
@@ -64,8 +78,10 @@ __all__ = [
     "load_labelled_rbm",
     "load_recipe",
     "predict",
+    "save_autoencoder",
     "save_dbn",
     "save_labelled_dbn",
     "save_labelled_rbm",
     "unfold",
+    "unroll",
 ]

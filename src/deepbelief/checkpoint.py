@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepbelief.atomic import write_atomically
+from deepbelief.autoencoder import Autoencoder
 from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError
 from deepbelief.labelled import LabelledDBN, LabelledRBM
@@ -119,6 +120,25 @@ def load_labelled_dbn(path: Path) -> LabelledDBN:
         raise DeepBeliefError(f"{path} holds no DBN with labels: give a file that save_labelled_dbn wrote.")
     model = LabelledDBN(_dbn(progress), _top(progress["top"]), _dbn(progress) if progress["untied"] else None)
     model.to(state.tensors["top.rbm.weights"].dtype).load_state_dict(state.tensors)
+    return model
+
+
+def save_autoencoder(path: Path, model: Autoencoder, **description: Any) -> None:
+    """Save an autoencoder; `load_autoencoder` gives it back. Further keywords are kept beside it (JSON values)."""
+    save_module(path, model, {"model": "Autoencoder", **_description(model.encoder), **description})
+
+
+def load_autoencoder(path: Path) -> Autoencoder:
+    """Load an autoencoder that `save_autoencoder` wrote, on the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    state = load_state(path)
+    if state.progress.get("model") != "Autoencoder":
+        raise DeepBeliefError(f"{path} holds no autoencoder: give a file that save_autoencoder wrote.")
+    model = Autoencoder(_dbn(state.progress), _dbn(state.progress))
+    model.to(state.tensors["encoder.rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return model
 
 

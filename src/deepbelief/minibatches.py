@@ -122,7 +122,7 @@ class Minibatches:
             loss = self._one_epoch(epoch)
             check_loss(loss, "epoch", epoch)
             score = None if self._score is None else self._score()
-            self.best.see(epoch, score, self._module)
+            self.best.see(epoch, score if self._settings.patience else None, self._module)
             self.records.append(ValidationRecord(epoch, loss, score))
             yield self.records[-1]
         self.best.put_into(self._module)

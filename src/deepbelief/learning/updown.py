@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from typing import final
+from typing import Final, final
 
 import torch
 from pydantic import ConfigDict, Field
@@ -11,14 +11,16 @@ from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Labelled, Rows, Source
-from deepbelief.errors import SettingsError
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.feedforward import accuracy
 from deepbelief.labelled import LabelledDBN
 from deepbelief.learning.averaging import Averaged
 from deepbelief.learning.directions import Associative, Direction
 from deepbelief.learning.standardise import Standardised
-from deepbelief.minibatches import Best, ValidationRecord, check_loss
+from deepbelief.minibatches import Best, ValidationRecord
 from deepbelief.randomness import Random
+
+_GONE: Final = 1e4  # far beyond any weight or bias that means something
 
 
 @final
@@ -114,13 +116,22 @@ class UpDown:
         while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
             epoch = len(self.records) + 1
             loss = self._one_epoch(epoch)
-            check_loss(loss, "epoch", epoch)
+            self._check(epoch)
             averaged, dtype = self._averaged.module, self._model.top.rbm.weights.dtype
             measured = None if self._held_out is None else accuracy(averaged, *self._held_out, dtype)
             self._best.see(epoch, measured if self._settings.patience else None, averaged)
             self.records.append(ValidationRecord(epoch, loss, measured))
             yield self.records[-1]
         self._best.put_into(self._model)
+
+    def _check(self, epoch: int) -> None:
+        """Raise an error if the parameters have gone; means and states stay finite whatever these do."""
+        largest = max(float(parameter.detach().abs().max()) for parameter in self._model.parameters())
+        if not largest < _GONE:  # NaN, too
+            raise DeepBeliefError(
+                f"the training diverged at epoch {epoch} (a parameter of {largest:.3g}): try a tenth of the learning "
+                "rates."
+            )
 
     def _one_epoch(self, epoch: int) -> float:
         settings = self._settings
