@@ -129,6 +129,18 @@ def precision_table(record: dict[str, Any]) -> Table:
     return Table(f"{title}{len(settings['seeds'])} seeds, paired", header, tuple(rows))
 
 
+def labels_table(record: dict[str, Any]) -> Table:
+    """What labels.py found: the errors of one kind of model."""
+    shown = ("test error before up-down", "test error", "seconds")
+    names = [name for name in shown if name in record["runs"][0]]
+    rows = []
+    for run in record["runs"]:
+        cells = (f"{run[name]:.0f}" if name == "seconds" else f"{run[name]:.2f}" for name in names)
+        rows.append((str(run["seed"]), *cells))
+    title = f"{record['name']}, MNIST, {record['settings']['images']} images; errors in per cent"
+    return Table(title, ("seed", *names), tuple(rows))
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a script of this folder measured last."""
     path = KEPT / f"{name}.json"
@@ -153,6 +165,10 @@ def blocks() -> dict[str, str]:
     if precision := kept("precision"):
         table = precision_table(precision)
         written["precision"] = f"{table.title}.\n\n{markdown(table)}"
+    for name in ("hybrid", "updown"):
+        if record := kept(name):
+            table = labels_table(record)
+            written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
     return written
 
 
