@@ -176,6 +176,18 @@ def nats(mean: float, interval: list[float]) -> str:
     return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
 
 
+def labels_table(record: dict[str, Any]) -> Table:
+    """What labels.py found: the errors of one kind of model."""
+    shown = ("test error before up-down", "test error", "seconds")
+    names = [name for name in shown if name in record["runs"][0]]
+    rows = []
+    for run in record["runs"]:
+        cells = (f"{run[name]:.0f}" if name == "seconds" else f"{run[name]:.2f}" for name in names)
+        rows.append((str(run["seed"]), *cells))
+    title = f"{record['name']}, MNIST, {record['settings']['images']} images; errors in per cent"
+    return Table(title, ("seed", *names), tuple(rows))
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a script of this folder measured last."""
     path = KEPT / f"{name}.json"
@@ -206,6 +218,10 @@ def blocks() -> dict[str, str]:
     if generative := [record for name in ("mnist", "fashion-mnist") if (record := kept(f"generative-{name}"))]:
         table = generative_table(*generative)
         written["generative"] = f"{table.title}.\n\n{markdown(table)}"
+    for name in ("hybrid", "updown"):
+        if record := kept(name):
+            table = labels_table(record)
+            written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
     return written
 
 

@@ -7,13 +7,14 @@ from torch import Tensor
 
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
-from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
+from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 
 KINDS = {
     "Bernoulli": lambda: Bernoulli(3),
     "Categorical": lambda: Categorical(2, 3),
     "Gaussian": lambda: Gaussian(3),
     "ReLU": lambda: ReLU(2),
+    "Joint": lambda: Joint(Bernoulli(2), Categorical(1, 3)),
 }
 PAIRS = [
     (visible, hidden)

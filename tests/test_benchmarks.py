@@ -8,18 +8,25 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import contenders  # noqa: E402 (a script's neighbour)
+import labels  # noqa: E402
 import likelihood  # noqa: E402
 import precision  # noqa: E402
 import readme  # noqa: E402
 import scaling  # noqa: E402
 import speed  # noqa: E402
 
-from deepbelief import AISSettings  # noqa: E402
+from deepbelief import (  # noqa: E402
+    AISSettings,
+    CDSettings,
+    HybridSettings,
+    UpDownSettings,
+)
 from deepbelief.data import load_dataset  # noqa: E402
 from deepbelief.precision import BF16  # noqa: E402
 
@@ -78,6 +85,28 @@ def test_a_small_rbm_is_measured_three_ways() -> None:
     table = readme.likelihood_table({"models": [found], "items": 50, "data": "digits"})
     assert table.rows[0][0] == "64-5, seed 0"
     json.dumps(found)
+
+
+def test_labels_are_learnt_and_tabulated() -> None:
+    dataset = load_dataset("digits")
+    training, held_out = dataset.split(200, 0)
+    parts, quiet = (training, held_out, dataset.test), Console(quiet=True)
+    hybrid = labels.learn_hybrid(*parts, 40, HybridSettings(epochs=6, learning_rate=0.02, patience=0), 0, quiet)
+    some = CDSettings(epochs=15, batch_size=20)
+    settings = UpDownSettings(epochs=8, batch_size=20, learning_rate=0.02)
+    updown = labels.learn_updown(*parts, [30, 40], [some, some], settings, 0, quiet)
+    assert max(hybrid["test error"], updown["test error"]) < 30
+    assert len(hybrid["epochs"]) == 6
+    for name, run in (("hybrid RBM", hybrid), ("up-down", updown)):
+        table = readme.labels_table({"name": name, "settings": {"images": len(training)}, "runs": [run]})
+        assert f"{run['test error']:.2f}" in table.rows[0]
+
+
+def test_the_command_of_labels_says_what_it_does() -> None:
+    for command in ("hybrid", "updown"):
+        done = CliRunner().invoke(labels.app, [command, "--help"])
+        assert done.exit_code == 0
+        assert "2008" in done.output or "2006" in done.output
 
 
 def test_kept_figures_say_on_what_they_were_measured() -> None:

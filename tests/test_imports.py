@@ -13,7 +13,7 @@ PACKAGE = "deepbelief"
 SOURCES = Path(__file__).parents[1] / "src" / PACKAGE
 MODULES = sorted(SOURCES.rglob("*.py"))
 
-MODELS = {"units", "rbm", "dbn", "standardisation"}
+MODELS = {"units", "rbm", "dbn", "labelled", "autoencoder", "standardisation"}
 STUDIED = MODELS | {
     "annealing",
     "atomic",
@@ -25,6 +25,7 @@ STUDIED = MODELS | {
     "learning",
     "likelihood",
     "machine",
+    "minibatches",
     "precision",
     "randomness",
     "readout",
@@ -47,15 +48,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rbm": {"units", "randomness"},
     "standardisation": set(),
     "dbn": {"rbm", "units", "randomness", "standardisation"},
+    "labelled": {"dbn", "rbm", "units", "randomness"},
+    "autoencoder": {"dbn"},
     "annealing": MODELS | {"randomness"},
     "likelihood": MODELS | {"annealing", "data", "randomness"},
     "checkpoint": MODELS | {"randomness", "atomic"},
     "encoding": {"atomic", "checkpoint", "data", "dbn"},
     "feedforward": {"randomness", "data"},
-    "supervised": {"randomness", "data", "checkpoint", "feedforward"},
+    "minibatches": {"randomness", "checkpoint"},
+    "supervised": {"randomness", "data", "checkpoint", "feedforward", "minibatches"},
     "readout": {"rbm", "dbn", "data", "feedforward", "randomness"},
     "insight": {"rbm", "dbn", "data", "randomness"},
-    "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward"},
+    "learning": MODELS | {"annealing", "data", "checkpoint", "encoding", "randomness", "feedforward", "minibatches"},
     "robustness": {"randomness"},
     "sampling": MODELS | {"annealing", "randomness"},
     "pictures": {"atomic"},

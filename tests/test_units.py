@@ -12,7 +12,7 @@ from torch import Tensor
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
-from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units, make_units
+from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units, make_units
 from tests.models import KINDS, PAIRS, all_states, log_z, small_rbm, some_values
 
 kinds = pytest.mark.parametrize("kind", KINDS)
@@ -40,7 +40,7 @@ def test_the_mean_is_the_slope_of_the_log_partition(kind: str) -> None:
     torch.testing.assert_close(units.mean_(field.detach().clone()), units.mean(field), rtol=1e-14, atol=1e-14)
 
 
-@pytest.mark.parametrize("kind", ["Bernoulli", "Categorical", "ReLU"])
+@pytest.mark.parametrize("kind", ["Bernoulli", "Categorical", "ReLU", "Joint"])
 def test_the_log_partition_sums_over_all_values(kind: str) -> None:
     units = units_of(kind)
     field, values = field_for(units), all_states(units)
@@ -180,3 +180,50 @@ def test_impossible_sizes_are_refused() -> None:
         Categorical(3, 1)
     with pytest.raises(SettingsError, match="have no list of values"):
         Gaussian(2).state(torch.arange(2))
+
+
+def joint_of_all() -> Joint:
+    random = Random(4, "joint")
+    units = Joint(Gaussian(2), Joint(Categorical(1, 3), ReLU(1)), Bernoulli(2)).double()
+    with torch.no_grad():
+        for parameter in units.parameters():
+            parameter.copy_(random.normal(parameter.shape, 0.7))
+    return units
+
+
+def test_joint_units_of_any_kinds_are_their_parts_side_by_side() -> None:
+    units = joint_of_all()
+    field = field_for(units)
+    (slope,) = torch.autograd.grad(units.log_partition(field).sum(), field)
+    torch.testing.assert_close(slope, units.mean(field))
+    total = field.detach() + units.bias.detach()
+    gaussian = Gaussian(2).double()
+    gaussian.log_precision = units.parts[0].log_precision
+    parts = [gaussian, Categorical(1, 3).double(), ReLU(1).double(), Bernoulli(2).double()]
+    expected = [part.mean(own) for part, own in zip(parts, total.split([2, 3, 1, 2], dim=1), strict=True)]
+    torch.testing.assert_close(units.mean(field), torch.cat(expected, dim=1))
+    assert units.variable_sizes == [1, 1, 3, 1, 1, 1]
+    assert units.variable_of_each().tolist() == [0, 1, 2, 2, 2, 3, 4, 5]
+    assert units.states is None
+    assert not units.bounded
+    assert make_units(units.description).state_dict().keys() == units.state_dict().keys()
+
+
+def test_statistics_of_joint_units_are_slopes_of_their_energy() -> None:
+    units = joint_of_all()
+    values = some_values(units, 9, Random(1))
+    found = units.further_statistics(values, are_means=False)
+    named = {name: parameter for name, parameter in units.named_parameters() if name != "bias"}
+    slopes = torch.autograd.grad(-units.energy(values).sum(), list(named.values()))
+    assert found.keys() == named.keys()
+    for name, slope in zip(named, slopes, strict=True):
+        torch.testing.assert_close(found[name], slope)
+
+
+def test_biases_that_parts_had_are_kept() -> None:
+    part = units_of("Bernoulli")
+    joint = Joint(part, units_of("Categorical"))
+    assert torch.equal(joint.bias[:3], part.bias)
+    assert isinstance(part.bias, torch.nn.Parameter)
+    with pytest.raises(SettingsError, match="at least one part"):
+        Joint()

@@ -1,14 +1,28 @@
 from .annealing import AnnealedPath, base_rate_bias
-from .checkpoint import load_dbn, save_dbn
-from .data import Dataset, Features, Images, load_dataset, load_images
+from .autoencoder import Autoencoder, unroll
+from .checkpoint import (
+    load_autoencoder,
+    load_dbn,
+    load_labelled_dbn,
+    load_labelled_rbm,
+    save_autoencoder,
+    save_dbn,
+    save_labelled_dbn,
+    save_labelled_rbm,
+)
+from .data import Dataset, Features, Images, Labelled, load_dataset, load_images
 from .dbn import DBN
 from .encoding import encode_source, encode_to_file
 from .errors import DataError, DeepBeliefError, SettingsError
 from .feedforward import FeedForward, accuracy, predict
 from .gallery import SampleSettings, draw_samples
+from .labelled import LabelledDBN, LabelledRBM
+from .learning.autoencoding import AutoencoderSettings, AutoencoderTraining
 from .learning.finetuning import unfold
+from .learning.hybrid import HybridSettings, HybridTraining
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
+from .learning.updown import UpDown, UpDownSettings
 from .likelihood import (
     AISResult,
     AISSettings,
@@ -30,7 +44,7 @@ from .sampling import Clamp, chain, clamped_chain, fantasies, inpaint, interpola
 from .study.recipe import Recipe, load_recipe
 from .study.run import Study
 from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
-from .units import Bernoulli
+from .units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 
 __version__: str
 __all__ = [
@@ -39,9 +53,13 @@ __all__ = [
     "AISResult",
     "AISSettings",
     "AnnealedPath",
+    "Autoencoder",
+    "AutoencoderSettings",
+    "AutoencoderTraining",
     "Bernoulli",
     "Bracket",
     "CDSettings",
+    "Categorical",
     "Clamp",
     "ConvergedSettings",
     "DataError",
@@ -51,16 +69,26 @@ __all__ = [
     "FeedForward",
     "FullBatchSettings",
     "FullBatchTraining",
+    "Gaussian",
+    "HybridSettings",
+    "HybridTraining",
     "Images",
+    "Joint",
+    "Labelled",
+    "LabelledDBN",
+    "LabelledRBM",
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
     "Random",
+    "ReLU",
     "ReadoutClassifier",
     "Recipe",
     "SampleSettings",
     "SettingsError",
     "Study",
+    "UpDown",
+    "UpDownSettings",
     "accuracy",
     "ais",
     "as_states",
@@ -78,14 +106,21 @@ __all__ = [
     "inpaint",
     "interpolate",
     "layer_path",
+    "load_autoencoder",
     "load_dataset",
     "load_dbn",
     "load_images",
+    "load_labelled_dbn",
+    "load_labelled_rbm",
     "load_recipe",
     "log_likelihood",
     "predict",
     "raise_bound",
+    "save_autoencoder",
     "save_dbn",
+    "save_labelled_dbn",
+    "save_labelled_rbm",
     "trajectory_log_z",
     "unfold",
+    "unroll",
 ]

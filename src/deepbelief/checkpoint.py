@@ -12,8 +12,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepbelief.atomic import write_atomically
+from deepbelief.autoencoder import Autoencoder
 from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError
+from deepbelief.labelled import LabelledDBN, LabelledRBM
 from deepbelief.randomness import Random
 from deepbelief.standardisation import Standardisation
 from deepbelief.units import make_units
@@ -64,10 +66,7 @@ def save_module(path: Path, module: nn.Module, description: Mapping[str, Any]) -
 
 def save_dbn(path: Path, dbn: DBN, **description: Any) -> None:
     """Save a DBN; `load_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
-    units = [dbn.layer(1).visible.description]
-    units += [dbn.layer(number).hidden.description for number in range(1, len(dbn) + 1)]
-    standardised = dbn.standardisation is not None
-    save_module(path, dbn, {"model": "DBN", "units": units, "standardised": standardised, **description})
+    save_module(path, dbn, {"model": "DBN", **_description(dbn), **description})
 
 
 def load_dbn(path: Path) -> DBN:
@@ -79,12 +78,92 @@ def load_dbn(path: Path) -> DBN:
     state = load_state(path)
     if state.progress.get("model") != "DBN":
         raise DeepBeliefError(f"{path} holds no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
-    progress = state.progress
-    if "units" in progress:
-        dbn = DBN.from_units([make_units(one) for one in progress["units"]], Random(0))
-    else:  # from before there were other kinds than binary units
-        dbn = DBN.from_sizes(progress["sizes"], Random(0))
-    if progress.get("standardised"):
-        dbn.standardisation = Standardisation(torch.zeros(dbn.sizes[0]), torch.ones(dbn.sizes[0]))
+    dbn = _dbn(state.progress)
     dbn.to(state.tensors["rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return dbn
+
+
+def save_labelled_rbm(path: Path, model: LabelledRBM, **description: Any) -> None:
+    """Save an RBM with labels; `load_labelled_rbm` gives it back. Further keywords are kept beside it (JSON values)."""
+    save_module(path, model, {"model": "LabelledRBM", "top": _top_description(model), **description})
+
+
+def load_labelled_rbm(path: Path) -> LabelledRBM:
+    """Load an RBM that `save_labelled_rbm` wrote, on the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    state = load_state(path)
+    if state.progress.get("model") != "LabelledRBM":
+        raise DeepBeliefError(f"{path} holds no RBM with labels: give a file that save_labelled_rbm wrote.")
+    model = _top(state.progress["top"])
+    model.to(state.tensors["rbm.weights"].dtype).load_state_dict(state.tensors)
+    return model
+
+
+def save_labelled_dbn(path: Path, model: LabelledDBN, **description: Any) -> None:
+    """Save a DBN with labels; `load_labelled_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
+    shape = {**_description(model.below), "top": _top_description(model.top), "untied": model.recognition is not None}
+    save_module(path, model, {"model": "LabelledDBN", **shape, **description})
+
+
+def load_labelled_dbn(path: Path) -> LabelledDBN:
+    """Load a DBN that `save_labelled_dbn` wrote, on the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    state = load_state(path)
+    progress = state.progress
+    if progress.get("model") != "LabelledDBN":
+        raise DeepBeliefError(f"{path} holds no DBN with labels: give a file that save_labelled_dbn wrote.")
+    model = LabelledDBN(_dbn(progress), _top(progress["top"]), _dbn(progress) if progress["untied"] else None)
+    model.to(state.tensors["top.rbm.weights"].dtype).load_state_dict(state.tensors)
+    return model
+
+
+def save_autoencoder(path: Path, model: Autoencoder, **description: Any) -> None:
+    """Save an autoencoder; `load_autoencoder` gives it back. Further keywords are kept beside it (JSON values)."""
+    save_module(path, model, {"model": "Autoencoder", **_description(model.encoder), **description})
+
+
+def load_autoencoder(path: Path) -> Autoencoder:
+    """Load an autoencoder that `save_autoencoder` wrote, on the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    state = load_state(path)
+    if state.progress.get("model") != "Autoencoder":
+        raise DeepBeliefError(f"{path} holds no autoencoder: give a file that save_autoencoder wrote.")
+    model = Autoencoder(_dbn(state.progress), _dbn(state.progress))
+    model.to(state.tensors["encoder.rbms.0.weights"].dtype).load_state_dict(state.tensors)
+    return model
+
+
+def _description(dbn: DBN) -> dict[str, Any]:
+    """What `_dbn` makes such a DBN from."""
+    hidden = [dbn.layer(number).hidden.description for number in range(1, len(dbn) + 1)]
+    return {"units": [dbn.layer(1).visible.description, *hidden], "standardised": dbn.standardisation is not None}
+
+
+def _dbn(description: Mapping[str, Any]) -> DBN:
+    if "units" in description:
+        dbn = DBN.from_units([make_units(one) for one in description["units"]], Random(0))
+    else:  # from before there were other kinds than binary units
+        dbn = DBN.from_sizes(description["sizes"], Random(0))
+    if description.get("standardised"):
+        dbn.standardisation = Standardisation(torch.zeros(dbn.sizes[0]), torch.ones(dbn.sizes[0]))
+    return dbn
+
+
+def _top_description(model: LabelledRBM) -> dict[str, Any]:
+    """What `_top` makes such an RBM from."""
+    values, _ = model.rbm.visible.description["parts"]
+    return {"values": values, "classes": model.classes, "hidden": model.rbm.hidden.description}
+
+
+def _top(description: Mapping[str, Any]) -> LabelledRBM:
+    values, hidden = make_units(description["values"]), make_units(description["hidden"])
+    return LabelledRBM(values, description["classes"], hidden, Random(0))

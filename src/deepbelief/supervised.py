@@ -1,20 +1,26 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, final
+from typing import Final, Literal, final
 
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.checkpoint import TrainingState
 from deepbelief.data import Source
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import SettingsError
 from deepbelief.feedforward import FeedForward, accuracy, softmax_regression
+from deepbelief.minibatches import (
+    Minibatches,
+    ValidationRecord,
+    check_loss,
+    network_and_optimizer,
+    restore_network_and_optimizer,
+)
 from deepbelief.randomness import Random
 
 _CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
@@ -55,15 +61,6 @@ class LossRecord:
 
     step: int
     loss: float
-
-
-@dataclass(frozen=True)
-class ValidationRecord:
-    """The mean training loss (nats) of an epoch, and the accuracy on held-out images after it (None without any)."""
-
-    step: int
-    loss: float
-    validation_accuracy: float | None
 
 
 @final
@@ -150,76 +147,45 @@ class MinibatchTraining:
         check_labels(*training)
         if settings.patience and (held_out is None or not len(held_out[0])):
             raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
-        self._network, self._settings, self._random, self._products = network, settings, random, products
+        self._network, self._dropout, self._random, self._products = network, settings.dropout, random, products
         self._type = next(network.parameters()).dtype
-        self._source, self._labels = training[0], training[1].to(random.device)
+        source, self._labels = training[0], training[1].to(random.device)
+        self._read = source.reader(min(settings.batch_size, len(source)), self._type)
         self._held_out = held_out if settings.patience else None
-        # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
-        self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
-        self._best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        self.best_epoch: int | None = None
-        self.records: list[ValidationRecord] = []
+        score = None if self._held_out is None else self._accuracy
+        self._descent = Minibatches(network, len(source), self._loss, score, settings, random)
+
+    @property
+    def records(self) -> list[ValidationRecord]:
+        """One for each epoch so far."""
+        return self._descent.records
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose parameters are kept."""
+        return self._descent.best.epoch
 
     def steps(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the network when the iteration ends."""
-        while len(self.records) < self._settings.epochs and not self._out_of_patience():
-            epoch = len(self.records) + 1
-            loss = self._one_epoch(epoch)
-            check_loss(loss, "epoch", epoch)
-            held_out = None if self._held_out is None else accuracy(self._network, *self._held_out, self._type)
-            if held_out is None or held_out > self._best_accuracy():
-                self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
-                self.best_epoch = epoch
-            self.records.append(ValidationRecord(epoch, loss, held_out))
-            yield self.records[-1]
-        self._network.load_state_dict(self._best)
+        return self._descent.steps()
 
-    def _best_accuracy(self) -> float:
-        return max((record.validation_accuracy or 0.0 for record in self.records), default=-1.0)
+    def _loss(self, rows: Tensor) -> Tensor:
+        values = self._read(rows).to(self._labels.device)
+        with products_in(self._products, values):
+            logits = self._network.forward_with_dropout(values, self._dropout, self._random)
+        return cross_entropy(logits.to(values.dtype), self._labels[rows])
 
-    def _out_of_patience(self) -> bool:
-        waited = len(self.records) - (self.best_epoch or 0)
-        return self._settings.patience > 0 and waited >= self._settings.patience
-
-    def _one_epoch(self, epoch: int) -> float:
-        settings, n = self._settings, len(self._source)
-        order = self._random.permutation(n).to(self._labels.device)
-        starts = range(0, n, settings.batch_size)
-        read = self._source.reader(min(settings.batch_size, n), self._type)
-        total = torch.zeros((), dtype=torch.float64, device=self._labels.device)
-        for index, start in enumerate(starts):
-            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
-            rows = order[start : start + settings.batch_size]
-            values = read(rows).to(self._labels.device)
-            with products_in(self._products, values):
-                logits = self._network.forward_with_dropout(values, settings.dropout, self._random)
-            loss = cross_entropy(logits.to(values.dtype), self._labels[rows])
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            total += loss.detach() * len(rows)
-        return float(total) / n
+    def _accuracy(self) -> float:
+        assert self._held_out is not None
+        return accuracy(self._network, *self._held_out, self._type)
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
-        tensors = network_and_optimizer(self._network, self._optimizer)
-        tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
-        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
-        return TrainingState(tensors, {"best_epoch": self.best_epoch, "records": records})
+        return self._descent.state()
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
-        restore_network_and_optimizer(self._network, self._optimizer, state.tensors)
-        self._best = {
-            name: tensor.to(self._random.device) for name, tensor in tensors_under("best.", state.tensors).items()
-        }
-        self._random.restore(tensors_under("random.", state.tensors))
-        self.best_epoch = state.progress["best_epoch"]
-        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+        self._descent.restore(state)
 
 
 def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
@@ -232,29 +198,3 @@ def check_labels(source: Source, labels: Tensor) -> None:
     """Raise a `SettingsError` unless there is one label for everything in the source."""
     if len(source) != len(labels):
         raise SettingsError(f"{len(source)} images need {len(source)} labels, not {len(labels)}.")
-
-
-def check_loss(loss: float, unit: str, number: int) -> None:
-    """Raise a `DeepBeliefError` if a training has diverged."""
-    if not math.isfinite(loss):
-        raise DeepBeliefError(f"the training diverged at {unit} {number} (loss {loss}): try a smaller learning rate.")
-
-
-def network_and_optimizer(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Parameters and the optimizer's memory as named tensors."""
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for index, memory in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in memory.items() if value is not None}
-    return tensors
-
-
-def restore_network_and_optimizer(
-    network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
-) -> None:
-    """Undo `network_and_optimizer`."""
-    network.load_state_dict(tensors_under("network.", tensors))
-    memory: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors_under("optimizer.", tensors).items():
-        index, key = name.split(".")
-        memory.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})

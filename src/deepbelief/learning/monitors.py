@@ -29,19 +29,20 @@ def pseudo_likelihood(rbm: RBM, visible: Tensor, random: Random) -> float | None
     A variable is a unit, or a group of categorical units; grey values are drawn as binary states first. None where
     visible units have no end of values (Besag 1975).
     """
-    variables, categories = rbm.visible.variables, rbm.visible.size // rbm.visible.variables
     if rbm.visible.states is None:
         return None
     states = rbm.visible.sample(rbm.visible.bias_of_mean(visible) - rbm.visible.bias, random)
-    grouped = states.view(len(states), variables, categories)
-    chosen = (random.uniform_(visible.new_empty(len(visible))) * variables).long()
-    rows = torch.arange(len(visible), device=visible.device)
-    own = -rbm.free_energy(states)
-    others = []
+    sizes = torch.tensor(rbm.visible.variable_sizes, device=visible.device)
+    chosen = (random.uniform_(visible.new_empty(len(visible))) * len(sizes)).long()
+    here = rbm.visible.variable_of_each() == chosen[:, None]  # (batch, visible): the values of the chosen variable
+    size = sizes[chosen][:, None]
+    columns = torch.arange(rbm.visible.size, device=visible.device)
+    start = (sizes.cumsum(dim=0) - sizes)[chosen][:, None]
+    logs = [-rbm.free_energy(states)]
     # The other values of the variable: a binary one flips, a categorical one turns round.
-    for turn in range(1, max(categories, 2)):
-        other = grouped.clone()
-        there = grouped[rows, chosen]
-        other[rows, chosen] = 1 - there if categories == 1 else there.roll(turn, dims=-1)
-        others.append(-rbm.free_energy(other.view_as(states)))
-    return float((own - torch.logsumexp(torch.stack([own, *others]), dim=0)).mean())
+    for turn in range(1, max(2, int(sizes.max()))):
+        turned = states.gather(1, torch.where(here, start + (columns - start - turn) % size, columns))
+        other = torch.where(here & (size == 1), 1 - states, turned)
+        exists = turn < size.squeeze(1).clamp(min=2)
+        logs.append(torch.where(exists, -rbm.free_energy(other), -torch.inf))
+    return float((logs[0] - torch.logsumexp(torch.stack(logs), dim=0)).mean())

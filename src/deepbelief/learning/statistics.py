@@ -119,6 +119,7 @@ class Workspace:
         self._states = like.new_empty(data_rows + model_rows, visible)
         self._means = like.new_empty(data_rows + model_rows, hidden)
         self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
+        self._variable = rbm.hidden.variable_of_each()
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
         self._product = self._weights if self.rbm is rbm else torch.empty_like(like)
 
@@ -136,7 +137,7 @@ class Workspace:
         kept = None
         if self._kept is not None:
             kept = self._kept[self._rows]
-            kept.copy_(self._draw_kept(kept, random))
+            kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, self._regularisation.dropout, random))
             if same_kept:
                 kept[n:] = kept[:n]
         return Phases(
@@ -146,14 +147,6 @@ class Workspace:
             negative=means[n:],
             kept_positive=None if kept is None else kept[:n],
             kept_negative=None if kept is None else kept[n:],
-        )
-
-    def _draw_kept(self, like: Tensor, random: Random) -> Tensor:
-        """1 for the units that stay, 0 for those that drop out; the units of a categorical variable go together."""
-        variables = self.rbm.hidden.variables
-        one_each = like.new_empty(len(like), variables)
-        return (random.dropout_mask(one_each, self._regularisation.dropout) > 0).repeat_interleave(
-            like.shape[1] // variables, dim=1
         )
 
     def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None, model_is_mean: bool) -> Statistics:
@@ -193,3 +186,12 @@ class Workspace:
 def keep(values: Tensor, kept: Tensor | None) -> Tensor:
     """The values of the units that take part, 0 for the others; in place."""
     return values if kept is None else values.mul_(kept)
+
+
+def draw_kept(units: Units, variable: Tensor, like: Tensor, dropout: float, random: Random) -> Tensor:
+    """Which units stay, True or False, in the shape of `like`; those of a categorical variable go together.
+
+    `variable` is `units.variable_of_each()`, which is made once, not at every step.
+    """
+    one_each = like.new_empty(len(like), len(units.variable_sizes))
+    return (random.dropout_mask(one_each, dropout) > 0)[:, variable]

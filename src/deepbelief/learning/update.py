@@ -1,6 +1,6 @@
 """From statistics to new parameters: penalties, centring, clipping, momentum."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, final
 
@@ -83,10 +83,17 @@ class Momentum:
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
         """Change the RBM's parameters by one step; uses the statistics up."""
-        self._divisor.fill_(statistics.batch_size / learning_rate)
-        for name, sums in statistics.by_parameter().items():
+        self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
+
+    @torch.no_grad()
+    def move(
+        self, sums: Mapping[str, Tensor], batch_size: int, learning_rate: float, momentum: float, weight_decay: float
+    ) -> None:
+        """Change the parameters of these names by one step along sums over a batch; uses the sums up."""
+        self._divisor.fill_(batch_size / learning_rate)
+        for name, direction in sums.items():
             decay = learning_rate * weight_decay if name == "weights" else 0.0
-            self._update_one(self._parameters[name], sums, self.velocity[name], momentum, decay)
+            self._update_one(self._parameters[name], direction, self.velocity[name], momentum, decay)
         for units in self._units:
             units.constrain_()
 

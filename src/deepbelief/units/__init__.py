@@ -1,20 +1,24 @@
 """Kinds of units: how the values of one layer are distributed, given what the other layer sends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from deepbelief.units.base import Units
 from deepbelief.units.bernoulli import Bernoulli
 from deepbelief.units.categorical import Categorical
 from deepbelief.units.gaussian import Gaussian
+from deepbelief.units.joint import Joint
 from deepbelief.units.relu import ReLU
 
-__all__ = ["Bernoulli", "Categorical", "Gaussian", "ReLU", "Units", "make_units"]
+__all__ = ["Bernoulli", "Categorical", "Gaussian", "Joint", "ReLU", "Units", "make_units"]
 
-_KINDS: Final[dict[str, type[Units]]] = {kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, ReLU)}
+_KINDS: Final[dict[str, Callable[..., Units]]] = {
+    kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, Joint, ReLU)
+}
 
 
 def make_units(description: Mapping[str, Any]) -> Units:
     """Units as a `description` tells, with parameters at their start."""
     arguments = dict(description)
-    return _KINDS[arguments.pop("kind")](**arguments)
+    parts = [make_units(part) for part in arguments.pop("parts", ())]
+    return _KINDS[arguments.pop("kind")](*parts, **arguments)

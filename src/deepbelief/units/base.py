@@ -1,7 +1,8 @@
 """What every kind of units can do."""
 
+import copy
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ class Units(nn.Module, ABC):
     A kind of units is one final class with these methods; nothing else asks which kind it has before it.
     """
 
-    bounded: ClassVar[bool]
+    bounded: bool
     """Whether |x| has a limit. Units without one cannot stand on both sides: their energy may fall without end."""
 
     def __init__(self, size: int) -> None:
@@ -72,9 +73,20 @@ class Units(nn.Module, ABC):
         """Bring the parameters back within their limits after an update."""
 
     @property
-    def variables(self) -> int:
-        """How many independent variables the units stand for, given the field."""
-        return self.size
+    def variable_sizes(self) -> list[int]:
+        """How many values each variable has; given the field the variables are independent of each other."""
+        return [1] * self.size
+
+    def variable_of_each(self) -> Tensor:
+        """For each value the number of the variable that it belongs to, shape (size,), int64."""
+        return torch.repeat_interleave(torch.tensor(self.variable_sizes)).to(self.bias.device)
+
+    def without_bias(self) -> Self:
+        """A copy whose biases are 0 and no parameter, for units that hold the biases of several such parts."""
+        units = copy.deepcopy(self)
+        del units.bias
+        units.register_buffer("bias", torch.zeros_like(self.bias), persistent=False)
+        return units
 
     @property
     @abstractmethod
@@ -88,7 +100,7 @@ class Units(nn.Module, ABC):
         )
 
     @property
-    def description(self) -> dict[str, object]:
+    def description(self) -> dict[str, Any]:
         """The kind and the arguments to make such units again, for a checkpoint (JSON values)."""
         return {"kind": type(self).__name__, "size": self.size}
 

@@ -1,6 +1,6 @@
 """Binary units."""
 
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class Bernoulli(Units):
     Values in [0, 1] are taken as probabilities, as usual for grey images (Hinton 2002).
     """
 
-    bounded: ClassVar[bool] = True
+    bounded = True
 
     def mean(self, field: Tensor) -> Tensor:
         """sigmoid(a + field), shape (batch, size)."""

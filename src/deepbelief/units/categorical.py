@@ -1,6 +1,6 @@
 """One-hot units."""
 
-from typing import ClassVar, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class Categorical(Units):
     [0.3333333432674408, 0.3333333432674408, 0.3333333432674408]
     """
 
-    bounded: ClassVar[bool] = True
+    bounded = True
 
     def __init__(self, groups: int, categories: int) -> None:
         super().__init__(groups * categories)
@@ -63,9 +63,9 @@ class Categorical(Units):
         return torch.log(mean)
 
     @property
-    def variables(self) -> int:
-        """One for each group."""
-        return self.groups
+    def variable_sizes(self) -> list[int]:
+        """All categories of a group are one variable."""
+        return [self.categories] * self.groups
 
     @property
     def states(self) -> int:
@@ -79,7 +79,7 @@ class Categorical(Units):
         return torch.nn.functional.one_hot(digits, self.categories).flatten(1).to(self.bias.dtype)
 
     @property
-    def description(self) -> dict[str, object]:
+    def description(self) -> dict[str, Any]:
         """The kind and the arguments to make such units again."""
         return {"kind": type(self).__name__, "groups": self.groups, "categories": self.categories}
 

@@ -1,7 +1,7 @@
 """Real-valued units."""
 
 import math
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ class Gaussian(Units):
             would get an endlessly high density; on standardised data a tenth is far below any real spread.
     """
 
-    bounded: ClassVar[bool] = False
+    bounded = False
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)

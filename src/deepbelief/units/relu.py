@@ -1,7 +1,7 @@
 """Rectified linear units."""
 
 import math
-from typing import ClassVar, Final, final
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ class ReLU(Units):
     and the mean, near log(1 + e^(a + field)), grows as max(0, a + field).
     """
 
-    bounded: ClassVar[bool] = False
+    bounded = False
 
     def mean(self, field: Tensor) -> Tensor:
         """sum_k sigmoid(a + field - k + 1/2) over k = 1, 2, ..., shape (batch, size)."""

@@ -1,0 +1,188 @@
+"""Learning to classify and to model at once: the discriminative and the hybrid RBM."""
+
+from collections.abc import Iterator
+from typing import final
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.data import Labelled, Rows, Source
+from deepbelief.errors import SettingsError
+from deepbelief.feedforward import accuracy
+from deepbelief.labelled import LabelledRBM
+from deepbelief.learning.averaging import Averaged
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
+from deepbelief.learning.discriminative import Discriminative, combine
+from deepbelief.learning.statistics import NegativePhase
+from deepbelief.minibatches import (
+    Best,
+    ValidationRecord,
+    check_loss,
+    network_and_optimizer,
+    restore_network_and_optimizer,
+)
+from deepbelief.randomness import Random
+
+
+@final
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class HybridSettings:
+    """How a `LabelledRBM` learns from labels, by Adam on shuffled minibatches.
+
+    Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
+    `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
+    RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
+    learning rate falls linearly to 0 over the epochs, its `weight_decay` is decoupled (Loshchilov & Hutter 2019).
+    `dropout` takes hidden units out of p(y | v), see `Discriminative`.
+
+    With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
+    fall by 1 / e in so many epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after so many
+    epochs without a better accuracy on held-out items, and the best epoch is kept; with 0 the last.
+    """
+
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=100, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    generative_weight: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    gibbs_steps: int = Field(default=1, ge=1)
+    persistent_chains: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    patience: int = Field(default=10, ge=0)
+
+
+@final
+class HybridTraining:
+    """Trains a `LabelledRBM` on labelled items; iterate over `epochs()`.
+
+    Args:
+        model: changed in place.
+        training: items and their labels, (n,) int64.
+        held_out: items and labels to measure after each epoch, and to stop early by.
+        settings: how.
+        random: order of the items, dropout and states of the units.
+
+    >>> random = Random(0)
+    >>> from deepbelief import Bernoulli, Features
+    >>> model = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), random)
+    >>> data = Features(torch.rand(20, 6)), torch.arange(20) % 2
+    >>> settings = HybridSettings(epochs=2, patience=0)
+    >>> [record.step for record in HybridTraining(model, data, None, settings, random).epochs()]
+    [1, 2]
+    """
+
+    def __init__(
+        self,
+        model: LabelledRBM,
+        training: tuple[Source, Tensor],
+        held_out: tuple[Source, Tensor] | None,
+        settings: HybridSettings,
+        random: Random,
+    ) -> None:
+        source = Labelled(*training, model.classes)
+        if source.width != model.rbm.visible.size:
+            raise SettingsError(
+                f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
+                "equal."
+            )
+        if settings.patience and (held_out is None or not len(held_out[0])):
+            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
+        self._model, self._settings, self._random, self._items = model, settings, random, len(source)
+        self._held_out = held_out
+        size = min(settings.batch_size, len(source))
+        self._read = source.reader(size, model.rbm.weights.dtype)
+        self._discriminative = Discriminative(model, size, settings.dropout)
+        self._generative = self._negative_phase(size) if settings.generative_weight else None
+        self._parameters = dict(model.rbm.named_parameters())
+        self._optimizer = torch.optim.AdamW(
+            self._parameters.values(),
+            lr=settings.learning_rate,
+            betas=(settings.momentum, 0.999),
+            weight_decay=settings.weight_decay,
+            fused=True,
+            maximize=True,
+        )
+        self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
+        self._best = Best(model, settings.patience)
+        self.records: list[ValidationRecord] = []
+
+    def _negative_phase(self, size: int) -> NegativePhase:
+        rbm, settings = self._model.rbm, self._settings
+        if settings.persistent_chains:
+            start = rbm.hidden.sample(rbm.weights.new_zeros(settings.persistent_chains, rbm.hidden.size), self._random)
+            return PersistentContrastiveDivergence(rbm, size, start, settings.gibbs_steps)
+        return ContrastiveDivergence(rbm, size, settings.gibbs_steps)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose parameters are kept."""
+        return self._best.epoch
+
+    def epochs(self) -> Iterator[ValidationRecord]:
+        """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
+
+        Raises:
+            DeepBeliefError: the training diverged.
+        """
+        while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
+            epoch = len(self.records) + 1
+            loss = self._one_epoch(epoch)
+            check_loss(loss, "epoch", epoch)
+            averaged = self._averaged.module
+            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, self._dtype)
+            self._best.see(epoch, measured if self._settings.patience else None, averaged)
+            self.records.append(ValidationRecord(epoch, loss, measured))
+            yield self.records[-1]
+        self._best.put_into(self._model)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self._model.rbm.weights.dtype
+
+    def _one_epoch(self, epoch: int) -> float:
+        settings, device = self._settings, self._model.rbm.weights.device
+        order = self._random.permutation(self._items).to(device)
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        starts = range(0, self._items, settings.batch_size)
+        for index, start in enumerate(starts):
+            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
+            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
+            self._step(order[start : start + settings.batch_size])
+            total += self._discriminative.loss
+        return float(total) / self._items
+
+    def _step(self, rows: Rows) -> None:
+        joined = self._read(rows).to(self._model.rbm.weights.device)
+        statistics = self._discriminative.statistics(joined, self._random)
+        if self._generative is not None:
+            generative = self._generative.statistics(joined, self._random)
+            statistics = combine(statistics, generative, self._settings.generative_weight)
+        for name, sums in statistics.by_parameter().items():
+            self._parameters[name].grad = sums.div_(statistics.batch_size)
+        self._optimizer.step()
+        self._averaged.follow()
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = network_and_optimizer(self._model, self._optimizer)
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
+        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        if self._generative is not None:
+            tensors |= {f"phase.{name}": tensor for name, tensor in self._generative.state().items()}
+        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
+        return TrainingState(tensors | self._best.state(), {"best_epoch": self._best.epoch, "records": records})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        restore_network_and_optimizer(self._model, self._optimizer, state.tensors)
+        self._averaged.restore(tensors_under("averaged.", state.tensors))
+        if self._generative is not None:
+            self._generative.restore(tensors_under("phase.", state.tensors))
+        self._random.restore(tensors_under("random.", state.tensors))
+        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+        self._best.restore(state.tensors, state.progress["best_epoch"], self.records)

@@ -1,0 +1,193 @@
+"""The up-down algorithm: contrastive wake-sleep learning of a DBN with labels."""
+
+import copy
+from collections.abc import Iterator
+from typing import Final, final
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.data import Labelled, Rows, Source
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.feedforward import accuracy
+from deepbelief.labelled import LabelledDBN
+from deepbelief.learning.averaging import Averaged
+from deepbelief.learning.directions import Associative, Direction
+from deepbelief.learning.standardise import Standardised
+from deepbelief.minibatches import Best, ValidationRecord
+from deepbelief.randomness import Random
+
+_GONE: Final = 1e4  # far beyond any weight or bias that means something
+
+
+@final
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class UpDownSettings:
+    """How the up-down algorithm learns, on shuffled minibatches.
+
+    `learning_rate` is that of the recognition and the generative weights, `top_learning_rate` that of the top RBM; both
+    fall linearly to 0 over the epochs. Its Gibbs chain has `gibbs_steps` steps, with `growing_gibbs_steps` from 1 at
+    the first epochs to that at the last. `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
+    """
+
+    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=100, ge=1)
+    learning_rate: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    top_learning_rate: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.5, ge=0, lt=1)
+    gibbs_steps: int = Field(default=3, ge=1)
+    growing_gibbs_steps: bool = False
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    patience: int = Field(default=0, ge=0)
+
+    def gibbs_steps_at(self, epoch: int) -> int:
+        """The steps of the chain at an epoch, counted from 1."""
+        return -(-self.gibbs_steps * epoch // self.epochs) if self.growing_gibbs_steps else self.gibbs_steps
+
+
+@final
+class UpDown:
+    """Trains a `LabelledDBN` with recognition weights R and generative weights G untied (Hinton et al. 2006).
+
+    A step on a batch: *wake*: states s_l ~ p_R(s_l | s_l-1) go up from the data, and each G learns to predict s_l-1
+    from s_l. The top RBM learns by contrastive divergence from [s_L, y]. *Sleep*: from where its chain ends, states
+    t_l-1 ~ p_G(t_l-1 | t_l) go down, to means of the visible units, and each R learns to predict t_l from t_l-1. To
+    predict is the delta rule, the gradient of log p(x | given): (x - E[x | given]) along the field. All states are
+    drawn before anything is changed.
+
+    Args:
+        model: changed in place; it gets a `recognition` of its own, a copy of `below`, if it has none.
+        training: items and their labels, (n,) int64.
+        held_out: items and labels to measure after each epoch, and to stop early by.
+        settings: how.
+        random: order of the items and states of the units.
+
+    The `loss` of its records is the squared error of G's prediction of the data, for each item.
+    """
+
+    def __init__(
+        self,
+        model: LabelledDBN,
+        training: tuple[Source, Tensor],
+        held_out: tuple[Source, Tensor] | None,
+        settings: UpDownSettings,
+        random: Random,
+    ) -> None:
+        source = training[0]
+        if source.width != model.below.sizes[0]:
+            raise SettingsError(
+                f"the DBN sees {model.below.sizes[0]} values, the data have {source.width}: make them equal."
+            )
+        if settings.patience and (held_out is None or not len(held_out[0])):
+            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
+        if model.below.standardisation is not None:
+            source = Standardised(source, model.below.standardisation)
+        if model.recognition is None:
+            model.recognition = copy.deepcopy(model.below)
+        labelled = Labelled(source, training[1], model.top.classes)
+        self._model, self._settings, self._random = model, settings, random
+        self._items, self._held_out, self._width = len(source), held_out, source.width
+        size = min(settings.batch_size, len(source))
+        self._read = labelled.reader(size, model.top.rbm.weights.dtype)
+        numbers = range(1, len(model.below) + 1)
+        self._up = [Direction(model.recognition.layer(number), True, size) for number in numbers]
+        self._down = [Direction(model.below.layer(number), False, size) for number in numbers]
+        self._top = Associative(model.top, size)
+        self._squared_error = torch.zeros((), dtype=torch.float64, device=model.top.rbm.weights.device)
+        self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
+        self._best = Best(model, settings.patience)
+        self.records: list[ValidationRecord] = []
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose parameters are kept."""
+        return self._best.epoch
+
+    def epochs(self) -> Iterator[ValidationRecord]:
+        """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
+
+        Raises:
+            DeepBeliefError: the training diverged.
+        """
+        while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
+            epoch = len(self.records) + 1
+            loss = self._one_epoch(epoch)
+            self._check(epoch)
+            averaged, dtype = self._averaged.module, self._model.top.rbm.weights.dtype
+            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, dtype)
+            self._best.see(epoch, measured if self._settings.patience else None, averaged)
+            self.records.append(ValidationRecord(epoch, loss, measured))
+            yield self.records[-1]
+        self._best.put_into(self._model)
+
+    def _check(self, epoch: int) -> None:
+        """Raise an error if the parameters have gone; means and states stay finite whatever these do."""
+        largest = max(float(parameter.detach().abs().max()) for parameter in self._model.parameters())
+        if not largest < _GONE:  # NaN, too
+            raise DeepBeliefError(
+                f"the training diverged at epoch {epoch} (a parameter of {largest:.3g}): try a tenth of the learning "
+                "rates."
+            )
+
+    def _one_epoch(self, epoch: int) -> float:
+        settings = self._settings
+        self._top.gibbs_steps = settings.gibbs_steps_at(epoch)
+        self._squared_error.zero_()
+        order = self._random.permutation(self._items).to(self._squared_error.device)
+        starts = range(0, self._items, settings.batch_size)
+        for index, start in enumerate(starts):
+            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
+            self._step(order[start : start + settings.batch_size], left)
+            self._averaged.follow()
+        return float(self._squared_error) / self._items
+
+    @torch.no_grad()
+    def _step(self, rows: Rows, left: float) -> None:
+        """One batch; `left` is the share of the learning rates."""
+        settings, random = self._settings, self._random
+        joined = self._read(rows).to(self._model.top.rbm.weights)
+        awake = [joined[:, : self._width]]
+        for up in self._up:
+            awake.append(up.sample(awake[-1], random))
+        statistics, dreamt = self._top.statistics(awake[-1], joined[:, self._width :], random)
+        asleep = [dreamt]
+        for down in self._down[:0:-1]:
+            asleep.insert(0, down.sample(asleep[0], random))
+        asleep.insert(0, self._down[0].mean(asleep[0]))
+        rates = settings.learning_rate * left, settings.momentum, settings.weight_decay
+        for number, (up, down) in enumerate(zip(self._up, self._down, strict=True)):
+            error = down.learn(awake[number + 1], awake[number], *rates)
+            if number == 0:
+                self._squared_error.add_(error.square_().sum())
+            up.learn(asleep[number], asleep[number + 1], *rates)
+        self._top.momentum.update(statistics, settings.top_learning_rate * left, *rates[1:])
+
+    def _velocities(self) -> dict[str, dict[str, Tensor]]:
+        named = {f"up.{number}": one.momentum.velocity for number, one in enumerate(self._up)}
+        named |= {f"down.{number}": one.momentum.velocity for number, one in enumerate(self._down)}
+        return {**named, "top": self._top.momentum.velocity}
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
+        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        for of, velocity in self._velocities().items():
+            tensors |= {f"velocity.{of}.{name}": tensor for name, tensor in velocity.items()}
+        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
+        return TrainingState(tensors | self._best.state(), {"best_epoch": self._best.epoch, "records": records})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        self._model.load_state_dict(tensors_under("model.", state.tensors))
+        self._averaged.restore(tensors_under("averaged.", state.tensors))
+        for of, velocity in self._velocities().items():
+            for name, tensor in tensors_under(f"velocity.{of}.", state.tensors).items():
+                velocity[name].copy_(tensor)
+        self._random.restore(tensors_under("random.", state.tensors))
+        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+        self._best.restore(state.tensors, state.progress["best_epoch"], self.records)

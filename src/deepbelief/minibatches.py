@@ -1,0 +1,184 @@
+"""Gradient descent on shuffled minibatches, whatever the loss, and the best epoch of any training."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
+import torch
+from torch import Tensor, nn
+
+from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.errors import DeepBeliefError
+from deepbelief.randomness import Random
+
+
+@dataclass(frozen=True)
+class ValidationRecord:
+    """The mean training loss (nats) of an epoch, and the score on held-out items after it (None without any).
+
+    The score of a classifier is its accuracy, that of a model of its inputs minus their mean loss.
+    """
+
+    step: int
+    loss: float
+    validation_accuracy: float | None
+
+
+@final
+class Best:
+    """The parameters of a module at its best epoch, and how long to wait for a better one.
+
+    Args:
+        module: whose parameters are kept until the first epoch is seen.
+        patience: epochs to wait for a better score; 0 waits for ever.
+    """
+
+    def __init__(self, module: nn.Module, patience: int) -> None:
+        self._patience = patience
+        self.epoch: int | None = None
+        self._score = -math.inf
+        self._keep(module)
+
+    def _keep(self, module: nn.Module) -> None:
+        self._kept = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+    def see(self, epoch: int, score: float | None, module: nn.Module) -> None:
+        """An epoch is over; without a score the latest epoch is the best."""
+        if score is None or score > self._score:
+            self.epoch, self._score = epoch, -math.inf if score is None else score
+            self._keep(module)
+
+    def is_given_up(self, epochs: int) -> bool:
+        """Whether patience is over after so many epochs."""
+        return self._patience > 0 and epochs - (self.epoch or 0) >= self._patience
+
+    def put_into(self, module: nn.Module) -> None:
+        """Give a module the kept parameters."""
+        module.load_state_dict(self._kept)
+
+    def state(self) -> dict[str, Tensor]:
+        """The kept parameters, named best.*; the rest is in the training's records."""
+        return {f"best.{name}": tensor for name, tensor in self._kept.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], epoch: int | None, records: list[ValidationRecord]) -> None:
+        """Go on from what `state` gave, the best epoch and the records up to here."""
+        self._kept = {name: tensor.to(self._kept[name]) for name, tensor in tensors_under("best.", tensors).items()}
+        self.epoch = epoch
+        scores = [one.validation_accuracy for one in records if one.validation_accuracy is not None]
+        self._score = max(scores, default=-math.inf)
+
+
+class DescentSettings(Protocol):
+    """What `Minibatches` needs to know."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def patience(self) -> int: ...
+
+
+@final
+class Minibatches:
+    """Adam on shuffled minibatches, its learning rate falling linearly to 0; iterate over `steps()`, epoch by epoch.
+
+    Args:
+        module: what learns; changed in place.
+        items: how many there are.
+        loss: the mean loss of the items at some positions (batch,), to be differentiated.
+        score: measures the module on held-out items, the higher the better; None without any.
+        settings: epochs, batch_size, learning_rate, weight_decay and patience.
+        random: order of the items.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        items: int,
+        loss: Callable[[Tensor], Tensor],
+        score: Callable[[], float] | None,
+        settings: DescentSettings,
+        random: Random,
+    ) -> None:
+        self._module, self._items, self._loss, self._score = module, items, loss, score
+        self._settings, self._random = settings, random
+        # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
+        self._optimizer = torch.optim.AdamW(
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.best = Best(module, settings.patience)
+        self.records: list[ValidationRecord] = []
+
+    def steps(self) -> Iterator[ValidationRecord]:
+        """Train; one record after each epoch. The kept parameters are in the module when the iteration ends."""
+        while len(self.records) < self._settings.epochs and not self.best.is_given_up(len(self.records)):
+            epoch = len(self.records) + 1
+            loss = self._one_epoch(epoch)
+            check_loss(loss, "epoch", epoch)
+            score = None if self._score is None else self._score()
+            self.best.see(epoch, score if self._settings.patience else None, self._module)
+            self.records.append(ValidationRecord(epoch, loss, score))
+            yield self.records[-1]
+        self.best.put_into(self._module)
+
+    def _one_epoch(self, epoch: int) -> float:
+        settings, device = self._settings, self._random.device
+        order = self._random.permutation(self._items).to(device)
+        starts = range(0, self._items, settings.batch_size)
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        for index, start in enumerate(starts):
+            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
+            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
+            rows = order[start : start + settings.batch_size]
+            loss = self._loss(rows)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            total += loss.detach() * len(rows)
+        return float(total) / self._items
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here, bit by bit the same."""
+        tensors = network_and_optimizer(self._module, self._optimizer) | self.best.state()
+        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
+        return TrainingState(tensors, {"best_epoch": self.best.epoch, "records": records})
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state` gave."""
+        restore_network_and_optimizer(self._module, self._optimizer, state.tensors)
+        self._random.restore(tensors_under("random.", state.tensors))
+        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+        self.best.restore(state.tensors, state.progress["best_epoch"], self.records)
+
+
+def check_loss(loss: float, unit: str, number: int) -> None:
+    """Raise a `DeepBeliefError` if a training has diverged."""
+    if not math.isfinite(loss):
+        raise DeepBeliefError(f"the training diverged at {unit} {number} (loss {loss}): try a smaller learning rate.")
+
+
+def network_and_optimizer(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Parameters and the optimizer's memory as named tensors."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for index, memory in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in memory.items() if value is not None}
+    return tensors
+
+
+def restore_network_and_optimizer(
+    network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Undo `network_and_optimizer`."""
+    network.load_state_dict(tensors_under("network.", tensors))
+    memory: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors_under("optimizer.", tensors).items():
+        index, key = name.split(".")
+        memory.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
