@@ -127,7 +127,7 @@ def test_between_the_ends_chains_follow_the_annealed_path() -> None:
     rbm = small_rbm("Bernoulli", "Bernoulli", 0, 2.0)
     states = all_states(rbm.visible)
     log = AnnealedPath(rbm, rbm.visible.bias).log_weight(states, states @ rbm.weights, 0.5)
-    found = end_of(rbm, torch.ones(CHAINS, 3, dtype=torch.float64), None, [0.5] * 40)
+    found = end_of(rbm, torch.ones(8 * CHAINS, 3, dtype=torch.float64), None, [0.5] * 40)
     assert_distributed(found, states, torch.softmax(log, dim=0))
 
 

@@ -69,7 +69,7 @@ def fantasies(
 ) -> Tensor:
     """Images that the model makes up, (n, width): each the end of an annealed chain of its own in the top RBM.
 
-    A plain chain of a trained RBM stays for thousands of steps in the mode it fell into at its start. An annealed one
+    A plain chain of a well-trained RBM may stay for thousands of steps in the mode that it starts in. An annealed one
     (`annealing`) starts with independent units, where it mixes at once, and the weights grow to their full strength
     over half of the steps. The more steps, the nearer its end is to a sample of the model, which may prefer some kinds
     of images: an RBM trained by CD-1 knows the neighbourhood of the data, but not how much of it each kind makes up.
