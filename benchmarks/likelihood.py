@@ -88,6 +88,7 @@ def figures(found: Evaluation) -> dict[str, Any]:
         "gap": both.gap,
         "gap_interval": both.gap_interval,
         "exact": found.exact_mean,
+        "raise_error": float(1.96 * (both.upper - both.lower).std() / len(both.upper) ** 0.5),  # 95 %, for these items
         "warnings": both.warnings,
     }
 
@@ -99,7 +100,8 @@ def measure(
     started = time.perf_counter()
     random = Random(seed, "likelihood", device)
     found = figures(evaluate(dbn.to(device), training, test, random, settings, items, steps_line))
-    return {**found, "seed": seed, "seconds": time.perf_counter() - started}
+    used = {"temperatures": len(settings.betas) - 1, "chains": settings.chains}
+    return {**found, **used, "seed": seed, "seconds": time.perf_counter() - started}
 
 
 def main(
@@ -109,8 +111,9 @@ def main(
     epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 5,
     images: Annotated[int, typer.Option(min=100, help="Training images.")] = 60_000,
     items: Annotated[int, typer.Option(min=2, help="Test images.")] = 100,
-    temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
-    chains: Annotated[int, typer.Option(min=2, help="Of AIS, for the small RBMs; the large has 100.")] = 200,
+    temperatures: Annotated[int, typer.Option(min=1, help="For the small RBMs.")] = 14_500,
+    chains: Annotated[int, typer.Option(min=2, help="For the small RBMs.")] = 200,
+    full: Annotated[int, typer.Option(min=1, help="Temperatures for the large RBM and for --model.")] = 14_500,
     name: Annotated[str, typer.Option(help="The data set.")] = "mnist",
     data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
     model: Annotated[Path | None, typer.Option(help="Measure this saved DBN alone.")] = None,
@@ -122,23 +125,21 @@ def main(
     console, dataset = Console(), load_dataset(name, data)
     machine, found = describe_machine(torch.device(device)), []
     if model is not None:
-        found.append(
-            measure(load_dbn(model), dataset.train, dataset.test, 0, AISSettings.of(temperatures), items, device)
-        )
+        found.append(measure(load_dbn(model), dataset.train, dataset.test, 0, AISSettings.of(full), items, device))
         found[-1]["model"] = model.name
     else:
         kept = torch.arange(min(images, len(dataset.train)))
         blank = DBN.from_sizes([dataset.train.width, 1], Random(0))
         training, test = binary(dataset.train.subset(kept), blank, 0), binary(dataset.test, blank, 1)
-        full = [(large, 0, AISSettings.of(temperatures))] if large else []
+        last = [(large, 0, AISSettings.of(full))] if large else []
         small = AISSettings.of(temperatures, chains)
-        for size, seed, settings in [(int(n), seed, small) for n in hidden.split(",") for seed in range(seeds)] + full:
+        for size, seed, settings in [(int(n), seed, small) for n in hidden.split(",") for seed in range(seeds)] + last:
             dbn, seconds = learn(training, size, epochs, seed)
             found.append(measure(dbn, training, test, seed, settings, items, device))
-            found[-1] |= {"chains": settings.chains, "training_seconds": seconds}
+            found[-1] |= {"training_seconds": seconds}
             line = f"784-{size}, seed {seed}: {found[-1]['upper']:.2f} to {found[-1]['lower']:.2f}"
             console.print(f"{line}, exact {found[-1]['exact']}", highlight=False)
-    record = {"machine": machine, "data": name, "items": items, "temperatures": temperatures, "models": found}
+    record = {"machine": machine, "data": name, "items": items, "models": found}
     print_results(console, likelihood_table(record))
     if out is not None or model is None:
         path = out or HERE / "results" / "likelihood.json"
