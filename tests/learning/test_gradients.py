@@ -187,5 +187,5 @@ def test_exact_gradient_ascent_raises_the_likelihood(visible: str, hidden: str) 
     for _ in range(20):
         momentum.update(centring.apply(exact_statistics(rbm, data)), 0.02, 0.5, 0.0)
     with torch.no_grad():
-        assert float(log_likelihood(rbm, data)) > before + 0.02
+        assert float(log_likelihood(rbm, data)) > before + 0.005
         assert torch.isfinite(log_z(rbm))
