@@ -43,6 +43,18 @@ epsilons = [0.0, 0.1]
 example_epsilon = 0.2
 [defence]
 steps = [1, 2]
+[generation]
+fantasies = 6
+steps = 10
+inpainted = 4
+temperatures = 10
+images = 20
+[generation.labels]
+hidden = 10
+[generation.labels.training]
+epochs = 2
+batch_size = 50
+persistent_chains = 20
 """
 
 

@@ -20,8 +20,10 @@ from .labelled import LabelledDBN, LabelledRBM
 from .learning.autoencoding import AutoencoderSettings, AutoencoderTraining
 from .learning.finetuning import unfold
 from .learning.hybrid import HybridSettings, HybridTraining
+from .learning.layer import DivergedError
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
+from .learning.standardise import standardise
 from .learning.updown import UpDown, UpDownSettings
 from .likelihood import (
     AISResult,
@@ -40,7 +42,8 @@ from .likelihood import (
 from .randomness import Random
 from .rbm import RBM
 from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
-from .sampling import Clamp, chain, clamped_chain, fantasies, inpaint, interpolate
+from .sampling import Clamp, chain, clamped_chain, fantasies, inpaint, interpolate, labelled_fantasies
+from .standardisation import Standardisation
 from .study.recipe import Recipe, load_recipe
 from .study.run import Study
 from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
@@ -65,6 +68,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DeepBeliefError",
+    "DivergedError",
     "Features",
     "FeedForward",
     "FullBatchSettings",
@@ -86,6 +90,7 @@ __all__ = [
     "Recipe",
     "SampleSettings",
     "SettingsError",
+    "Standardisation",
     "Study",
     "UpDown",
     "UpDownSettings",
@@ -105,6 +110,7 @@ __all__ = [
     "fit_converged",
     "inpaint",
     "interpolate",
+    "labelled_fantasies",
     "layer_path",
     "load_autoencoder",
     "load_dataset",
@@ -120,6 +126,7 @@ __all__ = [
     "save_dbn",
     "save_labelled_dbn",
     "save_labelled_rbm",
+    "standardise",
     "trajectory_log_z",
     "unfold",
     "unroll",

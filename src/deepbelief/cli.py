@@ -44,7 +44,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 @app.command()
 def study(
-    recipe: Annotated[str, typer.Argument(help="default, reference, smoke, or a TOML file of yours.")] = "default",
+    recipe: Annotated[str, typer.Argument(help="default, thorough, reference, smoke, or your TOML file.")] = "default",
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/<recipe>")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Number of independent runs to average over.")] = 1,
@@ -250,7 +250,7 @@ def data_command(
 
 
 @app.command()
-def recipe(name: Annotated[str, typer.Argument(help="default, reference or smoke.")] = "default") -> None:
+def recipe(name: Annotated[str, typer.Argument(help="default, thorough, reference or smoke.")] = "default") -> None:
     """Print a recipe, to copy and edit.
 
     Example: deepbelief recipe default > my.toml

@@ -15,7 +15,7 @@ from deepbelief.study.records import Arrays, Metric, Results, StageRecord, write
 STAGES = [
     *("data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts"),
     *("baseline", "finetuning", "psychometric", "clusters", "confusion", "noise_attack", "gradient_attack"),
-    *("robustness", "topdown_defence", "encoding"),
+    *("robustness", "topdown_defence", "encoding", "generation"),
 ]
 
 
@@ -49,6 +49,7 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
     metrics = [_metrics(plan, np.random.default_rng(seed)) for seed in plan.seeds]
     stages = _first_stages(plan, random, images) | _classifier_stages(plan, random)
     stages |= _attack_stages(plan, random, images) | _search_stage(plan, random, images)
+    stages |= _generation_stage(plan, images)
     for seed in plan.seeds[:1]:
         for stage, (facts, arrays) in stages.items():
             record = StageRecord(stage=stage, seconds=1.5, facts=facts)
@@ -77,6 +78,8 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         found |= {f"reconstruction_error/layer_{layer}@{epoch}": 2.2 / epoch + layer for epoch in (1, 2)}
         found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
         found[f"loss/readout_{layer}@1"] = 2.3
+    found |= {"accuracy_of_label_units": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
+    found |= {"log_likelihood/upper": -100 + float(random.normal()), "log_likelihood/lower": -102.0}
     chance = 1 / len(plan.names)
     for number, name in enumerate(plan.contestants):
         clean = 0.8 + 0.02 * number + float(random.normal(0, 0.004))
@@ -198,6 +201,19 @@ def _search_stage(plan: Synthetic, random: np.random.Generator, images: np.ndarr
     arrays = {"queries": images[labels, 1], "query_labels": labels}
     arrays |= {f"neighbours_{key}": images[wrong, found] for key in near} | {f"labels_{key}": wrong for key in near}
     return {"encoding": ({"class_names": list(plan.names)}, arrays)}
+
+
+def _generation_stage(plan: Synthetic, images: np.ndarray) -> dict[str, Any]:
+    facts: dict[str, Any] = {"class_names": list(plan.names), "steps": 1000, "images": 200, "chains": 100}
+    facts |= {
+        "temperatures": 1000,
+        "layers": len(plan.layers),
+        "warnings": ["log Z rests on few chains."] * plan.optional,
+    }
+    facts |= {"upper_interval": [-101.0, -99.0], "lower_interval": [-103.0, -101.0]}
+    every = images.reshape(-1, *plan.shape)
+    arrays = {"fantasies": every[:6], "of_each_class": images[:, :2].reshape(-1, *plan.shape)}
+    return {"generation": (facts, arrays | {"originals": every[:4], "completed": every[4:8]})}
 
 
 @pytest.fixture(scope="session", autouse=True)

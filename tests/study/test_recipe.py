@@ -87,7 +87,9 @@ def test_files(tmp_path: Path, tiny: str) -> None:
     name, recipe = load_recipe(str(path))
     assert name == "my study"
     assert isinstance(recipe.readouts, ConvergedSettings)
-    with pytest.raises(SettingsError, match="there is no recipe 'defautl': give one of default, reference, smoke"):
+    with pytest.raises(
+        SettingsError, match="there is no recipe 'defautl': give one of default, reference, smoke, thorough"
+    ):
         load_recipe("defautl")
     with pytest.raises(SettingsError, match="there is no recipe"):
         load_recipe(str(tmp_path))

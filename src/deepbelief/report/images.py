@@ -52,6 +52,34 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class NamedRows:
+    """Lines of images, each with its name on the left."""
+
+    images: NDArray[Any]  # (lines, k, h, w)
+    names: Sequence[str]
+    left: float = 1.05  # inches for the names
+
+    @property
+    def _cell(self) -> tuple[float, float]:
+        width = (WIDTH - self.left) / self.images.shape[1] - 0.06
+        return width, cell_height(self.images, width)
+
+    @property
+    def height(self) -> float:
+        """Inches that all lines need."""
+        return len(self.images) * (self._cell[1] + 0.06)
+
+    def draw(self, figure: Figure) -> None:
+        """Draw all lines."""
+        sheet, (width, height) = Sheet(figure), self._cell
+        for line, (name, images) in enumerate(zip(self.names, self.images, strict=True)):
+            y = 0.01 + line * (height + 0.06)
+            sheet.write(0.0, y + height / 2, shorten(name, int(self.left / 0.078)), ha="left", va="center")
+            for number, image in enumerate(images):
+                sheet.place(image, self.left + number * (width + 0.06), y, width)
+
+
+@dataclass(frozen=True)
 class AttackRow:
     """One attacked image, with the answers before and after."""
 

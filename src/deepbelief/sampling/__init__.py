@@ -4,6 +4,7 @@ from deepbelief.sampling.chains import Step, annealing, clamped_chain
 from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frames
 from deepbelief.sampling.inpainting import inpaint, inpainting_frames
 from deepbelief.sampling.interpolation import interpolate
+from deepbelief.sampling.labelled import labelled_fantasies
 
 __all__ = [
     "Clamp",
@@ -16,4 +17,5 @@ __all__ = [
     "inpaint",
     "inpainting_frames",
     "interpolate",
+    "labelled_fantasies",
 ]

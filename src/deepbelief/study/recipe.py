@@ -79,6 +79,29 @@ class DefenceSection(_Section):
 
 
 @final
+class LabelsSection(_Section):
+    """The RBM that sees the labels beside the layer below the DBN's top: its size and its training."""
+
+    hidden: int = Field(default=300, ge=1)
+    training: CDSettings = CDSettings(
+        epochs=5, learning_rate=0.05, learning_rate_to_zero=True, final_momentum=0.5, persistent_chains=128
+    )
+
+
+@final
+class GenerationSection(_Section):
+    """What the DBN makes up: how long its Markov chains are, and how finely its likelihood is estimated."""
+
+    fantasies: int = Field(default=20, ge=1)
+    steps: int = Field(default=1000, ge=2)
+    inpainted: int = Field(default=8, ge=1)
+    labels: LabelsSection = LabelsSection()
+    temperatures: int = Field(default=2000, ge=1)
+    chains: int = Field(default=100, ge=2)
+    images: int = Field(default=200, ge=2)
+
+
+@final
 class Recipe(_Section):
     """All settings of a study. `pretraining` holds one `CDSettings` for each layer."""
 
@@ -94,6 +117,7 @@ class Recipe(_Section):
     noise: NoiseSection = NoiseSection()
     attack: AttackSection = AttackSection()
     defence: DefenceSection = DefenceSection()
+    generation: GenerationSection = GenerationSection()
     published: dict[str, float] = {}
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from deepbelief.study import insights, looks, robustness, training
+from deepbelief.study import generation, insights, looks, robustness, training
 from deepbelief.study.context import Context, Findings
 
 Stage = Callable[[Context], Findings]
@@ -26,4 +26,5 @@ STAGES: Final[dict[str, Stage]] = {
     "robustness": robustness.robustness,
     "topdown_defence": robustness.topdown_defence,
     "encoding": insights.encoding,
+    "generation": generation.generation,
 }

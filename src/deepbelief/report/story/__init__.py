@@ -5,7 +5,7 @@ from typing import Final
 
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, Stage
-from deepbelief.report.story import attacks, classifiers, data, defence, model, representations
+from deepbelief.report.story import attacks, classifiers, data, defence, generation, model, representations
 
 Teller = Callable[[Run, Stage], Chapter]
 
@@ -27,4 +27,5 @@ STORY: Final[tuple[tuple[str, str, Teller], ...]] = (
     ("robustness", "Robustness under attack", attacks.robustness),
     ("topdown_defence", "A second look as a defence", defence.topdown_defence),
     ("encoding", "Searching by features", representations.encoding),
+    ("generation", "What the network makes up", generation.generation),
 )

@@ -3,7 +3,7 @@
 from importlib import resources
 from typing import Final
 
-RECIPES: Final = ("default", "reference", "smoke")
+RECIPES: Final = ("default", "reference", "smoke", "thorough")
 
 
 def recipe_text(name: str) -> str:

@@ -1,0 +1,34 @@
+"""Images of a wanted class, made up by a model that learnt labels beside what they show."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.labelled import LabelledDBN
+from deepbelief.randomness import Random
+from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
+
+
+@torch.no_grad()
+def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps: int = 1000) -> Tensor:
+    """One image for each label: annealed chains in the top RBM with the label held, passed down by means.
+
+    In the limit of many steps a chain follows the top RBM's p(h | y), whose values come down through the layers below
+    (Hinton, Osindero & Teh 2006).
+
+    Args:
+        model: a DBN whose top RBM sees labels.
+        labels: (n,) int64.
+        random: the chains' source.
+        steps: of each chain.
+
+    Returns:
+        (n, width).
+
+    >>> model = LabelledDBN.from_sizes([784, 300, 100], 10, Random(0))
+    >>> labelled_fantasies(model, torch.tensor([3, 7]), Random(1), steps=10).shape
+    torch.Size([2, 784])
+    """
+    known, values = model.clamp_label(labels)
+    rbm = model.top.rbm
+    end = last(thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), steps))
+    return model.below.decode(end.mean[:, : model.top.values])

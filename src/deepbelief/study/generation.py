@@ -1,0 +1,82 @@
+"""The stage that asks the DBN for images: made up, of a wanted class, completed; and how likely real ones are to it."""
+
+from typing import Final
+
+import torch
+
+from deepbelief.data import Features, Labelled
+from deepbelief.dbn import DBN
+from deepbelief.labelled import LabelledDBN, LabelledRBM
+from deepbelief.learning.pretraining import Pretraining
+from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
+from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
+from deepbelief.study.context import Context, Findings, share
+from deepbelief.units import Bernoulli
+
+_OF_EACH_CLASS: Final = 8  # images made up
+_PARTS: Final = 4  # of the stage
+
+
+def generation(context: Context) -> Findings:
+    """Fantasies, images completed from their upper half, images of each class, and the log-likelihood's bracket."""
+    section, random = context.recipe.generation, context.random("generation")
+    found = Findings(facts={"class_names": list(context.dataset.class_names), "steps": section.steps})
+    found.arrays["fantasies"] = context.picture(fantasies(context.dbn, section.fantasies, random, section.steps))
+    context.progress.step(1, _PARTS, "images made up")
+
+    images, half = context.test_pixels[: section.inpainted], context.training.width // 2
+    known = torch.arange(context.training.width, device=context.device) < half
+    completed = inpaint(context.dbn, images, known, random, section.steps)
+    found.arrays |= {"originals": context.picture(images), "completed": context.picture(completed)}
+    context.progress.step(2, _PARTS, "images completed")
+    _of_each_class(context, found)
+    _likelihood(context, found)
+    return found
+
+
+def _of_each_class(context: Context, found: Findings) -> None:
+    """Train an RBM on top that sees the label beside the DBN's top layer, and ask it for every class."""
+    section, random = context.recipe.generation, context.random("labels")
+    top = LabelledRBM(Bernoulli(context.dbn.sizes[-1]), context.classes, Bernoulli(section.labels.hidden), random).to(
+        context.precision.parameters
+    )
+    seen = Labelled(Features(context.features[-1]), context.training.required_labels(), context.classes)
+    settings = section.labels.training
+    job = Pretraining(DBN([top.rbm]), seen, [settings], random, products=context.precision.products)
+    for record in context.train("labels", job, job.epochs(), settings.epochs):
+        context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
+    model = LabelledDBN(context.dbn, top)
+    labels = torch.arange(context.classes, device=context.device).repeat_interleave(_OF_EACH_CLASS)
+    made = labelled_fantasies(model, labels, random, section.steps)
+    found.arrays["of_each_class"] = context.picture(made)
+    with torch.no_grad():
+        predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
+    found.metrics["accuracy_of_label_units"] = share(predicted == context.test.required_labels())
+    context.progress.step(3, _PARTS, "images of each class")
+
+
+def _likelihood(context: Context, found: Findings) -> None:
+    """The variational bound of the mean log-likelihood of test images made binary, from both sides."""
+    section, random, dbn = context.recipe.generation, context.random("likelihood"), context.dbn
+    rows = random.permutation(len(context.test))[: section.images].to(context.device)
+    states = as_states(dbn.layer(1).visible, context.test_pixels[rows], random)
+    settings = AISSettings.of(section.temperatures, section.chains)
+    path = layer_path(dbn, len(dbn), context.training)
+    z = ais(path, random, settings)
+    bracket = dbn_bound(dbn, path, states, z, random, settings)
+    found.metrics |= {
+        "log_likelihood/upper": bracket.upper_mean,
+        "log_likelihood/lower": bracket.lower_mean,
+        "log_z/top": z.log_z,
+        "effective_chains/top": z.effective_sample_size,
+    }
+    found.facts |= {
+        "upper_interval": list(bracket.upper_interval),
+        "lower_interval": list(bracket.lower_interval),
+        "warnings": bracket.warnings,
+        "images": len(states),
+        "temperatures": section.temperatures,
+        "chains": section.chains,
+        "layers": len(dbn),
+    }
+    found.headline = f"log-likelihood between {bracket.lower_mean:.1f} and {bracket.upper_mean:.1f} nats"
