@@ -84,9 +84,14 @@ def main(
             save_dbn(models / f"{name}-{layer}.safetensors", part, image_shape=list(dataset.image_shape))
         training, test = (binary(images, part, number) for number, images in enumerate((dataset.train, dataset.test)))
         figures = measure(part, training, test, seed, AISSettings.of(temperatures), items)
+        if layer == 1:  # with Z known, all of the test images cost nothing more
+            free_energy = part.layer(1).free_energy(test.values).double().mean()
+            figures["upper_of_all"] = -float(free_energy) - figures["layers"][0]["log_z_ais"]
         found.append({"sizes": part.sizes, "training_seconds": seconds, **figures})
         record_ = {
             "machine": describe_machine(torch.device("cpu")),
+            "threads": torch.get_num_threads(),
+            "seed": seed,
             "data": name,
             "temperatures": temperatures,
             "settings": [asdict(one) for one in settings],

@@ -37,9 +37,9 @@ def generation(run: Run, stage: Stage) -> Chapter:
             Picture(
                 "fantasies",
                 f"{len(made)} images that the network made up.",
-                f"{len(made)} fantasies, each the end of an annealed Markov chain of {facts['steps']:,} steps of its own: "
-                "means of the pixels, given the layer above. What all share is how the network simplifies; a kind that "
-                "is missing is one that it gives little probability.",
+                f"{len(made)} fantasies, each the end of an annealed Markov chain of {facts['steps']:,} steps of its "
+                "own: means of the pixels, given the layer above. What all share is how the network simplifies; a "
+                "kind that is missing is one that it gives little probability.",
                 dreamt.height,
                 dreamt.draw,
             ),
