@@ -21,7 +21,7 @@ from deepbelief.study.records import Results, read_results
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
-PAGES = ("README.md", "docs/reference.md", "docs/speed.md")
+PAGES = ("README.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
 PICTURES = {"default": ["psychometric", "receptive-fields-1"]}
 
 
