@@ -166,6 +166,7 @@ def blocks() -> dict[str, str]:
         table = precision_table(precision)
         written["precision"] = f"{table.title}.\n\n{markdown(table)}"
     for name in ("hybrid", "updown"):
+        written[name] = "Not measured yet."
         if record := kept(name):
             table = labels_table(record)
             written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
