@@ -190,8 +190,8 @@ def updown(
     pretraining_epochs: Annotated[int, typer.Option(min=1, help="Of each layer below the top.")] = 20,
     top_epochs: Annotated[int, typer.Option(min=1, help="Of the top RBM.")] = 20,
     epochs: Annotated[int, typer.Option(min=1, help="Of up-down.")] = 100,
-    learning_rate: Annotated[float, typer.Option(help="Of the untied weights, at the start.")] = 0.1,
-    top_learning_rate: Annotated[float, typer.Option(help="Of the top RBM, at the start.")] = 0.05,
+    learning_rate: Annotated[float, typer.Option(help="Of the untied weights, at the start.")] = 0.02,
+    top_learning_rate: Annotated[float, typer.Option(help="Of the top RBM, at the start.")] = 0.1,
     gibbs_steps: Annotated[int, typer.Option(min=1, help="Of the top RBM, at the last epoch.")] = 5,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "updown.json",
 ) -> None:

@@ -21,7 +21,7 @@ from deepbelief.study.records import Results, read_results
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
-PAGES = ("README.md", "docs/reference.md", "docs/speed.md", "docs/generative.md")
+PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
 PICTURES = {"default": ["psychometric", "receptive-fields-1"]}
 
 
@@ -214,6 +214,7 @@ def blocks() -> dict[str, str]:
     if precision := kept("precision"):
         table = precision_table(precision)
         written["precision"] = f"{table.title}.\n\n{markdown(table)}"
+    written |= dict.fromkeys(("likelihood", "generative", "hybrid", "updown"), "Not measured yet.")
     if likelihood := kept("likelihood"):
         table = likelihood_table(likelihood)
         written["likelihood"] = f"{table.title}.\n\n{markdown(table)}"

@@ -16,6 +16,7 @@ from deepbelief.data import Features, Labelled
 from deepbelief.dbn import DBN
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.labelled import LabelledDBN, LabelledRBM
+from deepbelief.learning.monitors import pseudo_likelihood
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
@@ -68,6 +69,20 @@ def test_a_dbn_classifies_the_means_of_its_layers() -> None:
     assert untied.recognition is not None
     torch.testing.assert_close(untied(v), untied.top(untied.recognition.encode(v)))
     assert not torch.equal(untied(v), untied.top(untied.below.encode(v)))
+
+
+@torch.no_grad()
+def test_pseudo_likelihood_counts_a_label_as_one_variable() -> None:
+    model, n = small(Bernoulli(3), Bernoulli(4)), 40_000
+    row = model.join(torch.tensor([[1.0, 0, 1]], dtype=torch.float64), torch.tensor([2]))
+    alternatives = [[[0.0, 0, 1], 2], [[1.0, 1, 1], 2], [[1.0, 0, 0], 2]]
+    others = [model.join(torch.tensor([v], dtype=torch.float64), torch.tensor([y])) for v, y in alternatives]  # type: ignore[list-item]
+    own, free = -model.rbm.free_energy(row), model.rbm.free_energy
+    conditionals = [(own - torch.logaddexp(own, -free(other))).item() for other in others]
+    conditionals.append(model.predict_log_proba(row[:, :3])[0, 2].item())
+    found = pseudo_likelihood(model.rbm, row.expand(n, -1), Random(3))
+    spread = torch.tensor(conditionals).std().item()
+    assert found == pytest.approx(sum(conditionals) / 4, abs=5 * spread / n**0.5)
 
 
 def test_a_clamped_label_is_known_and_nothing_else() -> None:

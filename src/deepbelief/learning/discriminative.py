@@ -68,10 +68,14 @@ class Discriminative:
         """log p(k | v), (batch, classes); leaves s_k in `_of_label`."""
         rbm, n = self._model.rbm, len(field)
         logits = self._logits[:n]
+        if kept is not None:
+            field.mul_(kept)
         for label, own in enumerate(rbm.weights[self._model.values :]):
-            room = torch.add(field, own, out=self._of_label[label, :n])
-            if kept is not None:
-                room.mul_(kept)
+            room = self._of_label[label, :n]
+            if kept is None:
+                torch.add(field, own, out=room)
+            else:
+                torch.addcmul(field, kept, own, out=room)
             logits[:, label] = rbm.hidden.log_partition(room)
             rbm.hidden.mean_(room)
         # A unit that sees nothing says the same for every label, and so nothing.

@@ -35,9 +35,9 @@ class UpDownSettings:
 
     epochs: int = Field(default=100, ge=1)
     batch_size: int = Field(default=100, ge=1)
-    learning_rate: float = Field(default=0.05, gt=0, allow_inf_nan=False)
-    top_learning_rate: float = Field(default=0.05, gt=0, allow_inf_nan=False)
-    momentum: float = Field(default=0.5, ge=0, lt=1)
+    learning_rate: float = Field(default=0.02, gt=0, allow_inf_nan=False)
+    top_learning_rate: float = Field(default=0.1, gt=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     gibbs_steps: int = Field(default=3, ge=1)
     growing_gibbs_steps: bool = False
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -82,7 +82,8 @@ class Joint(Units):
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The parts' own."""
-        return torch.cat([part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)])
+        biases = [part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)]
+        return torch.cat(biases, dim=-1)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """The parts' own, as parts.0.name and so on."""
