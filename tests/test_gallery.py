@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from deepbelief.checkpoint import load_dbn, save_dbn
+from deepbelief.checkpoint import load_dbn, save_dbn, save_labelled_dbn
 from deepbelief.data import Images
 from deepbelief.dbn import DBN
-from deepbelief.errors import SettingsError
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.gallery import PARTS, SampleSettings, draw_samples, known_part, task_of
+from deepbelief.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.sampling import fantasies, inpaint, interpolate
 
@@ -204,3 +205,16 @@ def test_data_are_named_for_one_task() -> None:
     assert task_of(inpainting="digits") == ("inpainting", "digits")
     with pytest.raises(SettingsError, match="give one of them"):
         task_of(chains="digits", interpolation="digits")
+
+
+def test_classes_are_drawn_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.safetensors"
+    save_labelled_dbn(path, LabelledDBN.from_sizes([12, 5, 4], 3, Random(0)), image_shape=[3, 4])
+    assert draw_samples(path, tmp_path / "c.gif", SampleSettings("classes", number=2, steps=4)) == 4
+    draw_samples(path, tmp_path / "c.png", SampleSettings("classes", number=5, steps=4, labels=(2, 0)))
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.width > 2 * picture.height  # five in a line, two lines
+    with pytest.raises(SettingsError, match="labels 0 to 2: give --labels among these"):
+        draw_samples(path, tmp_path / "d.png", SampleSettings("classes", labels=(3,)))
+    with pytest.raises(DeepBeliefError, match="holds no DBN"):
+        draw_samples(path, tmp_path / "d.png", SampleSettings())

@@ -182,6 +182,9 @@ def sample(
     interpolate: Annotated[
         str | None, typer.Option(metavar="DATA", help="Go from one of these images to another.")
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="all|0,3,...", help="Draw these classes; the model is one with labels.")
+    ] = None,
     known: Annotated[
         str | None,
         typer.Option(
@@ -193,7 +196,7 @@ def sample(
         typer.Option(metavar="3,17,...", help="Which images of DATA, counted from 0.", show_default="at random"),
     ] = None,
     number: Annotated[
-        int | None, typer.Option(min=1, help="How many.", show_default="64; of images 16, of pairs 8")
+        int | None, typer.Option(min=1, help="How many.", show_default="64; of a class 8, of images 16, of pairs 8")
     ] = None,
     steps: Annotated[
         int | None,
@@ -216,15 +219,18 @@ def sample(
     Example: deepbelief sample dbn.safetensors --inpaint fashion-mnist --known left --out completed.png
 
     Example: deepbelief sample dbn.safetensors --interpolate fashion-mnist --items 0,1 --out way.gif
+
+    Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
     """
     from deepbelief.data import load_images
     from deepbelief.gallery import SampleSettings, draw_samples, task_of
     from deepbelief.study.run import choose_device
     from deepbelief.watching import download_line, steps_line
 
-    task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate)
+    task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)
+    classes = () if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or ()
     places, sides = _numbers(items, ",", "--items 3,17"), _numbers(shape, "x", "--shape 28x28")
-    settings = SampleSettings(task, number, steps, seed, samples, known, places, columns, sides)
+    settings = SampleSettings(task, number, steps, seed, samples, known, places, columns, classes, sides)
     images = None if name is None else load_images(name, data, part.value, progress=download_line)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))

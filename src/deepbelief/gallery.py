@@ -9,22 +9,23 @@ from typing import Final, Literal, final
 import torch
 from torch import Tensor
 
-from deepbelief.checkpoint import load_dbn, load_state
+from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_state
 from deepbelief.data import Images
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.labelled import LabelledDBN
 from deepbelief.pictures import check_ending, grid, write_picture
 from deepbelief.randomness import Random
-from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate
+from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate, labelled_frames
 
-Task = Literal["fantasies", "chains", "inpainting", "interpolation"]
+Task = Literal["fantasies", "classes", "chains", "inpainting", "interpolation"]
 Progress = Callable[[str, int, int], None]
 
 PARTS: Final = ("top", "bottom", "left", "right", "centre", "border", "random")
 """The names that `known_part` takes."""
 
-_NUMBER: Final = {"fantasies": 64, "chains": 16, "inpainting": 16, "interpolation": 8}
-_STEPS: Final = {"fantasies": 1000, "chains": 1000, "inpainting": 200, "interpolation": 10}
+_NUMBER: Final = {"fantasies": 64, "classes": 8, "chains": 16, "inpainting": 16, "interpolation": 8}
+_STEPS: Final = {"fantasies": 1000, "classes": 1000, "chains": 1000, "inpainting": 200, "interpolation": 10}
 _FRAMES: Final = 60  # of an animation, at most
 _COLUMNS: Final = 8
 _WIDE: Final = {"still": 900, "moving": 450}  # pixels that a picture comes near to; an animation has many of them
@@ -38,7 +39,8 @@ class SampleSettings:
     ``number``: of fantasies, images or ways between two images. ``steps``: of the Markov chains, or images on each
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units
     are) samples instead of means. ``known``: one of `PARTS`. ``items``: positions of the images; at random if None.
-    ``columns``: images in a line. ``image_shape``: what the model's file says, else a square.
+    ``labels``: the classes to draw, numbers from 0, `number` images of each; all of them if empty. ``columns``: images
+    in a line. ``image_shape``: what the model's file says, else a square.
 
     Raises:
         SettingsError: a number is too small, a name is unknown, or a setting has no meaning for the task.
@@ -52,6 +54,7 @@ class SampleSettings:
     known: str | None = None
     items: tuple[int, ...] | None = None
     columns: int | None = None
+    labels: tuple[int, ...] = ()
     image_shape: tuple[int, ...] | None = None
 
     @property
@@ -82,7 +85,10 @@ class SampleSettings:
 
 
 def task_of(
-    chains: str | None = None, inpainting: str | None = None, interpolation: str | None = None
+    chains: str | None = None,
+    inpainting: str | None = None,
+    interpolation: str | None = None,
+    labels: str | None = None,
 ) -> tuple[Task, str | None]:
     """The one task for which data are named, and their name.
 
@@ -90,10 +96,12 @@ def task_of(
         SettingsError: they are named for several tasks.
     """
     named: dict[Task, str | None] = {"chains": chains, "inpainting": inpainting, "interpolation": interpolation}
+    named["classes"] = labels
     given: list[tuple[Task, str | None]] = [(task, name) for task, name in named.items() if name is not None]
     if len(given) > 1:
-        raise SettingsError("--from, --inpaint and --interpolate are three different pictures: give one of them.")
-    return given[0] if given else ("fantasies", None)
+        raise SettingsError("--from, --inpaint, --interpolate and --labels are different pictures: give one of them.")
+    task, name = given[0] if given else ("fantasies", None)
+    return task, None if task == "classes" else name
 
 
 def draw_samples(
@@ -113,13 +121,15 @@ def draw_samples(
         DeepBeliefError: the model cannot be read.
     """
     check_ending(out)
-    dbn = load_dbn(model).to(device).requires_grad_(False)
+    labelled = load_labelled_dbn(model).to(device).requires_grad_(False) if settings.task == "classes" else None
+    dbn = load_dbn(model).to(device).requires_grad_(False) if labelled is None else labelled.below
     shape = _image_shape(model, dbn, settings.image_shape)
     if images is not None and images.width != dbn.sizes[0]:
         raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {images.width}: make them equal.")
     moving = out.suffix.lower() != ".png"
     kept: list[Tensor] = []
-    for number, cells in enumerate(_frames(dbn, shape, settings, images, moving), 1):
+    frames = _frames(dbn, shape, settings, images, moving) if labelled is None else _of_classes(labelled, settings)
+    for number, cells in enumerate(frames, 1):
         kept = [*kept, cells] if moving else [cells]
         if progress is not None:
             progress("Sampling", min(number * settings.every, settings.chosen_steps), settings.chosen_steps)
@@ -192,6 +202,18 @@ def _frames(
             yield from (torch.stack([first, frame, second], dim=1) for frame in way)
         else:
             yield torch.stack([first, *way, second], dim=1)
+
+
+def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor]:
+    """A line of images for each class."""
+    device, number = model.top.rbm.weights.device, settings.number or _NUMBER["classes"]
+    labels = torch.tensor(settings.labels or range(model.top.classes), device=device)
+    if int(labels.min()) < 0 or int(labels.max()) >= model.top.classes:
+        raise SettingsError(f"the model knows labels 0 to {model.top.classes - 1}: give --labels among these, or all.")
+    random = Random(settings.seed, "sampling", device)
+    wanted = labels.repeat_interleave(number)
+    for frame in labelled_frames(model, wanted, random, settings.chosen_steps, settings.every):
+        yield frame.view(len(labels), number, -1)
 
 
 def _lines(rows: Sequence[Tensor], columns: int) -> Tensor:

@@ -4,7 +4,7 @@ from deepbelief.sampling.chains import Step, annealing, clamped_chain
 from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frames
 from deepbelief.sampling.inpainting import inpaint, inpainting_frames
 from deepbelief.sampling.interpolation import interpolate
-from deepbelief.sampling.labelled import labelled_fantasies
+from deepbelief.sampling.labelled import labelled_fantasies, labelled_frames
 
 __all__ = [
     "Clamp",
@@ -18,4 +18,5 @@ __all__ = [
     "inpainting_frames",
     "interpolate",
     "labelled_fantasies",
+    "labelled_frames",
 ]

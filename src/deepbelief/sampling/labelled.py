@@ -1,5 +1,7 @@
 """Images of a wanted class, made up by a model that learnt labels beside what they show."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,6 @@ from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
 
 
-@torch.no_grad()
 def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps: int = 1000) -> Tensor:
     """One image for each label: annealed chains in the top RBM with the label held, passed down by means.
 
@@ -28,7 +29,15 @@ def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps
     >>> labelled_fantasies(model, torch.tensor([3, 7]), Random(1), steps=10).shape
     torch.Size([2, 784])
     """
+    return last(labelled_frames(model, labels, random, steps, every=steps))
+
+
+@torch.no_grad()
+def labelled_frames(
+    model: LabelledDBN, labels: Tensor, random: Random, steps: int = 1000, every: int = 1
+) -> Iterator[Tensor]:
+    """How `labelled_fantasies` come about: every `every`-th step of theirs and the last, (n, width) each."""
     known, values = model.clamp_label(labels)
     rbm = model.top.rbm
-    end = last(thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), steps))
-    return model.below.decode(end.mean[:, : model.top.values])
+    for step in thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), every):
+        yield model.below.decode(step.mean[:, : model.top.values])

@@ -4,6 +4,7 @@ from typing import Final
 
 import torch
 
+from deepbelief.checkpoint import save_labelled_dbn
 from deepbelief.data import Features, Labelled
 from deepbelief.dbn import DBN
 from deepbelief.labelled import LabelledDBN, LabelledRBM
@@ -46,6 +47,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
     for record in context.train("labels", job, job.epochs(), settings.epochs):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
+    save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
     labels = torch.arange(context.classes, device=context.device).repeat_interleave(_OF_EACH_CLASS)
     made = labelled_fantasies(model, labels, random, section.steps)
     found.arrays["of_each_class"] = context.picture(made)

@@ -1,0 +1,36 @@
+"""Images of a wanted class."""
+
+import torch
+
+from deepbelief.data import Features, Labelled
+from deepbelief.dbn import DBN
+from deepbelief.labelled import LabelledDBN
+from deepbelief.learning.pretraining import Pretraining
+from deepbelief.learning.settings import CDSettings
+from deepbelief.randomness import Random
+from deepbelief.sampling import annealing, clamped_chain, labelled_fantasies, labelled_frames
+
+
+def test_they_are_a_clamped_chain_of_the_top_rbm_passed_down() -> None:
+    model, labels = LabelledDBN.from_sizes([6, 5, 4], 3, Random(0), weight_std=1.0), torch.tensor([2, 0])
+    known, values = model.clamp_label(labels)
+    with torch.no_grad():
+        steps = list(clamped_chain(model.top.rbm, values, known, Random(1), annealing(7)))
+        expected = [model.below.decode(step.mean[:, :5]) for step in steps]
+    frames = list(labelled_frames(model, labels, Random(1), 7))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(frames, expected, strict=True))
+    assert all(torch.equal(step.visible[:, 5:], values[:, 5:]) for step in steps)
+    assert torch.equal(labelled_fantasies(model, labels, Random(1), 7), expected[-1])
+
+
+def test_a_model_that_has_learnt_two_classes_draws_the_one_that_is_asked_for() -> None:
+    random = Random(0)
+    labels = torch.arange(200) % 2
+    patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])[labels]
+    model = LabelledDBN.from_sizes([6, 8, 8], 2, random, weight_std=0.1)
+    some = CDSettings(epochs=40, batch_size=20, final_momentum=0.5, persistent_chains=40)
+    list(Pretraining(model.below, Features(patterns), [some], random).epochs())
+    seen = Labelled(Features(model.encode(patterns).detach()), labels, 2)
+    list(Pretraining(DBN([model.top.rbm]), seen, [some], random).epochs())
+    made = labelled_fantasies(model, labels, Random(1), 200)
+    assert (made - patterns).abs().mean() < 0.2
