@@ -103,7 +103,7 @@ def test_animations_show_the_steps(
         # Two states that look the same are one frame that lasts longer.
         assert frames - 8 <= image.n_frames <= frames
     assert len(told) == frames
-    assert steps is None or told[-1] == (steps, steps)
+    assert steps is None or told[-1] == ("Sampling", steps, steps)
 
 
 def test_the_last_frame_is_the_still_picture(tmp_path: Path, model: Path) -> None:
