@@ -83,9 +83,7 @@ class LabelsSection(_Section):
     """The RBM that sees the labels beside the layer below the DBN's top: its size and its training."""
 
     hidden: int = Field(default=300, ge=1)
-    training: CDSettings = CDSettings(
-        epochs=5, learning_rate=0.05, learning_rate_to_zero=True, final_momentum=0.5, persistent_chains=128
-    )
+    training: CDSettings = CDSettings(epochs=3, learning_rate_to_zero=True, final_momentum=0.9, momentum_switch=1)
 
 
 @final
