@@ -129,6 +129,7 @@ class Recipe(_Section):
             "readouts.l2": isinstance(self.readouts, ConvergedSettings) and len(self.readouts.l2) > 1,
             "baseline.training.patience": getattr(self.baseline.training, "patience", 0) > 0,
             "finetuning.patience": self.finetuning.patience > 0,
+            "pretraining.patience": any(settings.patience > 0 for settings in self.pretraining),
         }
         needing = [name for name, chooses in choices.items() if chooses]
         if needing and not self.data.validation:

@@ -11,6 +11,7 @@ from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
+from deepbelief.learning.layer import DivergedError
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.study.context import Context, Findings
@@ -22,22 +23,33 @@ def pretraining(context: Context) -> Findings:
     recipe, random = context.recipe, context.random("pretraining")
     dbn = DBN.from_sizes([context.training.width, *recipe.dbn.hidden], random, recipe.dbn.weight_std)
     dbn.to(context.precision.parameters)
-    job = Pretraining(dbn, context.training, recipe.pretraining, random, products=context.precision.products)
+    held_out = context.held_out if len(context.held_out) else None
+    products = context.precision.products
+    job = Pretraining(dbn, context.training, recipe.pretraining, random, products=products, held_out=held_out)
     total = sum(settings.epochs for settings in recipe.pretraining)
-    for record in context.train("pretraining", job, job.epochs(), total):
-        line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
-        context.progress.step(len(job.records), total, line)
-    save_dbn(context.models / "dbn.safetensors", dbn, image_shape=list(context.dataset.image_shape))
+    path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
+    try:
+        for record in context.train("pretraining", job, job.epochs(), total):
+            line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
+            context.progress.step(len(job.records), total, line)
+    except DivergedError:
+        save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
+        raise
+    save_dbn(path, dbn, image_shape=shape)
 
     found = Findings()
-    for layer, settings in enumerate(recipe.pretraining, start=1):
+    for layer in range(1, len(dbn) + 1):
         errors = [record.reconstruction_error for record in job.records if record.layer == layer]
         found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
-        shown = sorted({1, *range(10, settings.epochs + 1, 10), settings.epochs})
+        monitors = [record.monitors for record in job.records if record.layer == layer]
+        for name in monitors[0]:
+            found.arrays[f"layer_{layer}/{name}"] = np.array([one[name] for one in monitors])
+        # A patience may have ended the layer early.
+        shown = sorted({1, *range(10, len(errors) + 1, 10), len(errors)})
         found.metrics |= {f"reconstruction_error/layer_{layer}@{epoch}": errors[epoch - 1] for epoch in shown}
     found.facts = {
         "layers": dbn.sizes,
-        "epochs": [settings.epochs for settings in recipe.pretraining],
+        "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
         "parameters": sum(parameter.numel() for parameter in dbn.parameters()),
     }
     last = job.records[-1]
