@@ -66,15 +66,7 @@ class ParallelTempering:
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
         """Statistics of a batch, shape (batch, visible); valid until the next call."""
-        n, chains = len(visible), self._shape[1]
-        phases = self._workspace.load(visible, chains, random)
-        self._workspace.rbm.hidden.mean_(phases.positive)
-        states = self._advance(random)
-        phases.model.copy_(states)
-        field = torch.mm(phases.model, self._workspace.rbm.weights, out=phases.negative)
-        self._trace.add(self._workspace.rbm.hidden.mean_(field).mean(dim=1))
-        difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
-        return self._workspace.statistics(n, difference, None, model_is_mean=False)
+        return _statistics(self._workspace, visible, self._advance(random), self._trace, random)
 
     def _advance(self, random: Random) -> Tensor:
         """Gibbs steps of all replicas and one round of swaps; v of the replicas at beta = 1."""
@@ -180,18 +172,10 @@ class TrajectoryTempering:
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
         """Statistics of a batch, shape (batch, visible); valid until the next call."""
-        n, chains = len(visible), len(self.visible[-1])
-        phases = self._workspace.load(visible, chains, random)
-        self._workspace.rbm.hidden.mean_(phases.positive)
-        self._advance(random)
-        states = self.visible[-1]
-        phases.model.copy_(states)
-        field = torch.mm(phases.model, self._workspace.rbm.weights, out=phases.negative)
-        self._trace.add(self._workspace.rbm.hidden.mean_(field).mean(dim=1))
-        difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
-        return self._workspace.statistics(n, difference, None, model_is_mean=False)
+        return _statistics(self._workspace, visible, self._advance(random), self._trace, random)
 
-    def _advance(self, random: Random) -> None:
+    def _advance(self, random: Random) -> Tensor:
+        """Gibbs steps of all models and one sweep of swaps; v of the RBM at work."""
         models = [*self.snapshots, self._rbm]
         for number, model in enumerate(models):
             for _ in range(self.gibbs_steps):
@@ -209,6 +193,7 @@ class TrajectoryTempering:
             self._accepted[s] += accept.float().mean()
         self._proposed += 1
         self._take_snapshot()
+        return self.visible[-1]
 
     def _take_snapshot(self) -> None:
         if self._proposed * len(self.visible[-1]) < _FEWEST or self._proposed % 10:
@@ -250,6 +235,18 @@ class TrajectoryTempering:
             self.snapshots.append(_frozen(self._rbm))
             self.snapshots[-1].load_state_dict(tensors_under(f"snapshot.{number}.", state))
         self._accepted, self._proposed = state["accepted"].to(like), int(state["proposed"])
+
+
+def _statistics(workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random) -> Statistics:
+    """Statistics of a batch beside these states of the model, (chains, visible)."""
+    n, chains = len(visible), len(states)
+    phases = workspace.load(visible, chains, random)
+    workspace.rbm.hidden.mean_(phases.positive)
+    phases.model.copy_(states)
+    field = torch.mm(phases.model, workspace.rbm.weights, out=phases.negative)
+    trace.add(workspace.rbm.hidden.mean_(field).mean(dim=1))
+    difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
+    return workspace.statistics(n, difference, None, model_is_mean=False)
 
 
 def _frozen(rbm: RBM) -> RBM:
