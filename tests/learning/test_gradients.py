@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.learning.update import Centring, Momentum, clip, penalise
 from deepbelief.randomness import Random
@@ -189,3 +190,22 @@ def test_exact_gradient_ascent_raises_the_likelihood(visible: str, hidden: str) 
     with torch.no_grad():
         assert float(log_likelihood(rbm, data)) > before + 0.005
         assert torch.isfinite(log_z(rbm))
+
+
+@pairs
+@pytest.mark.parametrize("persistent", [False, True])
+def test_products_in_bfloat16_stay_near_for_all_kinds(visible: str, hidden: str, persistent: bool) -> None:
+    """Many items, so that the states, which differ where a field was rounded, average out."""
+    rbm = small_rbm(visible, hidden).float()
+    data = some_values(rbm.visible, 3000, Random(1))
+
+    def weights(products: torch.dtype) -> Tensor:
+        if persistent:
+            start = rbm.hidden.sample(torch.zeros(3000, rbm.hidden.size), Random(3))
+            phase = PersistentContrastiveDivergence(rbm, 3000, start, 2, products)
+            return phase.statistics(data, Random(2)).weights / 3000
+        return ContrastiveDivergence(rbm, 3000, 2, products).statistics(data, Random(2)).weights / 3000
+
+    narrow, wide = weights(torch.bfloat16), weights(torch.float32)
+    assert narrow.dtype == torch.float32
+    torch.testing.assert_close(narrow, wide, atol=0.12, rtol=0.05)
