@@ -1,12 +1,17 @@
 """A DBN unfolded into a network computes what the DBN and its read-out computed."""
 
+import pytest
 import torch
 
+from deepbelief.data import Features
 from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
 from deepbelief.feedforward import FeedForward
 from deepbelief.learning.finetuning import unfold
+from deepbelief.learning.standardise import standardise
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
+from deepbelief.units import Bernoulli, ReLU
 
 
 def test_before_training_it_is_the_dbn_with_its_readout() -> None:
@@ -15,7 +20,14 @@ def test_before_training_it_is_the_dbn_with_its_readout() -> None:
     images = random.uniform((7, 6))
     network = unfold(dbn, 3, random, readout)
     torch.testing.assert_close(network(images), ReadoutClassifier(dbn, 2, readout)(images))
+    standardise(dbn, Features(images * 3 + 1))
+    torch.testing.assert_close(unfold(dbn, 3, random, readout)(images), ReadoutClassifier(dbn, 2, readout)(images))
     before = dbn.layer(1).weights.clone()
     with torch.no_grad():
         network.linear(1).weight.zero_()
     assert torch.equal(before, dbn.layer(1).weights)
+
+
+def test_hidden_units_without_a_sigmoid_do_not_unfold() -> None:
+    with pytest.raises(SettingsError, match="unfolds from Bernoulli hidden units, not from"):
+        unfold(DBN.from_units([Bernoulli(4), ReLU(3)], Random(0)), 2, Random(1))

@@ -15,6 +15,7 @@ from filelock import FileLock
 from safetensors.numpy import load_file
 
 from deepbelief import precision
+from deepbelief.checkpoint import load_dbn
 from deepbelief.data import load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.study.context import Context
@@ -55,6 +56,22 @@ def test_a_study_in_float64(tmp_path: Path, tiny: str) -> None:
     for name in ("dbn", "readout_1", "ffnn", "finetuned"):
         tensors = load_file(tmp_path / "run" / "seed-0" / "models" / f"{name}.safetensors")
         assert {array.dtype for array in tensors.values()} == {np.dtype(np.float64)}
+
+
+def test_a_study_of_real_valued_visible_units(tmp_path: Path, tiny: str) -> None:
+    text = tiny.replace("[dbn]", '[dbn]\nvisible = "gaussian"')
+    metrics = study(text, tmp_path / "run").run().metrics
+    assert metrics["accuracy/finetuned"].mean > 0.3
+    assert np.isfinite(metrics["log_likelihood/upper"].mean)
+    assert load_dbn(tmp_path / "run" / "seed-0" / "models" / "dbn.safetensors").standardisation is not None
+
+
+def test_a_study_that_diverges_leaves_the_last_good_state(tmp_path: Path, tiny: str) -> None:
+    text = tiny.replace("batch_size = 50", "batch_size = 50\nlearning_rate = 1e30", 1)
+    with pytest.raises(DeepBeliefError, match="layer 1 diverged at epoch"):
+        study(text, tmp_path / "run").run()
+    dbn = load_dbn(tmp_path / "run" / "seed-0" / "models" / "dbn.safetensors")
+    assert all(torch.isfinite(parameter).all() for parameter in dbn.parameters())
 
 
 def test_what_auto_chose_stays(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, final
+from typing import Annotated, Any, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -33,9 +33,13 @@ class DataSection(_Section):
 
 @final
 class DBNSection(_Section):
-    """The shape of the network and how its weights start (Xavier's way without a `weight_std`)."""
+    """The shape of the network, its visible units, and how its weights start (Xavier's way without a `weight_std`).
+
+    Gaussian visible units see standardised pixels.
+    """
 
     hidden: Sizes = (300, 300, 700)
+    visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     weight_std: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 

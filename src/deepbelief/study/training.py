@@ -13,16 +13,21 @@ from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
 from deepbelief.learning.layer import DivergedError
 from deepbelief.learning.pretraining import Pretraining
+from deepbelief.learning.standardise import standardise
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.study.context import Context, Findings
 from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
+from deepbelief.units import Bernoulli, Gaussian
 
 
 def pretraining(context: Context) -> Findings:
     """Train the DBN greedily, layer by layer, without labels."""
     recipe, random = context.recipe, context.random("pretraining")
-    dbn = DBN.from_sizes([context.training.width, *recipe.dbn.hidden], random, recipe.dbn.weight_std)
+    visible = {"bernoulli": Bernoulli, "gaussian": Gaussian}[recipe.dbn.visible](context.training.width)
+    dbn = DBN.from_units([visible, *map(Bernoulli, recipe.dbn.hidden)], random, recipe.dbn.weight_std)
     dbn.to(context.precision.parameters)
+    if recipe.dbn.visible == "gaussian":
+        standardise(dbn, context.training)
     held_out = context.held_out if len(context.held_out) else None
     products = context.precision.products
     job = Pretraining(dbn, context.training, recipe.pretraining, random, products=products, held_out=held_out)
