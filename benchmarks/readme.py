@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
 PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
-PICTURES = {"default": ["psychometric", "receptive-fields-1"]}
+PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
 
 def keep(run: Path) -> None:
@@ -76,8 +76,11 @@ def stage_times(studies: list[Results]) -> Table:
         quickest = totals.index(min(totals))
         seconds.append({stage: study.metrics[f"time/{stage}"].values[quickest] for stage in [*study.stages, "total"]})
     shown = [stage for stage in sorted(seconds[0], key=lambda stage: -seconds[0][stage]) if stage != "total"]
-    shown = [stage for stage in shown if max(one[stage] for one in seconds) >= 1]
-    rows = tuple((stage, *(f"{one[stage]:.0f}" for one in seconds)) for stage in [*shown, "total"])
+    shown = [stage for stage in shown if max(one.get(stage, 0) for one in seconds) >= 1]
+    # A stage may have come after a study that is on record.
+    rows = tuple(
+        (stage, *(f"{one[stage]:.0f}" if stage in one else "" for one in seconds)) for stage in [*shown, "total"]
+    )
     return Table("", ("seconds", *(study.recipe for study in studies)), rows)
 
 

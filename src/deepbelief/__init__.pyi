@@ -24,6 +24,7 @@ from .learning.layer import DivergedError
 from .learning.pretraining import Pretraining
 from .learning.settings import CDSettings
 from .learning.standardise import standardise
+from .learning.tie import tie_to_below
 from .learning.updown import UpDown, UpDownSettings
 from .likelihood import (
     AISResult,
@@ -127,6 +128,7 @@ __all__ = [
     "save_labelled_dbn",
     "save_labelled_rbm",
     "standardise",
+    "tie_to_below",
     "trajectory_log_z",
     "unfold",
     "unroll",

@@ -78,7 +78,7 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         found |= {f"reconstruction_error/layer_{layer}@{epoch}": 2.2 / epoch + layer for epoch in (1, 2)}
         found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
         found[f"loss/readout_{layer}@1"] = 2.3
-    found |= {"accuracy_of_label_units": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
+    found |= {"label_units/accuracy": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
     found |= {"log_likelihood/upper": -100 + float(random.normal()), "log_likelihood/lower": -102.0}
     chance = 1 / len(plan.names)
     for number, name in enumerate(plan.contestants):

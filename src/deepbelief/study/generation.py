@@ -53,7 +53,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
     found.arrays["of_each_class"] = context.picture(made)
     with torch.no_grad():
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
-    found.metrics["accuracy_of_label_units"] = share(predicted == context.test.required_labels())
+    found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())
     context.progress.step(3, _PARTS, "images of each class")
 
 

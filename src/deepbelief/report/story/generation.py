@@ -20,7 +20,7 @@ def generation(run: Run, stage: Stage) -> Chapter:
     dreamt = Grid(made, 5)
     of_each = NamedRows(classes.reshape(len(names), -1, *classes.shape[1:]), names)
     completed = _completed(stage)
-    accuracy = percent(run.metric("accuracy_of_label_units"))
+    accuracy = percent(run.metric("label_units/accuracy"))
     return Chapter(
         text=(
             "A deep belief network is a theory of how images come about: the RBM on top settles on a pattern, and each "

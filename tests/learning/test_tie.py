@@ -1,0 +1,35 @@
+"""An RBM that begins as the one below turned upside down leaves the DBN's distribution as it is."""
+
+import pytest
+import torch
+
+from deepbelief.dbn import DBN
+from deepbelief.errors import SettingsError
+from deepbelief.learning.tie import tie_to_below
+from deepbelief.randomness import Random
+from deepbelief.units import Bernoulli, ReLU
+from tests.models import all_states, randomise
+
+
+@torch.no_grad()
+def test_the_values_between_have_the_same_distribution() -> None:
+    random = Random(0)
+    dbn = DBN.from_units([Bernoulli(3), Bernoulli(4), Bernoulli(5)], random, weight_std=1e-9).double()
+    randomise(dbn.layer(1), random, 1.0)
+    tie_to_below(dbn, 2)
+    h = all_states(dbn.layer(1).hidden)
+    below = dbn.layer(1)
+    of_below = below.visible.log_partition(h @ below.weights.T) - below.hidden.energy(h)
+    torch.testing.assert_close(
+        torch.softmax(-dbn.layer(2).free_energy(h), 0), torch.softmax(of_below, 0), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_what_cannot_be_turned_is_refused() -> None:
+    random = Random(0)
+    with pytest.raises(SettingsError, match="has no RBM below it"):
+        tie_to_below(DBN.from_sizes([3, 4], random), 1)
+    with pytest.raises(SettingsError, match="2 Bernoulli hidden units cannot begin as 3 Bernoulli visible ones"):
+        tie_to_below(DBN.from_sizes([3, 4, 2], random), 2)
+    with pytest.raises(SettingsError, match="9 ReLU hidden units cannot begin as 3 Bernoulli"):
+        tie_to_below(DBN.from_units([Bernoulli(3), Bernoulli(4), ReLU(9)], random), 2)
