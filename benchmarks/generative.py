@@ -4,8 +4,9 @@
     .venv/bin/python benchmarks/generative.py fashion-mnist
 
 Trains an RBM 784-500 and, on its hidden states, an RBM 500-2000 that begins as the first turned upside down, both by
-persistent contrastive divergence with the centred gradient on images made binary anew at each sight. Measures the RBM's mean test log-likelihood and the DBN's
-variational bound by AIS with the full recipe, and by RAISE. Writes benchmarks/results/generative-DATASET.json.
+persistent contrastive divergence with the centred gradient on images made binary anew at each sight. Measures the RBM's
+mean test log-likelihood and the DBN's variational bound by AIS with the full recipe, and by RAISE. Writes
+benchmarks/results/generative-DATASET.json. With --first it takes an RBM from an earlier run, and keeps its figures.
 """
 
 import json
@@ -20,7 +21,7 @@ from likelihood import binary, measure
 from readme import generative_table
 from rich.console import Console
 
-from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, save_dbn, tie_to_below
+from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn, tie_to_below
 from deepbelief.data import Source
 from deepbelief.machine import describe_machine
 from deepbelief.memory import keep_freed_memory
@@ -65,14 +66,19 @@ def main(
     temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
     models: Annotated[Path | None, typer.Option(help="A folder for the trained models.")] = None,
+    first: Annotated[Path | None, typer.Option(help="The RBM of an earlier run, from its --models.")] = None,
 ) -> None:
     """Train, measure, print, keep the figures."""
     keep_freed_memory()
     console, dataset, random = Console(), load_dataset(name, data), Random(seed, "generative")
     dbn = biased_to(dataset.train, random)
     settings = [settings_of(count, gibbs_steps, rate) for count, rate in zip(epochs, learning_rates, strict=True)]
+    path = HERE / "results" / f"generative-{name}.json"
     found: list[dict[str, Any]] = []
-    for layer in (1, 2):
+    if first is not None:
+        dbn.layer(1).load_state_dict(load_dbn(first).layer(1).state_dict())
+        found = json.loads(path.read_text(encoding="utf-8"))["models"][:1]
+    for layer in (1, 2) if first is None else (2,):
         if layer > 1:
             tie_to_below(dbn, layer)
         started = time.perf_counter()
@@ -100,7 +106,6 @@ def main(
             "models": found,
         }
         print_results(console, generative_table(record_))
-        path = HERE / "results" / f"generative-{name}.json"
         path.write_text(json.dumps(record_, indent=1) + "\n", encoding="utf-8")
         console.print(f"Written to {path}")
 
