@@ -189,7 +189,8 @@ def labels_table(record: dict[str, Any]) -> Table:
     for run in record["runs"]:
         cells = (f"{run[name]:.0f}" if name == "seconds" else f"{run[name]:.2f}" for name in names)
         rows.append((str(run["seed"]), *cells))
-    title = f"{record['name']}, MNIST, {record['settings']['images']} images; errors in per cent"
+    settings = record["settings"]
+    title = f"{record['name']}, MNIST, {settings['images']} images, {settings['epochs']} epochs; errors in per cent"
     return Table(title, ("seed", *names), tuple(rows))
 
 
