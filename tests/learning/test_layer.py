@@ -187,7 +187,7 @@ def test_pseudo_likelihood_is_the_mean_conditional(kind: str) -> None:
     """Over all variables, by enumeration of the states that agree in all the others."""
     rbm = small_rbm(kind, "Bernoulli", 2)
     v = some_values(rbm.visible, 1, Random(3))
-    states, groups = all_states(rbm.visible), rbm.visible.variables
+    states, groups = all_states(rbm.visible), len(rbm.visible.variable_sizes)
     logs, same = -rbm.free_energy(states), (states == v).view(len(states), groups, -1).all(dim=-1)
     own = float(-rbm.free_energy(v)[0])
     each = [
