@@ -23,6 +23,7 @@ from rich.console import Console
 
 from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn, tie_to_below
 from deepbelief.data import Source
+from deepbelief.likelihood import upper_side
 from deepbelief.machine import describe_machine
 from deepbelief.memory import keep_freed_memory
 from deepbelief.watching import print_results
@@ -92,9 +93,9 @@ def main(
             save_dbn(models / f"{name}-{layer}.safetensors", part, image_shape=list(dataset.image_shape))
         training, test = (binary(images, part, number) for number, images in enumerate((dataset.train, dataset.test)))
         figures = measure(part, training, test, seed, AISSettings.of(temperatures), items)
-        if layer == 1:  # with Z known, all of the test images cost nothing more
-            free_energy = part.layer(1).free_energy(test.values).double().mean()
-            figures["upper_of_all"] = -float(free_energy) - figures["layers"][0]["log_z_ais"]
+        # With log Z known, all of the test images cost nothing more.
+        log_z = figures["layers"][-1]["log_z_ais"]
+        figures["upper_of_all"] = float(upper_side(part, test.values, log_z, Random(seed, "all")).mean())
         found.append({"sizes": part.sizes, "training_seconds": seconds, **figures})
         record_ = {
             "machine": describe_machine(torch.device("cpu")),

@@ -29,6 +29,7 @@ from deepbelief.likelihood import (
     log_likelihood,
     raise_bound,
     trajectory_log_z,
+    upper_side,
 )
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM, bernoulli_rbm
@@ -446,3 +447,14 @@ def test_the_same_on_a_gpu() -> None:
     assert z.log_z == pytest.approx(truth, abs=0.05)
     items = torch.zeros(50, 3, device="cuda", dtype=torch.float64)
     assert math.isfinite(log_likelihood(path, items, z, random, settings).lower_mean)
+
+
+@torch.no_grad()
+def test_the_upper_side_alone_is_that_of_the_bracket() -> None:
+    dbn, random = DBN.from_sizes([6, 5, 4], Random(0), weight_std=1.0).double(), Random(1)
+    visible = random.bernoulli(torch.full((9, 6), 0.5, dtype=torch.float64))
+    path = AnnealedPath(dbn.layer(2), torch.zeros(5, dtype=torch.float64))
+    settings = AISSettings.of(20, 10)
+    z = ais(path, random, settings)
+    both = dbn_bound(dbn, path, visible, z, Random(2), settings)
+    torch.testing.assert_close(upper_side(dbn, visible, z.log_z, Random(2)), both.upper)

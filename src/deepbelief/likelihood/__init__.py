@@ -1,7 +1,7 @@
 """How likely data are under a model: exact log Z where a side can be enumerated, else estimates from both sides."""
 
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais, trajectory_log_z
-from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood
+from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood, upper_side
 from deepbelief.likelihood.evaluation import Evaluation, LayerZ, evaluate, layer_path
 from deepbelief.likelihood.exact import exact_log_z
 from deepbelief.likelihood.reverse import raise_bound
@@ -21,4 +21,5 @@ __all__ = [
     "log_likelihood",
     "raise_bound",
     "trajectory_log_z",
+    "upper_side",
 ]

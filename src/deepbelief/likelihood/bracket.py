@@ -167,6 +167,27 @@ def dbn_bound(
     """
     if path.rbm is not dbn.layer(len(dbn)):
         raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
+    below, values = _climb(dbn, visible, random)
+    top = log_likelihood(path, values, z, random, settings, watch)
+    return Bracket(top.upper + below, top.lower + below, z)
+
+
+@torch.no_grad()
+def upper_side(dbn: DBN, visible: Tensor, log_z: float, random: Random) -> Tensor:
+    """`Bracket.upper` of `dbn_bound` alone, (batch,), for as many items as there are: it takes no annealing.
+
+    Args:
+        dbn: of any number of layers and kinds of units.
+        visible: (batch, visible), as for `dbn_bound`.
+        log_z: of the RBM on top, such as `AISResult.log_z`.
+        random: states of the units, on the DBN's device.
+    """
+    below, values = _climb(dbn, visible, random)
+    return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
+
+
+def _climb(dbn: DBN, visible: Tensor, random: Random) -> tuple[Tensor, Tensor]:
+    """What the layers below the top add to the bound, (batch,), and a sample of what the top RBM sees."""
     below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
     if dbn.standardisation is not None:
         visible = dbn.standardisation(visible)
@@ -178,8 +199,7 @@ def dbn_bound(
         below += _log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
         below -= _log_probability(rbm.hidden, hidden, up)
         visible = hidden
-    top = log_likelihood(path, visible, z, random, settings, watch)
-    return Bracket(top.upper + below, top.lower + below, z)
+    return below, visible
 
 
 def _log_probability(units: Units, values: Tensor, field: Tensor) -> Tensor:
