@@ -87,7 +87,7 @@ def end_of(rbm: RBM, start: Tensor, known: Tensor | None, betas: list[float]) ->
 def test_clamped_chains_reach_the_exact_conditional(visible: str, hidden: str) -> None:
     """Plain ones and annealed ones."""
     rbm = small_rbm(visible, hidden, 1, 0.6)
-    known = torch.arange(rbm.visible.size) < {"Bernoulli": 1, "Categorical": 3, "ReLU": 1}[visible]
+    known = torch.arange(rbm.visible.size) < {"Bernoulli": 1, "Categorical": 3, "ReLU": 1, "Joint": 2}[visible]
     values = all_states(rbm.visible)[-1]
     if visible == "ReLU":
         values = torch.tensor([2.0, 0.0], dtype=torch.float64)
@@ -126,7 +126,8 @@ def test_at_beta_0_the_units_are_independent_and_the_start_has_no_influence() ->
 def test_between_the_ends_chains_follow_the_annealed_path() -> None:
     rbm = small_rbm("Bernoulli", "Bernoulli", 0, 2.0)
     states = all_states(rbm.visible)
-    log = AnnealedPath(rbm, rbm.visible.bias).log_weight(states, states @ rbm.weights, 0.5)
+    path = AnnealedPath(rbm, rbm.visible.bias)
+    log = rbm.hidden.log_partition(path.hidden_field(states @ rbm.weights, 0.5)) - rbm.visible.energy(states)
     found = end_of(rbm, torch.ones(8 * CHAINS, 3, dtype=torch.float64), None, [0.5] * 40)
     assert_distributed(found, states, torch.softmax(log, dim=0))
 
