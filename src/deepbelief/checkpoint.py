@@ -75,9 +75,7 @@ def load_dbn(path: Path) -> DBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = load_state(path)
-    if state.progress.get("model") != "DBN":
-        raise DeepBeliefError(f"{path} holds no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
+    state = _state_of(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
     dbn = _dbn(state.progress)
     dbn.to(state.tensors["rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return dbn
@@ -94,9 +92,7 @@ def load_labelled_rbm(path: Path) -> LabelledRBM:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = load_state(path)
-    if state.progress.get("model") != "LabelledRBM":
-        raise DeepBeliefError(f"{path} holds no RBM with labels: give a file that save_labelled_rbm wrote.")
+    state = _state_of(path, "LabelledRBM", "no RBM with labels: give a file that save_labelled_rbm wrote.")
     model = _top(state.progress["top"])
     model.to(state.tensors["rbm.weights"].dtype).load_state_dict(state.tensors)
     return model
@@ -114,10 +110,8 @@ def load_labelled_dbn(path: Path) -> LabelledDBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = load_state(path)
+    state = _state_of(path, "LabelledDBN", "no DBN with labels: give a file that save_labelled_dbn wrote.")
     progress = state.progress
-    if progress.get("model") != "LabelledDBN":
-        raise DeepBeliefError(f"{path} holds no DBN with labels: give a file that save_labelled_dbn wrote.")
     model = LabelledDBN(_dbn(progress), _top(progress["top"]), _dbn(progress) if progress["untied"] else None)
     model.to(state.tensors["top.rbm.weights"].dtype).load_state_dict(state.tensors)
     return model
@@ -134,12 +128,18 @@ def load_autoencoder(path: Path) -> Autoencoder:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = load_state(path)
-    if state.progress.get("model") != "Autoencoder":
-        raise DeepBeliefError(f"{path} holds no autoencoder: give a file that save_autoencoder wrote.")
+    state = _state_of(path, "Autoencoder", "no autoencoder: give a file that save_autoencoder wrote.")
     model = Autoencoder(_dbn(state.progress), _dbn(state.progress))
     model.to(state.tensors["encoder.rbms.0.weights"].dtype).load_state_dict(state.tensors)
     return model
+
+
+def _state_of(path: Path, model: str, otherwise: str) -> TrainingState:
+    """What a file of this kind of model holds; an error says what any other file holds."""
+    state = load_state(path)
+    if state.progress.get("model") != model:
+        raise DeepBeliefError(f"{path} holds {otherwise}")
+    return state
 
 
 def _description(dbn: DBN) -> dict[str, Any]:
