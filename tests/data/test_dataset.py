@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbelief.data import Dataset, Features, Images, Source
+from deepbelief.data import Dataset, Features, Images, Source, in_batches
 from deepbelief.errors import DataError, SettingsError
 
 
@@ -202,3 +202,11 @@ def test_split_refuses_lonely_images_and_wild_seeds():
     for seed in (-1, 2**32):
         with pytest.raises(SettingsError, match="seed"):
             some_dataset().split(9, seed=seed)
+
+
+def test_a_source_is_read_in_batches() -> None:
+    values = torch.arange(14.0).view(7, 2)
+    for most, sizes in ((None, [3, 3, 1]), (5, [3, 2]), (50, [3, 3, 1]), (0, [])):
+        found = list(in_batches(Features(values), 3, most))
+        assert [len(batch) for batch in found] == sizes
+        assert torch.equal(torch.cat([values[:0], *found]), values[: sum(sizes)])

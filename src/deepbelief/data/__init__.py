@@ -2,14 +2,25 @@
 
 from pathlib import Path
 
-from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source
+from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source, in_batches
 from deepbelief.data.download import Progress
 from deepbelief.data.files import Part, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled
 from deepbelief.data.named import load_named
 from deepbelief.errors import SettingsError
 
-__all__ = ["Dataset", "Features", "Images", "Labelled", "Reader", "Rows", "Source", "load_dataset", "load_images"]
+__all__ = [
+    "Dataset",
+    "Features",
+    "Images",
+    "Labelled",
+    "Reader",
+    "Rows",
+    "Source",
+    "in_batches",
+    "load_dataset",
+    "load_images",
+]
 
 
 def load_dataset(name_or_path: str, folder: Path | None = None, *, progress: Progress | None = None) -> Dataset:

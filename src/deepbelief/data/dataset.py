@@ -40,6 +40,13 @@ class Source(Protocol):
         ...
 
 
+def in_batches(source: Source, size: int, most: int | None = None) -> Iterator[torch.Tensor]:
+    """The items of a source in order, at most the first ``most``, in batches of ``size``; the last may be smaller."""
+    end = len(source) if most is None else min(len(source), most)
+    for start in range(0, end, size):
+        yield source.batch(slice(start, min(start + size, end)))
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Images:

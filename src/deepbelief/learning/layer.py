@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepbelief.annealing import base_rate_bias
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Rows, Source
+from deepbelief.data import Rows, Source, in_batches
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.batches import batches
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
@@ -91,12 +91,8 @@ class LayerTraining:
         if settings.trajectory:
             return TrajectoryTempering(rbm, self._size, chains, random, products)
         if settings.temperatures > 1:
-            items = min(len(self._source), _FOR_BASE_RATES)
-            starts = range(0, items, self._size)
-            read = (
-                self._source.batch(slice(start, min(start + self._size, items))).to(rbm.weights) for start in starts
-            )
-            base = base_rate_bias(rbm.visible, read)
+            seen = (batch.to(rbm.weights) for batch in in_batches(self._source, self._size, _FOR_BASE_RATES))
+            base = base_rate_bias(rbm.visible, seen)
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
             field = rbm.weights.new_zeros(chains, rbm.hidden.size)

@@ -1,13 +1,12 @@
 """Standardised values of a source, computed a batch at a time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
 import torch
 from torch import Tensor
 
-from deepbelief.data import Reader, Rows, Source
+from deepbelief.data import Reader, Rows, Source, in_batches
 from deepbelief.dbn import DBN
 from deepbelief.standardisation import Standardisation
 
@@ -23,12 +22,7 @@ def standardise(dbn: DBN, source: Source) -> None:
     >>> dbn.standardisation.mean.tolist()
     [15.0, 0.20000000298023224]
     """
-    dbn.standardisation = Standardisation.of(_batches(source)).to(dbn.layer(1).weights)
-
-
-def _batches(source: Source) -> Iterator[Tensor]:
-    for start in range(0, len(source), _BATCH):
-        yield source.batch(slice(start, min(start + _BATCH, len(source))))
+    dbn.standardisation = Standardisation.of(in_batches(source, _BATCH)).to(dbn.layer(1).weights)
 
 
 @final

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import torch
-from torch import Tensor
 
 from deepbelief.annealing import AnnealedPath, base_rate_bias
-from deepbelief.data import Source
+from deepbelief.data import Source, in_batches
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch, ais
@@ -79,14 +78,10 @@ def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
         layer: from 1.
         source: the data it was trained on, best.
     """
-    rbm, n = dbn.layer(layer), min(len(source), _FOR_BASE_RATES)
-
-    def seen() -> Iterator[Tensor]:
-        for start in range(0, n, _BATCH):
-            visible = source.batch(slice(start, min(start + _BATCH, n))).to(rbm.weights)
-            yield dbn.encode(visible, layer - 1)
-
-    return AnnealedPath(rbm, base_rate_bias(rbm.visible, seen()))
+    rbm = dbn.layer(layer)
+    read = in_batches(source, _BATCH, _FOR_BASE_RATES)
+    seen = (dbn.encode(batch.to(rbm.weights), layer - 1) for batch in read)
+    return AnnealedPath(rbm, base_rate_bias(rbm.visible, seen))
 
 
 def evaluate(
