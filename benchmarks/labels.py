@@ -193,6 +193,7 @@ def updown(
     learning_rate: Annotated[float, typer.Option(help="Of the untied weights, at the start.")] = 0.02,
     top_learning_rate: Annotated[float, typer.Option(help="Of the top RBM, at the start.")] = 0.1,
     gibbs_steps: Annotated[int, typer.Option(min=1, help="Of the top RBM, at the last epoch.")] = 5,
+    discriminative_weight: Annotated[float, typer.Option(min=0, help="Of log p(y | s) in the top RBM.")] = 0.0,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "updown.json",
 ) -> None:
     """A DBN with the up-down algorithm (Hinton, Osindero & Teh 2006: 1.25 % with 784-500-500-2000)."""
@@ -203,6 +204,7 @@ def updown(
         top_learning_rate=top_learning_rate,
         gibbs_steps=gibbs_steps,
         growing_gibbs_steps=True,
+        discriminative_weight=discriminative_weight,
     )
     counts = [pretraining_epochs] * (len(layers) - 1) + [top_epochs]
     pretraining = [

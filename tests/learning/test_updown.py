@@ -58,7 +58,9 @@ def test_a_direction_learns_along_the_slope_of_its_log_probability(visible: str,
         torch.testing.assert_close(parameter.detach() - before[name], moved, rtol=1e-8, atol=1e-12)
 
 
-def written_out(model: LabelledDBN, joined: Tensor, rate: float, top_rate: float, steps: int, random: Random) -> None:
+def written_out(
+    model: LabelledDBN, joined: Tensor, rate: float, top_rate: float, steps: int, weight: float, random: Random
+) -> None:
     """One step for binary units as in the appendix of Hinton, Osindero & Teh (2006), all states drawn first."""
     assert model.recognition is not None
     (r1, r2), (g1, g2) = (model.recognition.rbms, model.below.rbms)
@@ -93,20 +95,32 @@ def written_out(model: LabelledDBN, joined: Tensor, rate: float, top_rate: float
         (top.visible.bias, top_rate * (seen - dreamt).mean(dim=0)),
         (top.hidden.bias, top_rate * (p - q).mean(dim=0)),
     ]
+    with torch.enable_grad():
+        log_p = (model.top.predict_log_proba(h2) * y).sum(dim=1).mean()
+        of_top = top.weights, top.visible.bias, top.hidden.bias
+        slopes = torch.autograd.grad(log_p, of_top)
+    changes += [(parameter, top_rate * weight * slope) for parameter, slope in zip(of_top, slopes, strict=True)]
     for parameter, change in changes:
         parameter.add_(change)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("steps", [1, 3])
-def test_steps_are_the_published_ones_written_out(steps: int) -> None:
+@pytest.mark.parametrize(("steps", "weight"), [(1, 0.0), (3, 0.0), (2, 0.7)])
+def test_steps_are_the_published_ones_written_out(steps: int, weight: float) -> None:
     source, labels = problem(20)
     source = Features(source.values.double())
     ours = LabelledDBN.from_sizes([9, 6, 5, 7], CLASSES, Random(0), weight_std=0.8).double()
     theirs = copy.deepcopy(ours)
     theirs.recognition = copy.deepcopy(theirs.below)
     settings = UpDownSettings(
-        epochs=2, batch_size=8, learning_rate=0.3, top_learning_rate=0.2, momentum=0, gibbs_steps=steps, averaging=0
+        epochs=2,
+        batch_size=8,
+        learning_rate=0.3,
+        top_learning_rate=0.2,
+        momentum=0,
+        gibbs_steps=steps,
+        discriminative_weight=weight,
+        averaging=0,
     )
     list(UpDown(ours, (source, labels), None, settings, Random(1)).epochs())
 
@@ -115,7 +129,7 @@ def test_steps_are_the_published_ones_written_out(steps: int) -> None:
         order = random.permutation(20)
         for index, rows in enumerate((order[:8], order[8:16], order[16:])):
             left = 1 - (epoch + index / 3) / 2
-            written_out(theirs, joined.batch(rows), 0.3 * left, 0.2 * left, steps, random)
+            written_out(theirs, joined.batch(rows), 0.3 * left, 0.2 * left, steps, weight, random)
     for (name, found), expected in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10, msg=name)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.labelled import LabelledRBM
+from deepbelief.learning.discriminative import Discriminative, combine
 from deepbelief.learning.statistics import Statistics, Workspace
 from deepbelief.learning.update import Momentum
 from deepbelief.randomness import Random
@@ -68,14 +69,17 @@ class Associative:
     Args:
         top: not changed; its `momentum` is there to change it with.
         batch_size: the largest batch.
+        discriminative_weight: of the gradient of log p(y | values), which is added to that of log p(values, y).
     """
 
-    def __init__(self, top: LabelledRBM, batch_size: int) -> None:
+    def __init__(self, top: LabelledRBM, batch_size: int, discriminative_weight: float = 0.0) -> None:
         self._rbm, self._values = top.rbm, top.values
         like = top.rbm.weights
         self._workspace = Workspace(top.rbm, batch_size, batch_size)
         self._joined, self._field = (like.new_empty(batch_size, top.rbm.visible.size) for _ in range(2))
         self._hidden = like.new_empty(batch_size, top.rbm.hidden.size)
+        self._weight = discriminative_weight
+        self._discriminative = Discriminative(top, batch_size) if discriminative_weight else None
         self.gibbs_steps = 1
         self.momentum = Momentum(top.rbm)
 
@@ -96,4 +100,7 @@ class Associative:
         rbm.hidden.mean_(field)
         difference = phases.data.sum(dim=0) - phases.model.sum(dim=0)
         dreamt = phases.model[:, : self._values]
-        return self._workspace.statistics(n, difference, None, model_is_mean=False), dreamt
+        statistics = self._workspace.statistics(n, difference, None, model_is_mean=False)
+        if self._discriminative is not None:
+            statistics = combine(statistics, self._discriminative.statistics(joined, random), self._weight)
+        return statistics, dreamt

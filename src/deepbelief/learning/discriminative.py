@@ -102,14 +102,17 @@ class Discriminative:
 
 
 @torch.no_grad()
-def combine(discriminative: Statistics, generative: Statistics, weight: float) -> Statistics:
-    """Sums along log p(y | v) + weight log p(v, y), written over the discriminative ones."""
-    discriminative.weights.add_(generative.weights, alpha=weight)
-    discriminative.hidden.add_(generative.hidden, alpha=weight)
+def combine(first: Statistics, second: Statistics, weight: float) -> Statistics:
+    """Sums along the first objective + weight times the second, written over the first.
+
+    At most one of them may have sums for parameters besides weights and biases.
+    """
+    first.weights.add_(second.weights, alpha=weight)
+    first.hidden.add_(second.hidden, alpha=weight)
     return Statistics(
-        weights=discriminative.weights,
-        visible=torch.add(discriminative.visible, generative.visible, alpha=weight),
-        hidden=discriminative.hidden,
-        batch_size=discriminative.batch_size,
-        further={name: weight * sums for name, sums in generative.further.items()},
+        weights=first.weights,
+        visible=torch.add(first.visible, second.visible, alpha=weight),
+        hidden=first.hidden,
+        batch_size=first.batch_size,
+        further={**first.further, **{name: weight * sums for name, sums in second.further.items()}},
     )

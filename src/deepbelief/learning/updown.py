@@ -30,7 +30,9 @@ class UpDownSettings:
 
     `learning_rate` is that of the recognition and the generative weights, `top_learning_rate` that of the top RBM; both
     fall linearly to 0 over the epochs. Its Gibbs chain has `gibbs_steps` steps, with `growing_gibbs_steps` from 1 at
-    the first epochs to that at the last. `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
+    the first epochs to that at the last. With a `discriminative_weight` that RBM is a hybrid one: it climbs log p(s, y)
+    + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is the published one.
+    `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
     """
 
     epochs: int = Field(default=100, ge=1)
@@ -40,6 +42,7 @@ class UpDownSettings:
     momentum: float = Field(default=0.9, ge=0, lt=1)
     gibbs_steps: int = Field(default=3, ge=1)
     growing_gibbs_steps: bool = False
+    discriminative_weight: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     patience: int = Field(default=0, ge=0)
@@ -54,10 +57,10 @@ class UpDown:
     """Trains a `LabelledDBN` with recognition weights R and generative weights G untied (Hinton et al. 2006).
 
     A step on a batch: *wake*: states s_l ~ p_R(s_l | s_l-1) go up from the data, and each G learns to predict s_l-1
-    from s_l. The top RBM learns by contrastive divergence from [s_L, y]. *Sleep*: from where its chain ends, states
-    t_l-1 ~ p_G(t_l-1 | t_l) go down, to means of the visible units, and each R learns to predict t_l from t_l-1. To
-    predict is the delta rule, the gradient of log p(x | given): (x - E[x | given]) along the field. All states are
-    drawn before anything is changed.
+    from s_l. The top RBM learns by contrastive divergence from [s_L, y], as a hybrid RBM if asked to. *Sleep*: from
+    where its chain ends, states t_l-1 ~ p_G(t_l-1 | t_l) go down, to means of the visible units, and each R learns to
+    predict t_l from t_l-1. To predict is the delta rule, the gradient of log p(x | given): (x - E[x | given]) along
+    the field. All states are drawn before anything is changed.
 
     Args:
         model: changed in place; it gets a `recognition` of its own, a copy of `below`, if it has none.
@@ -96,7 +99,7 @@ class UpDown:
         numbers = range(1, len(model.below) + 1)
         self._up = [Direction(model.recognition.layer(number), True, size) for number in numbers]
         self._down = [Direction(model.below.layer(number), False, size) for number in numbers]
-        self._top = Associative(model.top, size)
+        self._top = Associative(model.top, size, settings.discriminative_weight)
         self._squared_error = torch.zeros((), dtype=torch.float64, device=model.top.rbm.weights.device)
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
         self._best = Best(model, settings.patience)
