@@ -189,11 +189,11 @@ def updown(
     sizes: Annotated[str, typer.Option(help="Hidden units of each layer.")] = "500,500,2000",
     pretraining_epochs: Annotated[int, typer.Option(min=1, help="Of each layer below the top.")] = 20,
     top_epochs: Annotated[int, typer.Option(min=1, help="Of the top RBM.")] = 20,
-    epochs: Annotated[int, typer.Option(min=1, help="Of up-down.")] = 100,
+    epochs: Annotated[int, typer.Option(min=1, help="Of up-down.")] = 55,
     learning_rate: Annotated[float, typer.Option(help="Of the untied weights, at the start.")] = 0.02,
     top_learning_rate: Annotated[float, typer.Option(help="Of the top RBM, at the start.")] = 0.1,
     gibbs_steps: Annotated[int, typer.Option(min=1, help="Of the top RBM, at the last epoch.")] = 5,
-    discriminative_weight: Annotated[float, typer.Option(min=0, help="Of log p(y | s) in the top RBM.")] = 0.0,
+    discriminative_weight: Annotated[float, typer.Option(min=0, help="Of log p(y | s) in the top RBM.")] = 4.0,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "updown.json",
 ) -> None:
     """A DBN with the up-down algorithm (Hinton, Osindero & Teh 2006: 1.25 % with 784-500-500-2000)."""
