@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
 PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
+PUBLISHED_ERRORS = {"hybrid": "1.28 (Larochelle & Bengio 2008)", "updown": "1.25 (Hinton, Osindero & Teh 2006)"}
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
 
@@ -194,6 +195,16 @@ def labels_table(record: dict[str, Any]) -> Table:
     return Table(title, ("seed", *names), tuple(rows))
 
 
+def labels_summary(records: dict[str, dict[str, Any]]) -> Table:
+    """The errors of all kinds of models that labels.py trains, beside the published ones."""
+    rows = []
+    for name, record in records.items():
+        shape = "-".join(map(str, record["settings"].get("layers") or [record["settings"]["hidden"]]))
+        errors = ", ".join(f"{run['test error']:.2f}" for run in record["runs"])
+        rows.append((f"{record['name']}, 784-{shape}", errors, PUBLISHED_ERRORS[name]))
+    return Table("", ("MNIST, test error in per cent", "deepbelief", "published"), tuple(rows))
+
+
 def kept(name: str) -> dict[str, Any] | None:
     """What a script of this folder measured last."""
     path = KEPT / f"{name}.json"
@@ -225,10 +236,11 @@ def blocks() -> dict[str, str]:
     if generative := [record for name in ("mnist", "fashion-mnist") if (record := kept(f"generative-{name}"))]:
         table = generative_table(*generative)
         written["generative"] = f"{table.title}.\n\n{markdown(table)}"
-    for name in ("hybrid", "updown"):
-        if record := kept(name):
-            table = labels_table(record)
-            written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
+    labels = {name: record for name in PUBLISHED_ERRORS if (record := kept(name))}
+    for name, record in labels.items():
+        table = labels_table(record)
+        written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
+    written["labels summary"] = markdown(labels_summary(labels))
     return written
 
 

@@ -95,8 +95,8 @@ class LayerTraining:
             base = base_rate_bias(rbm.visible, seen)
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
-            field = rbm.weights.new_zeros(chains, rbm.hidden.size)
-            start = rbm.hidden.sample(field, random)
+            items = self._source.batch(torch.arange(chains) * len(self._source) // chains).to(rbm.weights)
+            start = rbm.hidden.sample(items @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation)
 

@@ -19,9 +19,9 @@ class CDSettings:
     `momentum_switch` and `final_momentum` after it.
 
     Negative phase: `gibbs_steps` steps at each update, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is
-    set, from the data. With `persistent_chains` above 0 so many Markov chains go on from batch to batch (PCD, Tieleman
-    2008); with `temperatures` above 1 each of them is at so many temperatures (`ParallelTempering`), with `trajectory`
-    at the RBM's own earlier states (`TrajectoryTempering`).
+    set, from the data. With `persistent_chains` above 0 so many Markov chains, which begin at items spread over the
+    data, go on from batch to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at so many
+    temperatures (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
