@@ -12,6 +12,7 @@ from deepbelief.encoding import Encoded
 from deepbelief.learning import update
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.statistics import Regularisation
 from deepbelief.learning.update import Momentum
 from deepbelief.randomness import Random
 from deepbelief.rbm import bernoulli_rbm
@@ -96,6 +97,22 @@ def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.Monke
     fused = trained()
     monkeypatch.setattr(update, "FUSED_ON", ())
     torch.testing.assert_close(trained(), fused, rtol=1e-5, atol=1e-7)
+
+
+def test_persistent_chains_lose_dropped_units_for_one_step_only() -> None:
+    """Hidden units that are always on, each of which turns one visible unit on: a share of them drops out, no more."""
+    n, kept = 200, 0.4
+    rbm = bernoulli_rbm(n, n, Random(0)).requires_grad_(False).double()
+    rbm.weights.copy_(40 * torch.eye(n))
+    rbm.visible.bias.fill_(-20)
+    rbm.hidden.bias.fill_(20)
+    regularisation = Regularisation(dropout=1 - kept)
+    phase = PersistentContrastiveDivergence(rbm, 100, torch.ones(100, n).double(), 1, regularisation=regularisation)
+    random = Random(1)
+    for _ in range(3):
+        on = -phase.statistics(torch.zeros(100, n).double(), random).visible.sum() / (100 * n)
+        assert float(on) == pytest.approx(kept, abs=0.02)
+        assert float(phase.chains.mean()) == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -209,3 +209,18 @@ def test_products_in_bfloat16_stay_near_for_all_kinds(visible: str, hidden: str,
     narrow, wide = weights(torch.bfloat16), weights(torch.float32)
     assert narrow.dtype == torch.float32
     torch.testing.assert_close(narrow, wide, atol=0.12, rtol=0.05)
+
+
+@torch.no_grad()
+def test_statistics_of_the_precision_do_not_drown_in_bfloat16() -> None:
+    """Two sums of squares near 500 that differ by about 1: rounded to 8 bits first, nothing of that would be left."""
+    rbm, n = small_rbm("Gaussian", "Bernoulli").float(), 500
+    workspace = Workspace(rbm, n, n, torch.bfloat16)
+    v = Random(1).normal((n, rbm.visible.size))
+    phases = workspace.load(v, n, Random(2))
+    phases.model.copy_(1.001 * v)
+    phases.negative.copy_(phases.positive)
+    squares = (phases.data.double().square() - phases.model.double().square()).sum(dim=0)
+    expected = -0.5 * squares * torch.exp(rbm.get_parameter("visible.log_precision").detach().double())
+    found = workspace.statistics(n, v.sum(dim=0), None, model_is_mean=False).further["visible.log_precision"]
+    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-3)

@@ -16,7 +16,7 @@ from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.standardise import Standardised, standardise
 from deepbelief.randomness import Random
-from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU
+from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from tests.models import KINDS, all_states, small_rbm, some_values
 
 
@@ -230,6 +230,53 @@ def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch() -> None:
             good = {name: tensor.clone() for name, tensor in dbn.state_dict().items()}
     assert all(torch.equal(good[name], tensor) for name, tensor in dbn.state_dict().items())
     assert all(torch.isfinite(tensor).all() for tensor in training.state().tensors.values())
+
+
+@pytest.mark.parametrize(
+    ("units", "values"),
+    [
+        (ReLU(4), torch.poisson(torch.full((60, 4), 20.0), generator=torch.Generator().manual_seed(0))),
+        (Gaussian(4), Random(0).uniform((60, 4), 0, 255)),
+    ],
+)
+def test_large_values_are_no_divergence(units: Units, values: torch.Tensor) -> None:
+    dbn = DBN.from_units([units, Bernoulli(3)], Random(0), weight_std=0.01)
+    assert len(train(dbn, Features(values), learning_rate=1e-7)) == 5
+
+
+def test_monitors_look_at_all_of_a_sorted_source() -> None:
+    """Ones first, zeros after: the first 2,000 items alone would say that a pixel is always on."""
+    sorted_ = Features(torch.cat([torch.ones(4000, 3), torch.zeros(4000, 3)]))
+    dbn = DBN.from_sizes([3, 2], Random(0), weight_std=0.01).requires_grad_(False)
+    dbn.layer(1).visible.bias.fill_(-20)
+    record = train(dbn, sorted_, sorted_, epochs=1, batch_size=500, learning_rate=1e-6)[-1]
+    assert record.monitors["reconstruction_error_unit"] == pytest.approx(0.5, abs=0.01)
+    assert record.monitors["held_out_error_unit"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_equal_models_have_equal_pseudo_likelihoods_at_every_epoch() -> None:
+    dbn = DBN.from_sizes([8, 5], Random(0), weight_std=1.0)
+    records = train(dbn, patterns(), patterns(50, 1), learning_rate=1e-12)
+    assert len({record.monitors["pseudo_likelihood_unit"] for record in records}) == 1
+
+
+def test_no_held_out_items_are_as_none() -> None:
+    nothing = Features(torch.empty(0, 8))
+    dbn = DBN.from_sizes([8, 5], Random(0))
+    assert set(train(dbn, patterns(), nothing)[-1].monitors) == {"reconstruction_error_unit"}
+    with pytest.raises(SettingsError, match="patience needs data to stop by: give held_out"):
+        train(dbn, patterns(), nothing, patience=2)
+
+
+def test_offsets_follow_means_whatever_the_sparsity() -> None:
+    dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.5)
+    settings = CDSettings(
+        epochs=1, batch_size=200, centring=True, sparsity_target=0.01, sparsity_cost=5.0, learning_rate=1e-9
+    )
+    mean = dbn.encode(patterns().values).detach().mean(dim=0)
+    training = Pretraining(dbn, patterns(), [settings], Random(1))
+    next(training.epochs())
+    torch.testing.assert_close(training.state().tensors["layer.offset.hidden"], mean)
 
 
 def test_schedules_and_settings_that_do_not_fit() -> None:

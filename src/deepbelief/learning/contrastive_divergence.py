@@ -106,11 +106,12 @@ class PersistentContrastiveDivergence:
         rbm, n, hidden = self._workspace.rbm, len(visible), self._hidden
         phases = self._workspace.load(visible, len(self.chains), random)
         keep(rbm.hidden.mean_(phases.positive), phases.kept_positive)
-        keep(hidden.copy_(self.chains), phases.kept_negative)
+        hidden.copy_(self.chains)
         for _ in range(self.gibbs_steps):
+            keep(hidden, phases.kept_negative)
             rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field), random, out=phases.model)
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
-            keep(rbm.hidden.sample_(field, random, out=hidden), phases.kept_negative)
+            rbm.hidden.sample_(field, random, out=hidden)
         keep(phases.negative, phases.kept_negative)
         self._trace.add(phases.negative.mean(dim=1))
         self.chains.copy_(hidden)

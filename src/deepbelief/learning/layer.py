@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepbelief.annealing import base_rate_bias
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Rows, Source, in_batches
+from deepbelief.data import Rows, Source
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.batches import batches
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
@@ -23,7 +23,7 @@ from deepbelief.rbm import RBM
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
 _FOR_BASE_RATES: Final = 10_000  # items whose means a tempered chain starts from
-_EXPLODED: Final = 100.0  # nats of free energy for each unit, far beyond what a trained RBM has
+_EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
 _BETWEEN_CHECKS: Final = 100  # batches
 
 
@@ -41,11 +41,11 @@ class EpochRecord:
     monitors: dict[str, float] = field(default_factory=dict)
     """Figures that compare across data sets, measured after the epoch on up to 2,000 items: `reconstruction_error_unit`
     and, with held-out data, `held_out_error_unit`, `free_energy_gap`, `pseudo_likelihood_unit` (nats, for each visible
-    unit); of the negative phase `swap_rate` and `autocorrelation_time`."""
+    unit or group of categorical units); of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time`."""
 
 
 class DivergedError(DeepBeliefError):
-    """A training diverged; the model is as it was at the end of the last good epoch."""
+    """A training diverged; the model's parameters are as they were at the end of the last good epoch."""
 
 
 @final
@@ -84,6 +84,7 @@ class LayerTraining:
         if self._max_norm is None:
             self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0
         self._squared_error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
+        self._energy_at_start = self._energy()
 
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
         rbm, settings, random = self.rbm, self.settings, self._random
@@ -91,12 +92,10 @@ class LayerTraining:
         if settings.trajectory:
             return TrajectoryTempering(rbm, self._size, chains, random, products)
         if settings.temperatures > 1:
-            seen = (batch.to(rbm.weights) for batch in in_batches(self._source, self._size, _FOR_BASE_RATES))
-            base = base_rate_bias(rbm.visible, seen)
+            base = base_rate_bias(rbm.visible, [self._some(self._source, _FOR_BASE_RATES)])
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
-            items = self._source.batch(torch.arange(chains) * len(self._source) // chains).to(rbm.weights)
-            start = rbm.hidden.sample(items @ rbm.weights, random)
+            start = rbm.hidden.sample(self._spread(self._source, chains) @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation)
 
@@ -141,9 +140,8 @@ class LayerTraining:
 
     @torch.no_grad()
     def _check(self, epoch: int, good: list[Tensor]) -> None:
-        items = self._some(self._source, 100)
-        energy = float(self.rbm.free_energy(items).abs().mean()) / sum(self.rbm.weights.shape)
-        if energy < _EXPLODED:  # False of NaN, too
+        energy = self._energy()
+        if energy < self._energy_at_start + _EXPLODED:  # False of NaN, too
             return
         for parameter, before in zip(self.rbm.parameters(), good, strict=True):
             parameter.copy_(before)
@@ -155,8 +153,17 @@ class LayerTraining:
             "max_gradient_norm = 1."
         )
 
+    @torch.no_grad()
+    def _energy(self) -> float:
+        """The size of some items' free energy for each unit, in nats; for values without bounds it starts high."""
+        return float(self.rbm.free_energy(self._some(self._source, 100)).abs().mean()) / sum(self.rbm.weights.shape)
+
     def _some(self, source: Source, items: int) -> Tensor:
-        return source.batch(slice(0, min(len(source), items))).to(self.rbm.weights)
+        return self._spread(source, min(len(source), items))
+
+    def _spread(self, source: Source, items: int) -> Tensor:
+        """So many items from all over a source, which may be sorted; again and again where it has fewer."""
+        return source.batch(torch.arange(items) * len(source) // items).to(self.rbm.weights)
 
     def _measure(self, epoch: int) -> EpochRecord:
         rbm, items = self.rbm, self._some(self._source, _MONITORED)
@@ -169,7 +176,8 @@ class LayerTraining:
             held_out = self._some(self._held_out, _MONITORED)
             monitors["held_out_error_unit"] = reconstruction_error(rbm, held_out)
             monitors["free_energy_gap"] = free_energy_gap(rbm, items, held_out)
-            likelihood = pseudo_likelihood(rbm, held_out, Random(epoch, "pseudo-likelihood", rbm.weights.device))
+            # The same units at each epoch: other ones would hide what an epoch has changed.
+            likelihood = pseudo_likelihood(rbm, held_out, Random(0, "pseudo-likelihood", rbm.weights.device))
             if likelihood is not None:
                 monitors["pseudo_likelihood_unit"] = likelihood
         monitors |= self._phase.mixing()

@@ -56,6 +56,7 @@ class Pretraining:
             raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
         if len(settings) != len(dbn):
             raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(settings)}.")
+        held_out = held_out if held_out is not None and len(held_out) else None
         for one in settings:
             if one.patience and held_out is None:
                 raise SettingsError("patience needs data to stop by: give held_out, or set patience to 0.")
@@ -76,7 +77,7 @@ class Pretraining:
         """Train; one record after each epoch. After `restore`, only the epochs that are left.
 
         Raises:
-            DivergedError: a layer diverged; the DBN and `state` are as after the last good epoch.
+            DivergedError: a layer diverged; the DBN's parameters are as after the last good epoch.
         """
         while self._done < len(self._layers):
             layer = self._layers[self._done]
@@ -123,7 +124,7 @@ class Pretraining:
 
     def _remember_best(self, layer: int) -> None:
         values = self._of_layer(layer)
-        if self._settings[layer - 1].patience and values[-1] == max(values):
+        if self._settings[layer - 1].patience and values.index(max(values)) == len(values) - 1:
             state = self._dbn.layer(layer).state_dict()
             self._best = {name: tensor.clone() for name, tensor in state.items()}
 

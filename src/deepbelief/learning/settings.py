@@ -27,8 +27,9 @@ class CDSettings:
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
     sparsity_cost sum_j (sparsity_target - mean over the batch of E[h_j | v])^2 away, along weights and hidden biases
     (Lee, Ekanadham & Ng 2008). With `dropout`, each hidden unit is absent with that probability, for each item anew
-    (Srivastava et al. 2014). `max_gradient_norm` above 0 shortens the gradient to that Euclidean norm; where it is left
-    out it is 1 if units of either side are without bounds, and there is no limit if all are bounded.
+    (Srivastava et al. 2014); afterwards all are there, with the weights as learnt. `max_gradient_norm` above 0 shortens
+    the gradient to that Euclidean norm; where it is left out it is 1 if units of either side are without bounds, and
+    there is no limit if all are bounded.
 
     Data: with `binarise`, values in [0, 1] are probabilities, and binary states are drawn each time they are seen.
 

@@ -153,7 +153,9 @@ class Workspace:
         """The difference of both phases' sums; the model's states, however many, count as much as the n data."""
         states, means = self._states[self._rows], self._means[self._rows]
         further = self._further(n, states, means, model_is_mean)
+        data_hidden = means[:n]
         if self._pull is not None:
+            data_hidden = data_hidden.clone()  # the pull is no part of E[h | v]
             means[:n].add_(self._pull)
         means[n:].mul_(-n / (len(means) - n))
         product = torch.mm(states.T, means, out=self._product)
@@ -165,11 +167,12 @@ class Workspace:
             squared_error=squared_error,
             further=further,
             data_visible=states[:n],
-            data_hidden=means[:n],
+            data_hidden=data_hidden,
         )
 
     def _further(self, n: int, states: Tensor, means: Tensor, model_is_mean: bool) -> dict[str, Tensor]:
-        visible, hidden, share = self.rbm.visible, self.rbm.hidden, n / (len(means) - n)
+        # Of the parameters' own type, whatever that of the products: near the end the two sums almost cancel.
+        visible, hidden, share = self._master.visible, self._master.hidden, n / (len(means) - n)
         found: dict[str, Tensor] = {}
         for side, data, model in (
             (
@@ -179,7 +182,7 @@ class Workspace:
             ),
             ("hidden", hidden.further_statistics(means[:n], True), hidden.further_statistics(means[n:], True)),
         ):
-            found |= {f"{side}.{name}": (data[name] - share * model[name]).to(self._sum.dtype) for name in data}
+            found |= {f"{side}.{name}": data[name] - share * model[name] for name in data}
         return found
 
 

@@ -65,7 +65,7 @@ class Gaussian(Units):
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
-        squares = (values * values).sum(dim=0) * torch.exp(self.log_precision)
+        squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
         return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
 
     def constrain_(self) -> None:
