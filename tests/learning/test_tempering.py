@@ -211,7 +211,15 @@ def test_the_autocorrelation_time_of_an_autoregression() -> None:
     for r in (0.0, 0.5, 0.9):
         series = scipy.signal.lfilter([1.0], [1.0, -r], noise, axis=0)[500:]
         assert autocorrelation_time(series) == pytest.approx((1 + r) / (1 - r), rel=0.1)
-    assert autocorrelation_time(noise[:20] * 0 + 3) == 1.0
+
+
+def test_chains_whose_motion_the_steps_do_not_show_have_no_finite_autocorrelation_time() -> None:
+    """Neither those that never move, at one value or at several, nor those slower than a fifth of the steps."""
+    noise = Random(0).normal((3000, 100)).double().numpy()
+    for frozen in (noise[:20] * 0 + 3, noise[:20] * 0 + 0.3, noise[:1].repeat(20, axis=0)):
+        assert autocorrelation_time(frozen) == math.inf
+    slow = scipy.signal.lfilter([1.0], [1.0, -0.995], noise, axis=0)[-256:]  # tau = 399
+    assert autocorrelation_time(slow) == math.inf
 
 
 def test_a_trace_keeps_the_latest_values_in_order() -> None:

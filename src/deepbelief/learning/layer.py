@@ -41,7 +41,8 @@ class EpochRecord:
     monitors: dict[str, float] = field(default_factory=dict)
     """Figures that compare across data sets, measured after the epoch on up to 2,000 items: `reconstruction_error_unit`
     and, with held-out data, `held_out_error_unit`, `free_energy_gap`, `pseudo_likelihood_unit` (nats, for each visible
-    unit); of the negative phase `swap_rate` and `autocorrelation_time`."""
+    unit); of the negative phase `swap_rate` and `autocorrelation_time`, infinite where the chains do not show it.
+    NaN is what the epoch was too short to measure."""
 
 
 class DivergedError(DeepBeliefError):
