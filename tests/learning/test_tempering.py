@@ -169,6 +169,17 @@ def test_the_ladder_moves_to_where_swaps_are_rare() -> None:
     assert (phase.betas.diff() > 0).all()
 
 
+def test_the_ladder_moves_though_an_epoch_has_one_batch() -> None:
+    """One batch tries every second pair, two try all: the counts go on until the betas can move."""
+    rbm, random = bernoulli_rbm(20, 10, Random(0), 2.0), Random(1)
+    phase = ParallelTempering(rbm, 1, 200, 6, torch.zeros(20), random)
+    for moved in (False, True, False, True):
+        before = phase.betas.clone()
+        phase.statistics(torch.zeros(1, 20), random)
+        assert math.isnan(phase.mixing()["swap_rate"]) is not moved
+        assert torch.equal(phase.betas, before) is not moved
+
+
 def test_a_snapshot_is_taken_when_the_model_has_moved_away_and_every_second_goes_when_there_are_many() -> None:
     random = Random(0)
     rbm = bernoulli_rbm(20, 10, random, 0.01)

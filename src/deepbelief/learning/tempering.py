@@ -23,8 +23,9 @@ _FEWEST: Final = 100  # proposed swaps on which that is judged
 class ParallelTempering:
     """PT (Desjardins et al. 2010): each chain has a replica at each temperature, and they exchange their states.
 
-    Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units at the data's means) to 1
-    (the RBM, whose states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
+    Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units with the biases `base_bias`;
+    where the precision is learned, at the data's means only while it is what it was at the start) to 1 (the RBM, whose
+    states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
     min(1, exp((beta_k+1 - beta_k) (D_k+1 - D_k))), D = dE_beta / dbeta; the pairs (0, 1), (2, 3), ... and the pairs
     (1, 2), (3, 4), ... take turns. `adapt` moves the betas so that all pairs exchange equally often (Syed et al. 2021).
 
@@ -49,7 +50,7 @@ class ParallelTempering:
         products: torch.dtype | None = None,
     ) -> None:
         self.gibbs_steps = 1
-        self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias)
+        self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias.clone())
         self._workspace = Workspace(rbm, batch_size, chains, products)
         self._shape = (temperatures, chains)
         self.betas = torch.linspace(0, 1, temperatures, dtype=rbm.weights.dtype, device=rbm.weights.device)
@@ -95,21 +96,28 @@ class ParallelTempering:
         return visible[swapped[-1]]
 
     def swap_rates(self) -> Tensor:
-        """The share of accepted swaps of each pair of neighbours since the last `adapt`."""
+        """The share of accepted swaps of each pair of neighbours since the betas moved; NaN where none was tried."""
         return self._accepted / self._proposed
 
     def adapt(self) -> None:
-        """Move the betas so that all pairs would exchange equally often, as far as rates so far tell."""
-        if float(self._proposed.min()) > 0:
-            rejected = (1 - self.swap_rates()).cpu().double().numpy() + 1e-3  # so that it grows everywhere
-            barrier = np.concatenate([[0.0], np.cumsum(rejected)])
-            even = np.linspace(0, barrier[-1], len(barrier))
-            self.betas.copy_(torch.from_numpy(np.interp(even, barrier, self.betas.cpu().double().numpy())))
+        """Move the betas so that all pairs would exchange equally often, as far as rates so far tell.
+
+        Until every pair has tried to, they stay and the counts go on.
+        """
+        if not self._proposed.all():
+            return
+        rejected = (1 - self.swap_rates()).cpu().double().numpy() + 1e-3  # so that it grows everywhere
+        barrier = np.concatenate([[0.0], np.cumsum(rejected)])
+        even = np.linspace(0, barrier[-1], len(barrier))
+        self.betas.copy_(torch.from_numpy(np.interp(even, barrier, self.betas.cpu().double().numpy())))
         self._proposed.zero_()
         self._accepted.zero_()
 
     def mixing(self) -> dict[str, float]:
-        """The lowest swap rate and the autocorrelation time in updates, since the last call; adapts the betas."""
+        """The lowest of `swap_rates`, and the autocorrelation time in updates since the last call; adapts the betas.
+
+        The rate is NaN until every pair has been tried, the time NaN and infinite as `Trace` says.
+        """
         found = {
             "swap_rate": float(self.swap_rates().min()),
             "autocorrelation_time": self._trace.autocorrelation_time(),
@@ -119,15 +127,23 @@ class ParallelTempering:
 
     def state(self) -> dict[str, Tensor]:
         """Everything to go on from here, between epochs."""
-        parity = torch.tensor(self._parity)
-        return {"hidden": self.hidden, "betas": self.betas, "parity": parity, "base_bias": self._path.base_bias}
+        return {
+            "hidden": self.hidden,
+            "betas": self.betas,
+            "parity": torch.tensor(self._parity),
+            "proposed": self._proposed,
+            "accepted": self._accepted,
+            "base_bias": self._path.base_bias,
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
         self.hidden = state["hidden"].to(self.hidden)
         self.betas.copy_(state["betas"])
-        self._path.base_bias.copy_(state["base_bias"])
         self._parity = int(state["parity"])
+        self._proposed.copy_(state["proposed"])
+        self._accepted.copy_(state["accepted"])
+        self._path.base_bias.copy_(state["base_bias"])
 
 
 @final
