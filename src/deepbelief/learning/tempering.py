@@ -16,7 +16,7 @@ from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 
 _NEIGHBOURS: Final = 0.25  # the share of swaps with the latest snapshot below which another one is taken
-_FEWEST: Final = 100  # proposed swaps on which that is judged
+_FEWEST: Final = 100  # proposed swaps, at least, on which that is judged
 
 
 @final
@@ -152,7 +152,8 @@ class TrajectoryTempering:
 
     A model early in its training mixes fast. Each model s on the way has chains of its own; neighbours exchange visible
     states with probability min(1, exp(F_s(v_s) - F_s(v_s+1) + F_s+1(v_s+1) - F_s+1(v_s))). When the RBM at work has
-    moved so far from the latest snapshot that less than a quarter of the swaps succeed, it becomes the next snapshot.
+    moved so far from the latest snapshot that less than a quarter of the latest 100 swaps or so succeed, it becomes the
+    next snapshot.
 
     Args:
         rbm: the model; not changed.
@@ -184,6 +185,11 @@ class TrajectoryTempering:
     def _start_counting(self) -> None:
         self._proposed = 0
         self._accepted = self._rbm.weights.new_zeros(len(self.snapshots))
+        self._start_counting_latest()
+
+    def _start_counting_latest(self) -> None:
+        """Of the last pair, anew at each look: its rate since the snapshot stays high long after swaps have ceased."""
+        self._latest_proposed, self._latest_accepted = 0, self._rbm.weights.new_zeros(())
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
@@ -197,6 +203,7 @@ class TrajectoryTempering:
             for _ in range(self.gibbs_steps):
                 hidden = model.sample_hidden(self.visible[number], random)
                 self.visible[number] = model.sample_visible(hidden, random)
+        accepted = []
         # From the fast model to the slow one, so that in one sweep a state may come all the way.
         for s in range(len(self.snapshots)):
             low, high = self.visible[s], self.visible[s + 1]
@@ -206,15 +213,21 @@ class TrajectoryTempering:
             accept = random.uniform_(torch.empty_like(log_ratio)) < log_ratio.exp()
             self.visible[s] = torch.where(accept[:, None], high, low)
             self.visible[s + 1] = torch.where(accept[:, None], low, high)
-            self._accepted[s] += accept.float().mean()
+            accepted.append(accept.float().mean())
+        # Not in place: `state` gives the counts away, and `restore` takes them as they are.
+        self._accepted = self._accepted + torch.stack(accepted)
+        self._latest_accepted = self._latest_accepted + accepted[-1]
         self._proposed += 1
+        self._latest_proposed += 1
         self._take_snapshot()
         return self.visible[-1]
 
     def _take_snapshot(self) -> None:
-        if self._proposed * len(self.visible[-1]) < _FEWEST or self._proposed % 10:
+        if self._latest_proposed * len(self.visible[-1]) < _FEWEST:
             return
-        if float(self._accepted[-1]) / self._proposed < _NEIGHBOURS:
+        rate = float(self._latest_accepted) / self._latest_proposed
+        self._start_counting_latest()
+        if rate < _NEIGHBOURS:
             self.snapshots.append(_frozen(self._rbm))
             self.visible.append(self.visible[-1].clone())
             if len(self.snapshots) > self._most:
@@ -222,11 +235,14 @@ class TrajectoryTempering:
             self._start_counting()
 
     def swap_rates(self) -> Tensor:
-        """The share of accepted swaps between neighbours since the latest snapshot."""
-        return self._accepted / max(1, self._proposed)
+        """The share of accepted swaps between neighbours since the latest snapshot; NaN where none was tried."""
+        return self._accepted / self._proposed
 
     def mixing(self) -> dict[str, float]:
-        """The lowest swap rate, the snapshots, and the chains' autocorrelation time in updates since the last call."""
+        """The lowest of `swap_rates`, the snapshots, and the autocorrelation time in updates since the last call.
+
+        The rate is NaN just after a snapshot, the time NaN and infinite as `Trace` says.
+        """
         return {
             "swap_rate": float(self.swap_rates().min()),
             "snapshots": float(len(self.snapshots)),
@@ -235,7 +251,12 @@ class TrajectoryTempering:
 
     def state(self) -> dict[str, Tensor]:
         """Everything to go on from here, between epochs."""
-        tensors = {"accepted": self._accepted, "proposed": torch.tensor(self._proposed)}
+        tensors = {
+            "accepted": self._accepted,
+            "proposed": torch.tensor(self._proposed),
+            "latest_accepted": self._latest_accepted,
+            "latest_proposed": torch.tensor(self._latest_proposed),
+        }
         for number, visible in enumerate(self.visible):
             tensors[f"visible.{number}"] = visible
         for number, snapshot in enumerate(self.snapshots):
@@ -251,6 +272,7 @@ class TrajectoryTempering:
             self.snapshots.append(_frozen(self._rbm))
             self.snapshots[-1].load_state_dict(tensors_under(f"snapshot.{number}.", state))
         self._accepted, self._proposed = state["accepted"].to(like), int(state["proposed"])
+        self._latest_accepted, self._latest_proposed = state["latest_accepted"].to(like), int(state["latest_proposed"])
 
 
 def _statistics(workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random) -> Statistics:
