@@ -169,6 +169,47 @@ def test_the_ladder_moves_to_where_swaps_are_rare() -> None:
     assert (phase.betas.diff() > 0).all()
 
 
+def test_the_ladder_moves_though_an_epoch_has_one_batch() -> None:
+    """One batch tries every second pair, two try all: the counts go on until the betas can move."""
+    rbm, random = bernoulli_rbm(20, 10, Random(0), 2.0), Random(1)
+    phase = ParallelTempering(rbm, 1, 200, 6, torch.zeros(20), random)
+    for moved in (False, True, False, True):
+        before = phase.betas.clone()
+        phase.statistics(torch.zeros(1, 20), random)
+        assert math.isnan(phase.mixing()["swap_rate"]) is not moved
+        assert torch.equal(phase.betas, before) is not moved
+
+
+def test_a_snapshot_is_taken_as_soon_as_the_latest_swaps_fail() -> None:
+    """However many succeeded before. Then no swap has been tried, and none is said to have failed."""
+    random = Random(0)
+    rbm = bernoulli_rbm(20, 10, random, 0.01)
+    phase = TrajectoryTempering(rbm, 1, 50, random)
+    for _ in range(100):
+        phase.statistics(torch.zeros(1, 20), random)
+    assert len(phase.snapshots) == 1
+    assert float(phase.swap_rates()) > 0.9
+    with torch.no_grad():
+        rbm.weights.add_(random.normal((20, 10), 5.0))
+    for snapshots in (1, 2):  # at 50 swaps, and at 100
+        phase.statistics(torch.zeros(1, 20), random)
+        assert len(phase.snapshots) == snapshots
+    assert math.isnan(phase.mixing()["swap_rate"])
+
+
+def test_all_neighbours_along_a_trajectory_exchange() -> None:
+    """The weights grow from update to update; then they stand still, and all rates are seen."""
+    random = Random(0)
+    rbm, step = bernoulli_rbm(20, 10, random, 0.01), random.normal((20, 10), 0.02)
+    phase = TrajectoryTempering(rbm, 1, 100, random)
+    for moving in (True, False):
+        for _ in range(100):
+            phase.statistics(torch.zeros(1, 20), random)
+            rbm.weights.data.add_(step * moving)
+    assert len(phase.snapshots) > 2
+    assert float(phase.swap_rates().min()) > 0.1
+
+
 def test_a_snapshot_is_taken_when_the_model_has_moved_away_and_every_second_goes_when_there_are_many() -> None:
     random = Random(0)
     rbm = bernoulli_rbm(20, 10, random, 0.01)
@@ -190,19 +231,28 @@ def test_a_snapshot_is_taken_when_the_model_has_moved_away_and_every_second_goes
 def test_chains_go_on_from_their_state(kind: str) -> None:
     def make(seed: int) -> ParallelTempering | TrajectoryTempering:
         if kind == "parallel":
-            return ParallelTempering(rbm, 5, 12, 3, base + seed, Random(seed))
+            return ParallelTempering(rbm, 5, 12, 3, bases[seed], Random(seed))
         return TrajectoryTempering(rbm, 5, 12, Random(seed))
 
-    rbm, data, base = bernoulli_rbm(6, 4, Random(0), 1.0), Random(1).uniform((5, 6)), torch.zeros(6)
+    rbm, data = bernoulli_rbm(6, 4, Random(0), 1.0), Random(1).uniform((5, 6))
+    bases = {seed: torch.full((6,), float(seed)) for seed in (2, 4)}
     phase, random = make(2), Random(3)
     for _ in range(11):
         phase.statistics(data, random)
+    given = {name: tensor.clone() for name, tensor in phase.state().items()}
     other = make(4)
-    other.restore({name: tensor.clone() for name, tensor in phase.state().items()})
+    other.restore(given)
+    kept = {name: tensor.clone() for name, tensor in given.items()}
     ours, theirs = Random(5), Random(5)
-    for _ in range(3):
+    for _ in range(12):
         expected = phase.statistics(data, ours).weights.clone()
         assert torch.equal(other.statistics(data, theirs).weights, expected)
+        state = other.state()
+        assert all(torch.equal(state.pop(name), tensor) for name, tensor in phase.state().items())
+        assert not state
+        torch.testing.assert_close(other.swap_rates(), phase.swap_rates(), rtol=0, atol=0, equal_nan=True)
+    assert all(torch.equal(given[name], tensor) for name, tensor in kept.items())
+    assert bases[4].eq(4).all()
 
 
 def test_the_autocorrelation_time_of_an_autoregression() -> None:
@@ -211,7 +261,15 @@ def test_the_autocorrelation_time_of_an_autoregression() -> None:
     for r in (0.0, 0.5, 0.9):
         series = scipy.signal.lfilter([1.0], [1.0, -r], noise, axis=0)[500:]
         assert autocorrelation_time(series) == pytest.approx((1 + r) / (1 - r), rel=0.1)
-    assert autocorrelation_time(noise[:20] * 0 + 3) == 1.0
+
+
+def test_chains_whose_motion_the_steps_do_not_show_have_no_finite_autocorrelation_time() -> None:
+    """Neither those that never move, at one value or at several, nor those slower than a fifth of the steps."""
+    noise = Random(0).normal((3000, 100)).double().numpy()
+    for frozen in (noise[:20] * 0 + 3, noise[:20] * 0 + 0.3, noise[:1].repeat(20, axis=0)):
+        assert autocorrelation_time(frozen) == math.inf
+    slow = scipy.signal.lfilter([1.0], [1.0, -0.995], noise, axis=0)[-256:]  # tau = 399
+    assert autocorrelation_time(slow) == math.inf
 
 
 def test_a_trace_keeps_the_latest_values_in_order() -> None:

@@ -121,7 +121,7 @@ class PersistentContrastiveDivergence:
         return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
 
     def mixing(self) -> dict[str, float]:
-        """The chains' autocorrelation time in updates, since the last call."""
+        """The chains' autocorrelation time in updates since the last call, NaN and infinite as `Trace` says."""
         return {"autocorrelation_time": self._trace.autocorrelation_time()}
 
     def state(self) -> dict[str, Tensor]:

@@ -41,7 +41,8 @@ class EpochRecord:
     monitors: dict[str, float] = field(default_factory=dict)
     """Figures that compare across data sets, measured after the epoch on up to 2,000 items: `reconstruction_error_unit`
     and, with held-out data, `held_out_error_unit`, `free_energy_gap`, `pseudo_likelihood_unit` (nats, for each visible
-    unit or group of categorical units); of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time`."""
+    unit or group of categorical units); of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time`
+    (updates; inf where the chains stood still or were too slow to tell; NaN where an epoch has fewer than ten)."""
 
 
 class DivergedError(DeepBeliefError):

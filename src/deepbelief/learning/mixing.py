@@ -1,5 +1,6 @@
 """How well Markov chains mix."""
 
+import math
 from typing import Final, final
 
 import numpy as np
@@ -14,24 +15,32 @@ def autocorrelation_time(series: NDArray[np.float64]) -> float:
     """The integrated autocorrelation time tau = 1 + 2 sum_t rho(t), in steps: (steps, chains) -> a number.
 
     Variance and autocorrelation are pooled over the chains, about their common mean, so that chains that stay in
-    different places count as slow. The sum ends at the first t >= 5 tau(t) (Sokal 1997). 1 for independent values.
+    different places count as slow; one alone cannot show that. The sum ends at the first t >= 5 tau(t) (Sokal 1997).
+    1 for independent values. Infinite where no such t is among the steps, since the sum is then a lower bound at best,
+    and where no value ever changes: n steps show times up to n / 5.
     """
     steps = len(series)
     centred = series - series.mean()
     spectrum = np.fft.rfft(centred, n=2 * steps, axis=0)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:steps].mean(axis=1) / np.arange(steps, 0, -1)
     if covariance[0] <= 0:
-        return 1.0
+        return math.inf
     tau = 2 * np.cumsum(covariance / covariance[0]) - 1
     enough = np.arange(steps) >= _WINDOW * tau
-    return float(max(1.0, tau[int(enough.argmax()) if enough.any() else -1]))
+    return max(1.0, float(tau[enough.argmax()])) if enough.any() else math.inf
 
 
 @final
 class Trace:
-    """The latest values of one figure of every chain, kept on the chains' device."""
+    """The latest values of one figure of every chain, kept on the chains' device.
 
-    def __init__(self, chains: int, like: Tensor, length: int = 256) -> None:
+    Args:
+        chains: how many.
+        like: a tensor on their device.
+        length: steps that are kept; they show autocorrelation times up to a fifth of it.
+    """
+
+    def __init__(self, chains: int, like: Tensor, length: int = 1024) -> None:
         self._values = like.new_zeros(length, chains, dtype=torch.float32)
         # On the device, so that a step that CUDA replays writes to the next row each time.
         self._next = torch.zeros(1, dtype=torch.int64, device=like.device)
@@ -42,8 +51,8 @@ class Trace:
         self._next += 1
 
     def autocorrelation_time(self) -> float:
-        """Of what has been added since the last call; NaN of fewer than ten steps."""
+        """Of the latest values since the last call; infinite where they do not show it, NaN of fewer than ten steps."""
         n, length = int(self._next), len(self._values)
         values = self._values[:n] if n <= length else self._values.roll(-(n % length), dims=0)
         self._next.zero_()
-        return autocorrelation_time(values.double().cpu().numpy()) if n >= 10 else float("nan")
+        return autocorrelation_time(values.double().cpu().numpy()) if n >= 10 else math.nan

@@ -16,15 +16,16 @@ from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 
 _NEIGHBOURS: Final = 0.25  # the share of swaps with the latest snapshot below which another one is taken
-_FEWEST: Final = 100  # proposed swaps on which that is judged
+_FEWEST: Final = 100  # proposed swaps, at least, on which that is judged
 
 
 @final
 class ParallelTempering:
     """PT (Desjardins et al. 2010): each chain has a replica at each temperature, and they exchange their states.
 
-    Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units at the data's means) to 1
-    (the RBM, whose states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
+    Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units with the biases `base_bias`;
+    where the precision is learned, at the data's means only while it is what it was at the start) to 1 (the RBM, whose
+    states make the statistics). After `gibbs_steps` steps neighbours exchange states with probability
     min(1, exp((beta_k+1 - beta_k) (D_k+1 - D_k))), D = dE_beta / dbeta; the pairs (0, 1), (2, 3), ... and the pairs
     (1, 2), (3, 4), ... take turns. `adapt` moves the betas so that all pairs exchange equally often (Syed et al. 2021).
 
@@ -49,7 +50,7 @@ class ParallelTempering:
         products: torch.dtype | None = None,
     ) -> None:
         self.gibbs_steps = 1
-        self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias)
+        self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias.clone())
         self._workspace = Workspace(rbm, batch_size, chains, products)
         self._shape = (temperatures, chains)
         self.betas = torch.linspace(0, 1, temperatures, dtype=rbm.weights.dtype, device=rbm.weights.device)
@@ -95,21 +96,28 @@ class ParallelTempering:
         return visible[swapped[-1]]
 
     def swap_rates(self) -> Tensor:
-        """The share of accepted swaps of each pair of neighbours since the last `adapt`."""
+        """The share of accepted swaps of each pair of neighbours since the betas moved; NaN where none was tried."""
         return self._accepted / self._proposed
 
     def adapt(self) -> None:
-        """Move the betas so that all pairs would exchange equally often, as far as rates so far tell."""
-        if float(self._proposed.min()) > 0:
-            rejected = (1 - self.swap_rates()).cpu().double().numpy() + 1e-3  # so that it grows everywhere
-            barrier = np.concatenate([[0.0], np.cumsum(rejected)])
-            even = np.linspace(0, barrier[-1], len(barrier))
-            self.betas.copy_(torch.from_numpy(np.interp(even, barrier, self.betas.cpu().double().numpy())))
+        """Move the betas so that all pairs would exchange equally often, as far as rates so far tell.
+
+        Until every pair has tried to, they stay and the counts go on.
+        """
+        if not self._proposed.all():
+            return
+        rejected = (1 - self.swap_rates()).cpu().double().numpy() + 1e-3  # so that it grows everywhere
+        barrier = np.concatenate([[0.0], np.cumsum(rejected)])
+        even = np.linspace(0, barrier[-1], len(barrier))
+        self.betas.copy_(torch.from_numpy(np.interp(even, barrier, self.betas.cpu().double().numpy())))
         self._proposed.zero_()
         self._accepted.zero_()
 
     def mixing(self) -> dict[str, float]:
-        """The lowest swap rate and the autocorrelation time in updates, since the last call; adapts the betas."""
+        """The lowest of `swap_rates`, and the autocorrelation time in updates since the last call; adapts the betas.
+
+        The rate is NaN until every pair has been tried, the time NaN and infinite as `Trace` says.
+        """
         found = {
             "swap_rate": float(self.swap_rates().min()),
             "autocorrelation_time": self._trace.autocorrelation_time(),
@@ -119,15 +127,23 @@ class ParallelTempering:
 
     def state(self) -> dict[str, Tensor]:
         """Everything to go on from here, between epochs."""
-        parity = torch.tensor(self._parity)
-        return {"hidden": self.hidden, "betas": self.betas, "parity": parity, "base_bias": self._path.base_bias}
+        return {
+            "hidden": self.hidden,
+            "betas": self.betas,
+            "parity": torch.tensor(self._parity),
+            "proposed": self._proposed,
+            "accepted": self._accepted,
+            "base_bias": self._path.base_bias,
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
         self.hidden = state["hidden"].to(self.hidden)
         self.betas.copy_(state["betas"])
-        self._path.base_bias.copy_(state["base_bias"])
         self._parity = int(state["parity"])
+        self._proposed.copy_(state["proposed"])
+        self._accepted.copy_(state["accepted"])
+        self._path.base_bias.copy_(state["base_bias"])
 
 
 @final
@@ -136,7 +152,8 @@ class TrajectoryTempering:
 
     A model early in its training mixes fast. Each model s on the way has chains of its own; neighbours exchange visible
     states with probability min(1, exp(F_s(v_s) - F_s(v_s+1) + F_s+1(v_s+1) - F_s+1(v_s))). When the RBM at work has
-    moved so far from the latest snapshot that less than a quarter of the swaps succeed, it becomes the next snapshot.
+    moved so far from the latest snapshot that less than a quarter of the latest 100 swaps or so succeed, it becomes the
+    next snapshot.
 
     Args:
         rbm: the model; not changed.
@@ -168,6 +185,11 @@ class TrajectoryTempering:
     def _start_counting(self) -> None:
         self._proposed = 0
         self._accepted = self._rbm.weights.new_zeros(len(self.snapshots))
+        self._start_counting_latest()
+
+    def _start_counting_latest(self) -> None:
+        """Of the last pair, anew at each look: its rate since the snapshot stays high long after swaps have ceased."""
+        self._latest_proposed, self._latest_accepted = 0, self._rbm.weights.new_zeros(())
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
@@ -181,6 +203,7 @@ class TrajectoryTempering:
             for _ in range(self.gibbs_steps):
                 hidden = model.sample_hidden(self.visible[number], random)
                 self.visible[number] = model.sample_visible(hidden, random)
+        accepted = []
         # From the fast model to the slow one, so that in one sweep a state may come all the way.
         for s in range(len(self.snapshots)):
             low, high = self.visible[s], self.visible[s + 1]
@@ -190,15 +213,21 @@ class TrajectoryTempering:
             accept = random.uniform_(torch.empty_like(log_ratio)) < log_ratio.exp()
             self.visible[s] = torch.where(accept[:, None], high, low)
             self.visible[s + 1] = torch.where(accept[:, None], low, high)
-            self._accepted[s] += accept.float().mean()
+            accepted.append(accept.float().mean())
+        # Not in place: `state` gives the counts away, and `restore` takes them as they are.
+        self._accepted = self._accepted + torch.stack(accepted)
+        self._latest_accepted = self._latest_accepted + accepted[-1]
         self._proposed += 1
+        self._latest_proposed += 1
         self._take_snapshot()
         return self.visible[-1]
 
     def _take_snapshot(self) -> None:
-        if self._proposed * len(self.visible[-1]) < _FEWEST or self._proposed % 10:
+        if self._latest_proposed * len(self.visible[-1]) < _FEWEST:
             return
-        if float(self._accepted[-1]) / self._proposed < _NEIGHBOURS:
+        rate = float(self._latest_accepted) / self._latest_proposed
+        self._start_counting_latest()
+        if rate < _NEIGHBOURS:
             self.snapshots.append(_frozen(self._rbm))
             self.visible.append(self.visible[-1].clone())
             if len(self.snapshots) > self._most:
@@ -206,11 +235,14 @@ class TrajectoryTempering:
             self._start_counting()
 
     def swap_rates(self) -> Tensor:
-        """The share of accepted swaps between neighbours since the latest snapshot."""
-        return self._accepted / max(1, self._proposed)
+        """The share of accepted swaps between neighbours since the latest snapshot; NaN where none was tried."""
+        return self._accepted / self._proposed
 
     def mixing(self) -> dict[str, float]:
-        """The lowest swap rate, the snapshots, and the chains' autocorrelation time in updates since the last call."""
+        """The lowest of `swap_rates`, the snapshots, and the autocorrelation time in updates since the last call.
+
+        The rate is NaN just after a snapshot, the time NaN and infinite as `Trace` says.
+        """
         return {
             "swap_rate": float(self.swap_rates().min()),
             "snapshots": float(len(self.snapshots)),
@@ -219,7 +251,12 @@ class TrajectoryTempering:
 
     def state(self) -> dict[str, Tensor]:
         """Everything to go on from here, between epochs."""
-        tensors = {"accepted": self._accepted, "proposed": torch.tensor(self._proposed)}
+        tensors = {
+            "accepted": self._accepted,
+            "proposed": torch.tensor(self._proposed),
+            "latest_accepted": self._latest_accepted,
+            "latest_proposed": torch.tensor(self._latest_proposed),
+        }
         for number, visible in enumerate(self.visible):
             tensors[f"visible.{number}"] = visible
         for number, snapshot in enumerate(self.snapshots):
@@ -235,6 +272,7 @@ class TrajectoryTempering:
             self.snapshots.append(_frozen(self._rbm))
             self.snapshots[-1].load_state_dict(tensors_under(f"snapshot.{number}.", state))
         self._accepted, self._proposed = state["accepted"].to(like), int(state["proposed"])
+        self._latest_accepted, self._latest_proposed = state["latest_accepted"].to(like), int(state["latest_proposed"])
 
 
 def _statistics(workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random) -> Statistics:
