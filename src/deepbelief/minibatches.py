@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.errors import DeepBeliefError
 from deepbelief.randomness import Random
+from deepbelief.units import Units
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Minibatches:
         self._optimizer = torch.optim.AdamW(
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
+        self._units = [units for units in module.modules() if isinstance(units, Units)]
         self.best = Best(module, settings.patience)
         self.records: list[ValidationRecord] = []
 
@@ -140,8 +142,14 @@ class Minibatches:
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
+            self._constrain()
             total += loss.detach() * len(rows)
         return float(total) / self._items
+
+    @torch.no_grad()
+    def _constrain(self) -> None:
+        for units in self._units:
+            units.constrain_()
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""

@@ -131,6 +131,15 @@ def test_an_autoencoder_comes_back(tmp_path: Path, stack: str) -> None:
     assert torch.equal(loaded(values()), autoencoder(values()))
 
 
+def test_real_units_keep_their_least_spread() -> None:
+    """Items that are always the same, whose density has no end."""
+    autoencoder = unroll(DBN.from_units([Gaussian(9, min_std=0.9), Bernoulli(3)], Random(0)))
+    settings = AutoencoderSettings(epochs=4, batch_size=10, learning_rate=0.1)
+    list(AutoencoderTraining(autoencoder, Features(torch.zeros(60, 9)), None, settings, Random(0)).steps())
+    std = torch.exp(-0.5 * autoencoder.decoder.layer(1).visible.get_parameter("log_precision").detach())
+    torch.testing.assert_close(std, torch.full((9,), 0.9))
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     autoencoder = unroll(DBN.from_sizes([8, 3], Random(0)))
     with pytest.raises(SettingsError, match="the autoencoder sees 8 values, the data have 9"):

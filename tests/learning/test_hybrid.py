@@ -201,6 +201,16 @@ def test_averages_are_the_mean_and_then_forget() -> None:
     assert Averaged(module, 0).module is module
 
 
+def test_real_units_keep_their_least_spread() -> None:
+    """Items without any noise, whose density has no end."""
+    random = Random(0)
+    model = LabelledRBM(Gaussian(2, min_std=0.9), CLASSES, Bernoulli(3), random)
+    settings = HybridSettings(epochs=9, learning_rate=0.1, generative_weight=1.0, averaging=0, patience=0)
+    list(HybridTraining(model, (Features(torch.zeros(60, 2)), problem(60)[1]), None, settings, random).epochs())
+    std = torch.exp(-0.5 * model.rbm.get_parameter("visible.parts.0.log_precision").detach())
+    torch.testing.assert_close(std, torch.full((2,), 0.9))
+
+
 def test_what_does_not_fit_is_refused() -> None:
     random = Random(0)
     model = LabelledRBM(Bernoulli(8), CLASSES, Bernoulli(4), random)

@@ -156,6 +156,7 @@ class HybridTraining:
             total += self._discriminative.loss
         return float(total) / self._items
 
+    @torch.no_grad()
     def _step(self, rows: Rows) -> None:
         joined = self._read(rows).to(self._model.rbm.weights.device)
         statistics = self._discriminative.statistics(joined, self._random)
@@ -165,6 +166,8 @@ class HybridTraining:
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(statistics.batch_size)
         self._optimizer.step()
+        self._model.rbm.visible.constrain_()
+        self._model.rbm.hidden.constrain_()
         self._averaged.follow()
 
     def state(self) -> TrainingState:
