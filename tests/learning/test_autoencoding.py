@@ -123,6 +123,15 @@ def test_without_patience_the_last_epoch_is_kept_and_still_measured() -> None:
     assert all(torch.equal(tensor, last[name]) for name, tensor in autoencoder.state_dict().items())
 
 
+def test_an_empty_held_out_set_is_none() -> None:
+    autoencoder, source = unroll(DBN.from_sizes([9, 3], Random(0))), Features(values())
+    nothing, settings = Features(values()[:0]), AutoencoderSettings(epochs=1)
+    (record,) = AutoencoderTraining(autoencoder, source, nothing, settings, Random(0)).steps()
+    assert record.validation_accuracy is None
+    with pytest.raises(SettingsError, match="early stopping needs held-out items"):
+        AutoencoderTraining(autoencoder, source, nothing, AutoencoderSettings(patience=2), Random(0))
+
+
 @stacks
 def test_an_autoencoder_comes_back(tmp_path: Path, stack: str) -> None:
     autoencoder = unroll(dbn_of(stack))

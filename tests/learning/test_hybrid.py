@@ -187,6 +187,16 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     assert accuracy(model, *problem(60, seed=1)) == max(scores)
 
 
+def test_an_empty_held_out_set_is_none() -> None:
+    random = Random(0)
+    model, (source, labels) = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(4), random), problem()
+    nothing, settings = (Features(source.values[:0]), labels[:0]), HybridSettings(epochs=1, patience=0)
+    (record,) = HybridTraining(model, (source, labels), nothing, settings, random).epochs()
+    assert record.validation_accuracy is None
+    with pytest.raises(SettingsError, match="early stopping needs held-out items"):
+        HybridTraining(model, (source, labels), nothing, HybridSettings(), random)
+
+
 def test_averages_are_the_mean_and_then_forget() -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     averaged = Averaged(module, memory=4)

@@ -59,7 +59,9 @@ class AutoencoderTraining:
         width = autoencoder.encoder.sizes[0]
         if source.width != width:
             raise SettingsError(f"the autoencoder sees {width} values, the data have {source.width}: make them equal.")
-        if settings.patience and (held_out is None or not len(held_out)):
+        if held_out is not None and not len(held_out):
+            held_out = None
+        if settings.patience and held_out is None:
             raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
         self._loss_of_each = autoencoder.squared_error if settings.squared_error else autoencoder.cross_entropy
         self._like = autoencoder.encoder.layer(1).weights

@@ -90,7 +90,9 @@ class HybridTraining:
                 f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
                 "equal."
             )
-        if settings.patience and (held_out is None or not len(held_out[0])):
+        if held_out is not None and not len(held_out[0]):
+            held_out = None
+        if settings.patience and held_out is None:
             raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
         self._model, self._settings, self._random, self._items = model, settings, random, len(source)
         self._held_out = held_out

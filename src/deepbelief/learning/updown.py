@@ -85,7 +85,9 @@ class UpDown:
             raise SettingsError(
                 f"the DBN sees {model.below.sizes[0]} values, the data have {source.width}: make them equal."
             )
-        if settings.patience and (held_out is None or not len(held_out[0])):
+        if held_out is not None and not len(held_out[0]):
+            held_out = None
+        if settings.patience and held_out is None:
             raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
         if model.below.standardisation is not None:
             source = Standardised(source, model.below.standardisation)
