@@ -16,6 +16,7 @@ from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.standardise import Standardised, standardise
 from deepbelief.randomness import Random
+from deepbelief.standardisation import Standardisation
 from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU
 from tests.models import KINDS, all_states, small_rbm, some_values
 
@@ -82,6 +83,12 @@ def test_standardised_values_are_those_of_the_formula_and_come_back() -> None:
     torch.testing.assert_close(seen.reader(3, torch.float32)(rows), z[rows])
     torch.testing.assert_close(seen.batch(rows), z[rows])
     torch.testing.assert_close(dbn.encode(values), dbn.layer(1).hidden_mean(z))
+
+
+def test_items_move_to_where_they_are_standardised() -> None:
+    seen = Standardised(Features(torch.rand(5, 3)), Standardisation(torch.zeros(3), torch.ones(3)).to("meta"))
+    assert seen.batch(slice(0, 2)).is_meta
+    assert seen.reader(2, torch.float32)(slice(0, 2)).is_meta
 
 
 @pytest.mark.parametrize("kind", KINDS)

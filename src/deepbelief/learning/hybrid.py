@@ -136,15 +136,11 @@ class HybridTraining:
             loss = self._one_epoch(epoch)
             check_loss(loss, "epoch", epoch)
             averaged = self._averaged.module
-            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, self._dtype)
+            measured = None if self._held_out is None else accuracy(averaged, *self._held_out)
             self._best.see(epoch, measured if self._settings.patience else None, averaged)
             self.records.append(ValidationRecord(epoch, loss, measured))
             yield self.records[-1]
         self._best.put_into(self._model)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self._model.rbm.weights.dtype
 
     def _one_epoch(self, epoch: int) -> float:
         settings, device = self._settings, self._model.rbm.weights.device

@@ -122,8 +122,8 @@ class UpDown:
             epoch = len(self.records) + 1
             loss = self._one_epoch(epoch)
             self._check(epoch)
-            averaged, dtype = self._averaged.module, self._model.top.rbm.weights.dtype
-            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, dtype)
+            averaged = self._averaged.module
+            measured = None if self._held_out is None else accuracy(averaged, *self._held_out)
             self._best.see(epoch, measured if self._settings.patience else None, averaged)
             self.records.append(ValidationRecord(epoch, loss, measured))
             yield self.records[-1]
