@@ -197,6 +197,23 @@ def test_an_empty_held_out_set_is_none() -> None:
         HybridTraining(model, (source, labels), nothing, HybridSettings(), random)
 
 
+def test_weights_decay_and_nothing_else() -> None:
+    """In one step, the decoupled decay being the only thing that two trainings differ by."""
+    source, labels = problem(16)
+    models: list[dict[str, torch.nn.Parameter]] = []
+    for decay in (0.0, 0.5):
+        model = LabelledRBM(Gaussian(9), CLASSES, Bernoulli(4), Random(1))
+        torch.nn.init.constant_(model.rbm.visible.bias, 2.0)
+        torch.nn.init.constant_(model.rbm.get_parameter("visible.parts.0.log_precision"), 1.0)
+        start = model.rbm.weights.detach().clone()
+        settings = HybridSettings(epochs=1, patience=0, averaging=0, learning_rate=0.1, weight_decay=decay)
+        list(HybridTraining(model, (source, labels), None, settings, Random(2)).epochs())
+        models.append(dict(model.rbm.named_parameters()))
+    for name, parameter in models[0].items():
+        change = -0.1 * 0.5 * start if name == "weights" else torch.zeros_like(parameter)
+        torch.testing.assert_close(models[1][name] - parameter, change, atol=1e-5, rtol=0)
+
+
 def test_averages_are_the_mean_and_then_forget() -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     averaged = Averaged(module, memory=4)

@@ -1,7 +1,7 @@
 """Learning to classify and to model at once: the discriminative and the hybrid RBM."""
 
 from collections.abc import Iterator
-from typing import final
+from typing import Any, final
 
 import torch
 from pydantic import ConfigDict, Field
@@ -35,7 +35,8 @@ class HybridSettings:
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
     `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
     RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
-    learning rate falls linearly to 0 over the epochs, its `weight_decay` is decoupled (Loshchilov & Hutter 2019).
+    learning rate falls linearly to 0 over the epochs, its `weight_decay`, of weights alone, is decoupled (Loshchilov &
+    Hutter 2019).
     `dropout` takes hidden units out of p(y | v), see `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
@@ -101,11 +102,16 @@ class HybridTraining:
         self._discriminative = Discriminative(model, size, settings.dropout)
         self._generative = self._negative_phase(size) if settings.generative_weight else None
         self._parameters = dict(model.rbm.named_parameters())
+        others = [parameter for name, parameter in self._parameters.items() if name != "weights"]
+        groups: list[dict[str, Any]] = [
+            {"params": [model.rbm.weights], "weight_decay": settings.weight_decay},
+            {"params": others},
+        ]
         self._optimizer = torch.optim.AdamW(
-            self._parameters.values(),
+            groups,
             lr=settings.learning_rate,
             betas=(settings.momentum, 0.999),
-            weight_decay=settings.weight_decay,
+            weight_decay=0.0,
             fused=True,
             maximize=True,
         )
@@ -149,7 +155,8 @@ class HybridTraining:
         starts = range(0, self._items, settings.batch_size)
         for index, start in enumerate(starts):
             left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
+            for group in self._optimizer.param_groups:
+                group["lr"] = settings.learning_rate * left
             self._step(order[start : start + settings.batch_size])
             total += self._discriminative.loss
         return float(total) / self._items
