@@ -242,6 +242,7 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
         AISSettings(**settings)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="at least 1 temperature, not 0"):
         AISSettings.of(0)
+    assert AISSettings.of(3, 20, 5).chains_per_item == 5
 
 
 def test_the_watcher_hears_of_the_end() -> None:
