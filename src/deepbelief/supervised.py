@@ -96,7 +96,7 @@ class FullBatchTraining:
                 parameter.grad = torch.zeros_like(parameter)
             losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
             loss = float(losses.sum()) / self._n
-            check_loss(loss, "step", len(self.records) + 1)
+            check_loss(loss, len(self.records) + 1, "step")
             self._optimizer.step()
             self.records.append(LossRecord(len(self.records) + 1, loss))
             yield self.records[-1]
@@ -162,7 +162,7 @@ class MinibatchTraining:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose parameters are kept."""
-        return self._descent.best.epoch
+        return self._descent.best_epoch
 
     def steps(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the network when the iteration ends."""

@@ -1,6 +1,7 @@
 """Learning to classify and to model at once: the discriminative and the hybrid RBM."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -18,7 +19,7 @@ from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Pe
 from deepbelief.learning.discriminative import Discriminative, combine
 from deepbelief.learning.statistics import NegativePhase
 from deepbelief.minibatches import (
-    Best,
+    Course,
     ValidationRecord,
     check_loss,
     network_and_optimizer,
@@ -91,12 +92,7 @@ class HybridTraining:
                 f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
                 "equal."
             )
-        if held_out is not None and not len(held_out[0]):
-            held_out = None
-        if settings.patience and held_out is None:
-            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
-        self._model, self._settings, self._random, self._items = model, settings, random, len(source)
-        self._held_out = held_out
+        self._model, self._settings, self._random = model, settings, random
         size = min(settings.batch_size, len(source))
         self._read = source.reader(size, model.rbm.weights.dtype)
         self._discriminative = Discriminative(model, size, settings.dropout)
@@ -116,8 +112,9 @@ class HybridTraining:
             maximize=True,
         )
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
-        self._best = Best(model, settings.patience)
-        self.records: list[ValidationRecord] = []
+        averaged = self._averaged.module
+        score = partial(accuracy, averaged, *held_out) if held_out is not None and len(held_out[0]) else None
+        self._course = Course(averaged, len(source), score, settings, random)
 
     def _negative_phase(self, size: int) -> NegativePhase:
         rbm, settings = self._model.rbm, self._settings
@@ -127,9 +124,14 @@ class HybridTraining:
         return ContrastiveDivergence(rbm, size, settings.gibbs_steps)
 
     @property
+    def records(self) -> list[ValidationRecord]:
+        """One for each epoch so far."""
+        return self._course.records
+
+    @property
     def best_epoch(self) -> int | None:
         """The epoch whose parameters are kept."""
-        return self._best.epoch
+        return self._course.best.epoch
 
     def epochs(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
@@ -137,32 +139,12 @@ class HybridTraining:
         Raises:
             DeepBeliefError: the training diverged.
         """
-        while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
-            epoch = len(self.records) + 1
-            loss = self._one_epoch(epoch)
-            check_loss(loss, "epoch", epoch)
-            averaged = self._averaged.module
-            measured = None if self._held_out is None else accuracy(averaged, *self._held_out)
-            self._best.see(epoch, measured if self._settings.patience else None, averaged)
-            self.records.append(ValidationRecord(epoch, loss, measured))
-            yield self.records[-1]
-        self._best.put_into(self._model)
-
-    def _one_epoch(self, epoch: int) -> float:
-        settings, device = self._settings, self._model.rbm.weights.device
-        order = self._random.permutation(self._items).to(device)
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        starts = range(0, self._items, settings.batch_size)
-        for index, start in enumerate(starts):
-            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            for group in self._optimizer.param_groups:
-                group["lr"] = settings.learning_rate * left
-            self._step(order[start : start + settings.batch_size])
-            total += self._discriminative.loss
-        return float(total) / self._items
+        yield from self._course.epochs(self._step, check_loss)
+        self._course.best.put_into(self._model)
 
     @torch.no_grad()
-    def _step(self, rows: Rows) -> None:
+    def _step(self, rows: Rows, left: float) -> Tensor:
+        """One batch with a share of the learning rate; returns its -log p(y | v)."""
         joined = self._read(rows).to(self._model.rbm.weights.device)
         statistics = self._discriminative.statistics(joined, self._random)
         if self._generative is not None:
@@ -170,20 +152,21 @@ class HybridTraining:
             statistics = combine(statistics, generative, self._settings.generative_weight)
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(statistics.batch_size)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * left
         self._optimizer.step()
         self._model.rbm.visible.constrain_()
         self._model.rbm.hidden.constrain_()
         self._averaged.follow()
+        return self._discriminative.loss
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
         tensors = network_and_optimizer(self._model, self._optimizer)
         tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
-        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
         if self._generative is not None:
             tensors |= {f"phase.{name}": tensor for name, tensor in self._generative.state().items()}
-        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
-        return TrainingState(tensors | self._best.state(), {"best_epoch": self._best.epoch, "records": records})
+        return self._course.state_with(tensors)
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
@@ -191,6 +174,4 @@ class HybridTraining:
         self._averaged.restore(tensors_under("averaged.", state.tensors))
         if self._generative is not None:
             self._generative.restore(tensors_under("phase.", state.tensors))
-        self._random.restore(tensors_under("random.", state.tensors))
-        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
-        self._best.restore(state.tensors, state.progress["best_epoch"], self.records)
+        self._course.restore(state)
