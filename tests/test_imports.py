@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": MODELS | {"randomness", "atomic"},
     "encoding": {"atomic", "checkpoint", "data", "dbn"},
     "feedforward": {"randomness", "data"},
-    "minibatches": {"randomness", "checkpoint"},
+    "minibatches": {"randomness", "checkpoint", "units"},
     "supervised": {"randomness", "data", "checkpoint", "feedforward", "minibatches"},
     "readout": {"rbm", "dbn", "data", "feedforward", "randomness"},
     "insight": {"rbm", "dbn", "data", "randomness"},

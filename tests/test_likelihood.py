@@ -242,6 +242,7 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
         AISSettings(**settings)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="at least 1 temperature, not 0"):
         AISSettings.of(0)
+    assert AISSettings.of(3, 20, 5).chains_per_item == 5
 
 
 def test_the_watcher_hears_of_the_end() -> None:
@@ -433,6 +434,10 @@ def test_an_evaluation_has_every_layer_and_both_sides(trained: RBM, stripes: Ten
     assert {what for what, last in shown if last} == {"AIS of layer 1", "AIS of layer 2", "RAISE"}
     with pytest.raises(SettingsError, match="the DBN sees 16 values, the data have 8"):
         evaluate(dbn, data, Features(torch.zeros(3, 8)), random)
+    with pytest.raises(SettingsError, match="100 of 0 items have no likelihood to measure: give at least 1"):
+        evaluate(dbn, data, Features(torch.zeros(0, 16)), random)
+    with pytest.raises(SettingsError, match="0 of 80 items have no likelihood"):
+        evaluate(dbn, data, data, random, number=0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import torch
 
+from deepbelief.errors import DeepBeliefError
 from deepbelief.randomness import Random
 
 
@@ -77,6 +78,14 @@ def test_a_restored_stream_goes_on_exactly() -> None:
         assert torch.equal(wanted, got)
 
 
+def test_a_state_of_another_kind_of_device_is_refused() -> None:
+    random = Random(0)
+    before = random.state()
+    with pytest.raises(DeepBeliefError, match="saved on another kind of device than cpu: go on where the work began"):
+        random.restore({**Random(1).state(), "device": torch.zeros(16, dtype=torch.uint8)})  # as CUDA has it
+    assert all(torch.equal(before[name], tensor) for name, tensor in random.state().items())
+
+
 def test_nothing_global_is_touched() -> None:
     before = torch.get_rng_state()
     Random(0).bernoulli(torch.rand(3, generator=torch.Generator()))
@@ -91,3 +100,17 @@ def test_states_are_drawn_on_the_gpu() -> None:
     random.restore(state)
     assert first.is_cuda
     assert torch.equal(first, random.bernoulli(torch.full((1000,), 0.3, device="cuda")))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_states_on_the_gpu_have_the_right_mean_and_survive_a_nan(dtype: torch.dtype) -> None:
+    random, n = Random(0, device="cuda"), 400_001
+    wanted = torch.full((n,), 0.3, device="cuda", dtype=dtype)
+    states = random.bernoulli(wanted)
+    assert states.dtype == dtype
+    assert scipy.stats.binomtest(int(states.count_nonzero()), n, float(wanted[0])).pvalue > 0.001
+    ends = torch.tensor([0.0, 1.0], device="cuda", dtype=dtype)
+    assert torch.equal(random.bernoulli(ends.expand(9999, 2)), ends.expand(9999, 2))
+    random.bernoulli(torch.full((9,), torch.nan, device="cuda", dtype=dtype))
+    torch.cuda.synchronize()

@@ -9,8 +9,10 @@ from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Features
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.feedforward import FeedForward, accuracy, predict
+from deepbelief.labelled import LabelledRBM
 from deepbelief.randomness import Random
 from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
+from deepbelief.units import Bernoulli
 
 
 def problem(n: int = 90, seed: int = 0) -> tuple[Features, torch.Tensor]:
@@ -130,6 +132,14 @@ def test_predictions_do_not_depend_on_the_batch_size() -> None:
     net, (source, labels) = network(), problem()
     assert torch.equal(predict(net, source, 7), predict(net, source, 90))
     assert accuracy(net, source, labels) == (predict(net, source) == labels).double().mean()
+
+
+def test_batches_come_as_the_parameters_are() -> None:
+    source, _ = problem()
+    assert torch.equal(predict(network().double(), source), predict(network(), source))
+    moved = LabelledRBM(Bernoulli(5), 3, Bernoulli(4), Random(0)).to("meta")
+    assert predict(moved, source).is_meta
+    assert predict(lambda values: values, source).device == source.values.device
 
 
 def test_faults_are_refused() -> None:

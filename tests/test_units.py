@@ -220,6 +220,14 @@ def test_statistics_of_joint_units_are_slopes_of_their_energy() -> None:
         torch.testing.assert_close(found[name], slope)
 
 
+def test_parts_of_joint_units_keep_their_limits() -> None:
+    joint = Joint(Gaussian(2, min_std=0.5), Bernoulli(1))
+    with torch.no_grad():
+        joint.get_parameter("parts.0.log_precision").copy_(torch.tensor([9.0, 0.0]))
+        joint.constrain_()
+    torch.testing.assert_close(joint.get_parameter("parts.0.log_precision"), torch.tensor([math.log(4), 0.0]))
+
+
 def test_biases_that_parts_had_are_kept() -> None:
     part = units_of("Bernoulli")
     joint = Joint(part, units_of("Categorical"))

@@ -50,14 +50,17 @@ class Autoencoder(nn.Module):
         """-log p(v | code) of each item in nats, shape (batch,); differentiable.
 
         For binary units that is the cross-entropy -sum_i v_i log r_i + (1 - v_i) log(1 - r_i) of the reconstruction r,
-        for real ones the squared error over twice the variance, with a constant.
+        for real ones the squared error over twice the variance, with a constant. Where the DBN standardises its input
+        it is of the values as they were given: sum_i log scale_i more than that of the standardised ones.
         """
-        seen = visible if self.encoder.standardisation is None else self.encoder.standardisation(visible)
+        scaling = self.encoder.standardisation
+        seen = visible if scaling is None else scaling(visible)
+        constant = 0.0 if scaling is None else scaling.scale.log().sum()
         values, first = self.encode(visible), self.decoder.layer(1)
         for number in range(len(self.decoder), 1, -1):
             values = self.decoder.layer(number).visible_mean(values)
         field = values @ first.weights.T
-        return first.visible.energy(seen) + first.visible.log_partition(field) - (field * seen).sum(dim=-1)
+        return constant + first.visible.energy(seen) + first.visible.log_partition(field) - (field * seen).sum(dim=-1)
 
 
 def unroll(dbn: DBN) -> Autoencoder:

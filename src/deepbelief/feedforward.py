@@ -8,7 +8,7 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.data import Source
+from deepbelief.data import Source, in_batches
 from deepbelief.randomness import Random
 
 Classifier = Callable[[Tensor], Tensor]
@@ -81,13 +81,17 @@ def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tens
 
 
 @torch.no_grad()
-def predict(classifier: Classifier, source: Source, batch_size: int = 2000, dtype: torch.dtype | None = None) -> Tensor:
-    """The most probable class of everything in a source, (n,) int64; read as `dtype`, the source's own if None."""
-    rows = (slice(start, start + batch_size) for start in range(0, len(source), batch_size))
-    return torch.cat([classifier(source.batch(part).to(dtype=dtype)).argmax(dim=1) for part in rows])
+def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
+    """The most probable class of everything in a source, (n,) int64.
+
+    A module gets its batches in the type and on the device of its parameters, any other function as they are.
+    """
+    like = next(classifier.parameters(), None) if isinstance(classifier, nn.Module) else None
+    batches = (batch if like is None else batch.to(like) for batch in in_batches(source, batch_size))
+    return torch.cat([classifier(batch).argmax(dim=1) for batch in batches])
 
 
-def accuracy(classifier: Classifier, source: Source, labels: Tensor, dtype: torch.dtype | None = None) -> float:
+def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
     """The share of a source whose most probable class is its label; read as for `predict`."""
-    predicted = predict(classifier, source, dtype=dtype)
+    predicted = predict(classifier, source)
     return float((predicted == labels.to(predicted.device)).double().mean())

@@ -1,4 +1,4 @@
-"""Gradient descent on shuffled minibatches, whatever the loss, and the best epoch of any training."""
+"""Training on shuffled minibatches, epoch by epoch with the best one kept; and gradient descent of any loss by that."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.randomness import Random
+from deepbelief.units import Units
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,97 @@ class Best:
         self._score = max(scores, default=-math.inf)
 
 
-class DescentSettings(Protocol):
-    """What `Minibatches` needs to know."""
+class CourseSettings(Protocol):
+    """What a `Course` needs to know."""
 
     @property
     def epochs(self) -> int: ...
     @property
     def batch_size(self) -> int: ...
     @property
+    def patience(self) -> int: ...
+
+
+class DescentSettings(CourseSettings, Protocol):
+    """What `Minibatches` needs to know."""
+
+    @property
     def learning_rate(self) -> float: ...
     @property
     def weight_decay(self) -> float: ...
-    @property
-    def patience(self) -> int: ...
+
+
+@final
+class Course:
+    """The course of a training: shuffled minibatches, epoch by epoch, with a record of each; and the best epoch.
+
+    Args:
+        module: whose parameters are kept.
+        items: how many there are.
+        score: measures the module on held-out items, the higher the better; None without any.
+        settings: epochs, batch_size and patience.
+        random: order of the items.
+
+    Raises:
+        SettingsError: there is a patience and nothing to measure.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        items: int,
+        score: Callable[[], float] | None,
+        settings: CourseSettings,
+        random: Random,
+    ) -> None:
+        if settings.patience and score is None:
+            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
+        self._module, self._items, self._score = module, items, score
+        self._settings, self._random = settings, random
+        self.best = Best(module, settings.patience)
+        self.records: list[ValidationRecord] = []
+
+    def epochs(
+        self, step: Callable[[Tensor, float], Tensor], check: Callable[[float, int], None]
+    ) -> Iterator[ValidationRecord]:
+        """Train; one record after each epoch, and after `restore` only the epochs that are left.
+
+        Args:
+            step: learns from the items at some positions (batch,) with a share of the learning rate, which falls
+                linearly from 1 to 0 over the epochs; returns their summed loss.
+            check: is given the mean loss of an epoch and its number, and raises an error if the training has diverged.
+        """
+        while len(self.records) < self._settings.epochs and not self.best.is_given_up(len(self.records)):
+            epoch = len(self.records) + 1
+            loss = self._one_epoch(epoch, step)
+            check(loss, epoch)
+            score = None if self._score is None else self._score()
+            self.best.see(epoch, score if self._settings.patience else None, self._module)
+            self.records.append(ValidationRecord(epoch, loss, score))
+            yield self.records[-1]
+
+    def _one_epoch(self, epoch: int, step: Callable[[Tensor, float], Tensor]) -> float:
+        settings, device = self._settings, next(self._module.parameters()).device
+        order = self._random.permutation(self._items).to(device)
+        starts = range(0, self._items, settings.batch_size)
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        for index, start in enumerate(starts):
+            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
+            total += step(order[start : start + settings.batch_size], left)
+        return float(total) / self._items
+
+    def state_with(self, tensors: Mapping[str, Tensor]) -> TrainingState:
+        """The state of a training: its own tensors and everything of its course, random numbers included."""
+        random = {f"random.{name}": tensor for name, tensor in self._random.state().items()}
+        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
+        progress = {"best_epoch": self.best.epoch, "records": records}
+        return TrainingState({**tensors, **random, **self.best.state()}, progress)
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what `state_with` gave."""
+        self._random.restore(tensors_under("random.", state.tensors))
+        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
+        self.best.restore(state.tensors, state.progress["best_epoch"], self.records)
 
 
 @final
@@ -106,59 +185,54 @@ class Minibatches:
         settings: DescentSettings,
         random: Random,
     ) -> None:
-        self._module, self._items, self._loss, self._score = module, items, loss, score
-        self._settings, self._random = settings, random
+        self._module, self._loss, self._learning_rate = module, loss, settings.learning_rate
         # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.
         self._optimizer = torch.optim.AdamW(
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        self.best = Best(module, settings.patience)
-        self.records: list[ValidationRecord] = []
+        self._units = [units for units in module.modules() if isinstance(units, Units)]
+        self._course = Course(module, items, score, settings, random)
+
+    @property
+    def records(self) -> list[ValidationRecord]:
+        """One for each epoch so far."""
+        return self._course.records
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose parameters are kept."""
+        return self._course.best.epoch
 
     def steps(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the module when the iteration ends."""
-        while len(self.records) < self._settings.epochs and not self.best.is_given_up(len(self.records)):
-            epoch = len(self.records) + 1
-            loss = self._one_epoch(epoch)
-            check_loss(loss, "epoch", epoch)
-            score = None if self._score is None else self._score()
-            self.best.see(epoch, score if self._settings.patience else None, self._module)
-            self.records.append(ValidationRecord(epoch, loss, score))
-            yield self.records[-1]
-        self.best.put_into(self._module)
+        yield from self._course.epochs(self._step, check_loss)
+        self._course.best.put_into(self._module)
 
-    def _one_epoch(self, epoch: int) -> float:
-        settings, device = self._settings, self._random.device
-        order = self._random.permutation(self._items).to(device)
-        starts = range(0, self._items, settings.batch_size)
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        for index, start in enumerate(starts):
-            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
-            rows = order[start : start + settings.batch_size]
-            loss = self._loss(rows)
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            total += loss.detach() * len(rows)
-        return float(total) / self._items
+    def _step(self, rows: Tensor, left: float) -> Tensor:
+        self._optimizer.param_groups[0]["lr"] = self._learning_rate * left
+        loss = self._loss(rows)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._constrain()
+        return loss.detach() * len(rows)
+
+    @torch.no_grad()
+    def _constrain(self) -> None:
+        for units in self._units:
+            units.constrain_()
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
-        tensors = network_and_optimizer(self._module, self._optimizer) | self.best.state()
-        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
-        return TrainingState(tensors, {"best_epoch": self.best.epoch, "records": records})
+        return self._course.state_with(network_and_optimizer(self._module, self._optimizer))
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         restore_network_and_optimizer(self._module, self._optimizer, state.tensors)
-        self._random.restore(tensors_under("random.", state.tensors))
-        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
-        self.best.restore(state.tensors, state.progress["best_epoch"], self.records)
+        self._course.restore(state)
 
 
-def check_loss(loss: float, unit: str, number: int) -> None:
+def check_loss(loss: float, number: int, unit: str = "epoch") -> None:
     """Raise a `DeepBeliefError` if a training has diverged."""
     if not math.isfinite(loss):
         raise DeepBeliefError(f"the training diverged at {unit} {number} (loss {loss}): try a smaller learning rate.")

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepbelief.errors import DeepBeliefError
+
 _HALFWAY: Final = 0.5 - 2.0**-17  # half, and half of a step of 1/65536 less: equal steps below and above
 
 
@@ -35,16 +37,19 @@ class Random:
     def bernoulli(self, probability: Tensor, out: Tensor | None = None) -> Tensor:
         """Binary states of the same shape and type, 1 with the given probability (rounded to 1/65536 on the CPU).
 
-        A state is 1 where p + u >= 1, with u uniform on the midpoints of 65,536 equal parts of (0, 1). With `out`,
-        another tensor of that shape and type, the states are written there and no tensor is made.
+        On the CPU a state is 1 where p + u >= 1, with u uniform on the midpoints of 65,536 equal parts of (0, 1);
+        elsewhere it is 1 where u < p, with u uniform in [0, 1). With `out`, another tensor of that shape and type, the
+        states are written there and no tensor is made. A NaN, which a training that diverges may give, is no error.
         """
         out = torch.empty_like(probability) if out is None else out
-        if out.device.type != "cpu":
-            return torch.bernoulli(probability, generator=self._on_device, out=out)
         # Narrow types hold neither the 16 bits nor the sum.
         uniform = out if out.dtype in (torch.float32, torch.float64) else torch.empty_like(out, dtype=torch.float32)
-        uniform.copy_(self._sixteen_bits(out.shape))
-        torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
+        if out.device.type != "cpu":
+            # Not `torch.bernoulli`: on a GPU it stops at a NaN, and then nothing runs there any more.
+            torch.lt(self.uniform_(uniform), probability, out=uniform)
+        else:
+            uniform.copy_(self._sixteen_bits(out.shape))
+            torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
         return out if uniform is out else out.copy_(uniform)
 
     def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
@@ -105,7 +110,16 @@ class Random:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from what `state` gave.
+
+        Raises:
+            DeepBeliefError: the state is that of another kind of device.
+        """
+        if state["device"].shape != self._on_device.get_state().shape:
+            raise DeepBeliefError(
+                f"these random numbers were saved on another kind of device than {self.device.type}: go on where the "
+                "work began."
+            )
         words = state["host"].numpy().view(np.uint64)
         self._bits.state = {
             "bit_generator": "SFC64",

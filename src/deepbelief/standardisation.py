@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from deepbelief.errors import DataError
 
-_FLOOR: Final = 0.1  # of the root mean square of all standard deviations
+_FARTHEST: Final = 10  # scales from the mean; normally distributed values never come as far
 
 
 @final
@@ -30,27 +30,32 @@ class Standardisation(nn.Module):
 
     @classmethod
     def of(cls, batches: Iterable[Tensor]) -> "Standardisation":
-        """By the means and standard deviations of the data, in batches of shape (batch, width), summed in float64.
+        """By the means and standard deviations of the data, in batches of shape (batch, width), as float64.
 
-        A value that hardly ever changes, such as a pixel at the edge, is divided by a tenth of the typical standard
-        deviation, not by its own: its rare changes would be the largest values of all.
+        The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
+        that |z| <= 10 for these data: the rare changes of a value that hardly ever changes, such as a pixel at the
+        edge, would else be the largest values of all. Each value is judged by itself, in whatever units it comes; one
+        that never changes has a scale of 1.
 
         Raises:
             DataError: there is no item, or a value is NaN or infinite.
         """
-        n, total, squares = 0, torch.zeros(()), torch.zeros(())
+        n, origin = 0, torch.zeros(())
+        total, squares, low, high = (torch.zeros(()) for _ in range(4))
         for batch in batches:
-            values = batch.double()
+            # From the first item on: the squares of large numbers would hide small differences.
+            origin = origin if n else batch[0].double()
+            values = batch.double() - origin
             n, total, squares = n + len(values), total + values.sum(dim=0), squares + values.square().sum(dim=0)
+            low, high = torch.minimum(low, values.amin(dim=0)), torch.maximum(high, values.amax(dim=0))
         if not n:
             raise DataError("there are no items to take means and standard deviations of.")
         if not torch.isfinite(squares).all():
             raise DataError("the data hold NaN or infinite values: clean them before they are standardised.")
         mean = total / n
-        variance = (squares / n - mean.square()).clamp_(min=0)
-        floor = _FLOOR * variance.mean().sqrt()
-        scale = torch.where(floor > 0, variance.sqrt().clamp(min=float(floor)), 1.0)
-        return cls(mean.float(), scale.float())
+        std = (squares / n - mean.square()).clamp_(min=0).sqrt()
+        scale = torch.maximum(std, torch.maximum(high - mean, mean - low) / _FARTHEST)
+        return cls(origin + mean, torch.where(high > low, scale, 1.0))
 
     def forward(self, values: Tensor) -> Tensor:
         """z, shape (batch, width); can be differentiated."""

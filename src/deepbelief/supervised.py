@@ -96,7 +96,7 @@ class FullBatchTraining:
                 parameter.grad = torch.zeros_like(parameter)
             losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
             loss = float(losses.sum()) / self._n
-            check_loss(loss, "step", len(self.records) + 1)
+            check_loss(loss, len(self.records) + 1, "step")
             self._optimizer.step()
             self.records.append(LossRecord(len(self.records) + 1, loss))
             yield self.records[-1]
@@ -148,9 +148,8 @@ class MinibatchTraining:
         if settings.patience and (held_out is None or not len(held_out[0])):
             raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
         self._network, self._dropout, self._random, self._products = network, settings.dropout, random, products
-        self._type = next(network.parameters()).dtype
         source, self._labels = training[0], training[1].to(random.device)
-        self._read = source.reader(min(settings.batch_size, len(source)), self._type)
+        self._read = source.reader(min(settings.batch_size, len(source)), next(network.parameters()).dtype)
         self._held_out = held_out if settings.patience else None
         score = None if self._held_out is None else self._accuracy
         self._descent = Minibatches(network, len(source), self._loss, score, settings, random)
@@ -163,7 +162,7 @@ class MinibatchTraining:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose parameters are kept."""
-        return self._descent.best.epoch
+        return self._descent.best_epoch
 
     def steps(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the network when the iteration ends."""
@@ -177,7 +176,7 @@ class MinibatchTraining:
 
     def _accuracy(self) -> float:
         assert self._held_out is not None
-        return accuracy(self._network, *self._held_out, self._type)
+        return accuracy(self._network, *self._held_out)
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""

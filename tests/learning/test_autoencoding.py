@@ -66,8 +66,8 @@ def test_the_losses_are_their_formulas() -> None:
     real = unroll(dbn_of("real"))
     scale = real.decoder.standardisation.scale.double()  # type: ignore[union-attr]
     precision = torch.exp(real.decoder.layer(1).visible.log_precision)  # type: ignore[operator]
-    errors = precision / 2 * ((v - real(v)) / scale) ** 2 + 0.5 * torch.log(2 * torch.pi / precision)
-    torch.testing.assert_close(real.cross_entropy(v), errors.sum(dim=1))
+    normal = torch.distributions.Normal(real(v), scale / precision.sqrt())  # of the values themselves
+    torch.testing.assert_close(real.cross_entropy(v), -normal.log_prob(v).sum(dim=1))
 
 
 @stacks
@@ -123,12 +123,30 @@ def test_without_patience_the_last_epoch_is_kept_and_still_measured() -> None:
     assert all(torch.equal(tensor, last[name]) for name, tensor in autoencoder.state_dict().items())
 
 
+def test_an_empty_held_out_set_is_none() -> None:
+    autoencoder, source = unroll(DBN.from_sizes([9, 3], Random(0))), Features(values())
+    nothing, settings = Features(values()[:0]), AutoencoderSettings(epochs=1)
+    (record,) = AutoencoderTraining(autoencoder, source, nothing, settings, Random(0)).steps()
+    assert record.validation_accuracy is None
+    with pytest.raises(SettingsError, match="early stopping needs held-out items"):
+        AutoencoderTraining(autoencoder, source, nothing, AutoencoderSettings(patience=2), Random(0))
+
+
 @stacks
 def test_an_autoencoder_comes_back(tmp_path: Path, stack: str) -> None:
     autoencoder = unroll(dbn_of(stack))
     save_autoencoder(tmp_path / "model", autoencoder)
     loaded = load_autoencoder(tmp_path / "model")
     assert torch.equal(loaded(values()), autoencoder(values()))
+
+
+def test_real_units_keep_their_least_spread() -> None:
+    """Items that are always the same, whose density has no end."""
+    autoencoder = unroll(DBN.from_units([Gaussian(9, min_std=0.9), Bernoulli(3)], Random(0)))
+    settings = AutoencoderSettings(epochs=4, batch_size=10, learning_rate=0.1)
+    list(AutoencoderTraining(autoencoder, Features(torch.zeros(60, 9)), None, settings, Random(0)).steps())
+    std = torch.exp(-0.5 * autoencoder.decoder.layer(1).visible.get_parameter("log_precision").detach())
+    torch.testing.assert_close(std, torch.full((9,), 0.9))
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

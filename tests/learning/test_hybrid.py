@@ -187,6 +187,33 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     assert accuracy(model, *problem(60, seed=1)) == max(scores)
 
 
+def test_an_empty_held_out_set_is_none() -> None:
+    random = Random(0)
+    model, (source, labels) = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(4), random), problem()
+    nothing, settings = (Features(source.values[:0]), labels[:0]), HybridSettings(epochs=1, patience=0)
+    (record,) = HybridTraining(model, (source, labels), nothing, settings, random).epochs()
+    assert record.validation_accuracy is None
+    with pytest.raises(SettingsError, match="early stopping needs held-out items"):
+        HybridTraining(model, (source, labels), nothing, HybridSettings(), random)
+
+
+def test_weights_decay_and_nothing_else() -> None:
+    """In one step, the decoupled decay being the only thing that two trainings differ by."""
+    source, labels = problem(16)
+    models: list[dict[str, torch.nn.Parameter]] = []
+    for decay in (0.0, 0.5):
+        model = LabelledRBM(Gaussian(9), CLASSES, Bernoulli(4), Random(1))
+        torch.nn.init.constant_(model.rbm.visible.bias, 2.0)
+        torch.nn.init.constant_(model.rbm.get_parameter("visible.parts.0.log_precision"), 1.0)
+        start = model.rbm.weights.detach().clone()
+        settings = HybridSettings(epochs=1, patience=0, averaging=0, learning_rate=0.1, weight_decay=decay)
+        list(HybridTraining(model, (source, labels), None, settings, Random(2)).epochs())
+        models.append(dict(model.rbm.named_parameters()))
+    for name, parameter in models[0].items():
+        change = -0.1 * 0.5 * start if name == "weights" else torch.zeros_like(parameter)
+        torch.testing.assert_close(models[1][name] - parameter, change, atol=1e-5, rtol=0)
+
+
 def test_averages_are_the_mean_and_then_forget() -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     averaged = Averaged(module, memory=4)
@@ -199,6 +226,16 @@ def test_averages_are_the_mean_and_then_forget() -> None:
         if step == 4:
             assert expected == pytest.approx(2.5)
     assert Averaged(module, 0).module is module
+
+
+def test_real_units_keep_their_least_spread() -> None:
+    """Items without any noise, whose density has no end."""
+    random = Random(0)
+    model = LabelledRBM(Gaussian(2, min_std=0.9), CLASSES, Bernoulli(3), random)
+    settings = HybridSettings(epochs=9, learning_rate=0.1, generative_weight=1.0, averaging=0, patience=0)
+    list(HybridTraining(model, (Features(torch.zeros(60, 2)), problem(60)[1]), None, settings, random).epochs())
+    std = torch.exp(-0.5 * model.rbm.get_parameter("visible.parts.0.log_precision").detach())
+    torch.testing.assert_close(std, torch.full((2,), 0.9))
 
 
 def test_what_does_not_fit_is_refused() -> None:

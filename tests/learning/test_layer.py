@@ -16,6 +16,7 @@ from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.standardise import Standardised, standardise
 from deepbelief.randomness import Random
+from deepbelief.standardisation import Standardisation
 from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from tests.models import KINDS, all_states, small_rbm, some_values
 
@@ -82,6 +83,36 @@ def test_standardised_values_are_those_of_the_formula_and_come_back() -> None:
     torch.testing.assert_close(seen.reader(3, torch.float32)(rows), z[rows])
     torch.testing.assert_close(seen.batch(rows), z[rows])
     torch.testing.assert_close(dbn.encode(values), dbn.layer(1).hidden_mean(z))
+
+
+def test_values_in_any_units_are_standardised_each_by_itself() -> None:
+    units = torch.tensor([1e6, 1000.0, 1.0, 1e-6], dtype=torch.float64)
+    z = Random(0).normal((500, 4)).double()
+    scaling = Standardisation.of((z * units).split(200))
+    torch.testing.assert_close(scaling.scale, units, rtol=0.2, atol=0)
+    torch.testing.assert_close(scaling(z * units).std(dim=0, unbiased=False), torch.ones(4).double())
+
+
+def test_values_that_hardly_ever_change_stay_tame() -> None:
+    pixels = torch.zeros(4000, 3)
+    pixels[7, 0], pixels[:40, 1], pixels[::2, 2] = 0.3, 0.01, 1.0
+    z = Standardisation.of([pixels])(pixels)
+    torch.testing.assert_close(z.abs().amax(dim=0), torch.tensor([10.0, 9.95, 1.0]).double(), rtol=1e-3, atol=0)
+
+
+def test_large_numbers_of_small_spread_keep_their_differences() -> None:
+    values = 1.6e7 + Random(0).normal((500, 2)).double()
+    dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0)).double()
+    standardise(dbn, Features(values))
+    seen = Standardised(Features(values), dbn.standardisation).batch(slice(0, 500))  # type: ignore[arg-type]
+    torch.testing.assert_close(seen.mean(dim=0), torch.zeros(2).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen.std(dim=0, unbiased=False), torch.ones(2).double(), atol=1e-6, rtol=0)
+
+
+def test_items_move_to_where_they_are_standardised() -> None:
+    seen = Standardised(Features(torch.rand(5, 3)), Standardisation(torch.zeros(3), torch.ones(3)).to("meta"))
+    assert seen.batch(slice(0, 2)).is_meta
+    assert seen.reader(2, torch.float32)(slice(0, 2)).is_meta
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,7 @@ from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.learning.tie import tie_to_below
 from deepbelief.randomness import Random
-from deepbelief.units import Bernoulli, ReLU
+from deepbelief.units import Bernoulli, Categorical, ReLU
 from tests.models import all_states, randomise
 
 
@@ -25,6 +25,24 @@ def test_the_values_between_have_the_same_distribution() -> None:
     )
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("hidden", [64, 128, 256])
+def test_the_likelihood_of_the_layers_below_is_where_the_bound_starts(hidden: int) -> None:
+    """The change of the mean log p of the values between, over what the RBM below makes of data: its posterior."""
+    random = Random(0)
+    dbn = DBN.from_sizes([64, 16, hidden], random).double()
+    below, top = dbn.layer(1), dbn.layer(2)
+    tie_to_below(dbn, 2)
+    h = all_states(below.hidden)
+    before = (below.visible.log_partition(h @ below.weights.T) - below.hidden.energy(h)).log_softmax(0)
+    after = (-top.free_energy(h)).log_softmax(0)
+    data = random.bernoulli(torch.full((50, 64), 0.4, dtype=torch.float64))
+    posterior = torch.softmax(data @ below.weights @ h.T - below.hidden.energy(h), dim=1)
+    assert abs(float((posterior @ (after - before)).mean())) < 0.01
+    further = top.weights[:, 64:]
+    assert len(further.T.unique(dim=0)) == hidden - 64
+
+
 def test_what_cannot_be_turned_is_refused() -> None:
     random = Random(0)
     with pytest.raises(SettingsError, match="has no RBM below it"):
@@ -33,3 +51,6 @@ def test_what_cannot_be_turned_is_refused() -> None:
         tie_to_below(DBN.from_sizes([3, 4, 2], random), 2)
     with pytest.raises(SettingsError, match="9 ReLU hidden units cannot begin as 3 Bernoulli"):
         tie_to_below(DBN.from_units([Bernoulli(3), Bernoulli(4), ReLU(9)], random), 2)
+    with pytest.raises(SettingsError, match="4 Categorical hidden units cannot begin as 4 Categorical visible ones"):
+        tie_to_below(DBN.from_units([Categorical(1, 4), Bernoulli(3), Categorical(2, 2)], random), 2)
+    tie_to_below(DBN.from_units([Categorical(1, 4), Bernoulli(3), Categorical(2, 4)], random), 2)

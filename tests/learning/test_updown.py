@@ -220,6 +220,16 @@ def test_a_step_takes_hardly_any_memory() -> None:
     assert max(taken, default=0) <= 64 * CLASSES * 8  # labels and sums, nothing of a layer's batch or weights
 
 
+def test_an_empty_held_out_set_is_none() -> None:
+    random = Random(0)
+    model, (source, labels) = LabelledDBN.from_sizes([9, 6, 5], CLASSES, random), problem()
+    nothing = Features(source.values[:0]), labels[:0]
+    (record,) = UpDown(model, (source, labels), nothing, UpDownSettings(epochs=1), random).epochs()
+    assert record.validation_accuracy is None
+    with pytest.raises(SettingsError, match="early stopping needs held-out items"):
+        UpDown(model, (source, labels), nothing, UpDownSettings(patience=3), random)
+
+
 def test_gibbs_steps_grow() -> None:
     settings = UpDownSettings(epochs=10, gibbs_steps=5, growing_gibbs_steps=True)
     assert [settings.gibbs_steps_at(epoch) for epoch in (1, 2, 3, 9, 10)] == [1, 1, 2, 5, 5]

@@ -235,6 +235,13 @@ def test_known_pixels_come_back_bit_by_bit_and_each_image_may_have_its_own(sizes
         assert not torch.isclose(frame[~known], images[~known]).any()
 
 
+def test_what_is_known_moves_to_the_models_device() -> None:
+    dbn, random = DBN.from_sizes([6, 4, 3], Random(0)).to("meta"), Random(1)
+    images, known = torch.rand(2, 6), torch.arange(6) < 3
+    assert inpaint(dbn, images, known, random, steps=4).is_meta
+    assert next(chain(dbn, images, random, clamp=Clamp(torch.rand(2, 4), known[:4]))).is_meta
+
+
 def both_spaces(layers: list[Units]) -> tuple[DBN, DBN, Standardisation]:
     """The same DBN that sees standardised values and without that."""
     dbn = small_dbn(lambda: layers)

@@ -59,13 +59,11 @@ class AutoencoderTraining:
         width = autoencoder.encoder.sizes[0]
         if source.width != width:
             raise SettingsError(f"the autoencoder sees {width} values, the data have {source.width}: make them equal.")
-        if settings.patience and (held_out is None or not len(held_out)):
-            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
         self._loss_of_each = autoencoder.squared_error if settings.squared_error else autoencoder.cross_entropy
         self._like = autoencoder.encoder.layer(1).weights
         self._read = source.reader(min(settings.batch_size, len(source)), self._like.dtype)
         self._held_out, self._batch = held_out, settings.batch_size
-        score = None if held_out is None else self._score
+        score = self._score if held_out is not None and len(held_out) else None
         self._descent = Minibatches(autoencoder, len(source), self._loss, score, settings, random)
 
     @property

@@ -1,7 +1,8 @@
 """Learning to classify and to model at once: the discriminative and the hybrid RBM."""
 
 from collections.abc import Iterator
-from typing import final
+from functools import partial
+from typing import Any, final
 
 import torch
 from pydantic import ConfigDict, Field
@@ -18,7 +19,7 @@ from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, Pe
 from deepbelief.learning.discriminative import Discriminative, combine
 from deepbelief.learning.statistics import NegativePhase
 from deepbelief.minibatches import (
-    Best,
+    Course,
     ValidationRecord,
     check_loss,
     network_and_optimizer,
@@ -35,7 +36,8 @@ class HybridSettings:
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
     `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
     RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
-    learning rate falls linearly to 0 over the epochs, its `weight_decay` is decoupled (Loshchilov & Hutter 2019).
+    learning rate falls linearly to 0 over the epochs, its `weight_decay`, of weights alone, is decoupled (Loshchilov &
+    Hutter 2019).
     `dropout` takes hidden units out of p(y | v), see `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
@@ -90,26 +92,29 @@ class HybridTraining:
                 f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
                 "equal."
             )
-        if settings.patience and (held_out is None or not len(held_out[0])):
-            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
-        self._model, self._settings, self._random, self._items = model, settings, random, len(source)
-        self._held_out = held_out
+        self._model, self._settings, self._random = model, settings, random
         size = min(settings.batch_size, len(source))
         self._read = source.reader(size, model.rbm.weights.dtype)
         self._discriminative = Discriminative(model, size, settings.dropout)
         self._generative = self._negative_phase(size) if settings.generative_weight else None
         self._parameters = dict(model.rbm.named_parameters())
+        others = [parameter for name, parameter in self._parameters.items() if name != "weights"]
+        groups: list[dict[str, Any]] = [
+            {"params": [model.rbm.weights], "weight_decay": settings.weight_decay},
+            {"params": others},
+        ]
         self._optimizer = torch.optim.AdamW(
-            self._parameters.values(),
+            groups,
             lr=settings.learning_rate,
             betas=(settings.momentum, 0.999),
-            weight_decay=settings.weight_decay,
+            weight_decay=0.0,
             fused=True,
             maximize=True,
         )
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
-        self._best = Best(model, settings.patience)
-        self.records: list[ValidationRecord] = []
+        averaged = self._averaged.module
+        score = partial(accuracy, averaged, *held_out) if held_out is not None and len(held_out[0]) else None
+        self._course = Course(averaged, len(source), score, settings, random)
 
     def _negative_phase(self, size: int) -> NegativePhase:
         rbm, settings = self._model.rbm, self._settings
@@ -119,9 +124,14 @@ class HybridTraining:
         return ContrastiveDivergence(rbm, size, settings.gibbs_steps)
 
     @property
+    def records(self) -> list[ValidationRecord]:
+        """One for each epoch so far."""
+        return self._course.records
+
+    @property
     def best_epoch(self) -> int | None:
         """The epoch whose parameters are kept."""
-        return self._best.epoch
+        return self._course.best.epoch
 
     def epochs(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
@@ -129,34 +139,12 @@ class HybridTraining:
         Raises:
             DeepBeliefError: the training diverged.
         """
-        while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
-            epoch = len(self.records) + 1
-            loss = self._one_epoch(epoch)
-            check_loss(loss, "epoch", epoch)
-            averaged = self._averaged.module
-            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, self._dtype)
-            self._best.see(epoch, measured if self._settings.patience else None, averaged)
-            self.records.append(ValidationRecord(epoch, loss, measured))
-            yield self.records[-1]
-        self._best.put_into(self._model)
+        yield from self._course.epochs(self._step, check_loss)
+        self._course.best.put_into(self._model)
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self._model.rbm.weights.dtype
-
-    def _one_epoch(self, epoch: int) -> float:
-        settings, device = self._settings, self._model.rbm.weights.device
-        order = self._random.permutation(self._items).to(device)
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        starts = range(0, self._items, settings.batch_size)
-        for index, start in enumerate(starts):
-            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            self._optimizer.param_groups[0]["lr"] = settings.learning_rate * left
-            self._step(order[start : start + settings.batch_size])
-            total += self._discriminative.loss
-        return float(total) / self._items
-
-    def _step(self, rows: Rows) -> None:
+    @torch.no_grad()
+    def _step(self, rows: Rows, left: float) -> Tensor:
+        """One batch with a share of the learning rate; returns its -log p(y | v)."""
         joined = self._read(rows).to(self._model.rbm.weights.device)
         statistics = self._discriminative.statistics(joined, self._random)
         if self._generative is not None:
@@ -164,18 +152,21 @@ class HybridTraining:
             statistics = combine(statistics, generative, self._settings.generative_weight)
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(statistics.batch_size)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * left
         self._optimizer.step()
+        self._model.rbm.visible.constrain_()
+        self._model.rbm.hidden.constrain_()
         self._averaged.follow()
+        return self._discriminative.loss
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
         tensors = network_and_optimizer(self._model, self._optimizer)
         tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
-        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
         if self._generative is not None:
             tensors |= {f"phase.{name}": tensor for name, tensor in self._generative.state().items()}
-        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
-        return TrainingState(tensors | self._best.state(), {"best_epoch": self._best.epoch, "records": records})
+        return self._course.state_with(tensors)
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
@@ -183,6 +174,4 @@ class HybridTraining:
         self._averaged.restore(tensors_under("averaged.", state.tensors))
         if self._generative is not None:
             self._generative.restore(tensors_under("phase.", state.tensors))
-        self._random.restore(tensors_under("random.", state.tensors))
-        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
-        self._best.restore(state.tensors, state.progress["best_epoch"], self.records)
+        self._course.restore(state)

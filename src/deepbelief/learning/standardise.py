@@ -52,7 +52,7 @@ class Standardised:
         room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
 
         def standardised(rows: Rows) -> Tensor:
-            values = read(rows)
+            values = read(rows).to(mean.device)
             shifted = torch.sub(values, mean, out=room[: len(values)]).div_(self.standardisation.scale)
             return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
 

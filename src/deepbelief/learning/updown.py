@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, final
 
 import torch
@@ -17,7 +18,7 @@ from deepbelief.labelled import LabelledDBN
 from deepbelief.learning.averaging import Averaged
 from deepbelief.learning.directions import Associative, Direction
 from deepbelief.learning.standardise import Standardised
-from deepbelief.minibatches import Best, ValidationRecord
+from deepbelief.minibatches import Course, ValidationRecord
 from deepbelief.randomness import Random
 
 _GONE: Final = 1e4  # far beyond any weight or bias that means something
@@ -85,30 +86,33 @@ class UpDown:
             raise SettingsError(
                 f"the DBN sees {model.below.sizes[0]} values, the data have {source.width}: make them equal."
             )
-        if settings.patience and (held_out is None or not len(held_out[0])):
-            raise SettingsError("early stopping needs held-out items: give some, or set patience to 0.")
         if model.below.standardisation is not None:
             source = Standardised(source, model.below.standardisation)
         if model.recognition is None:
             model.recognition = copy.deepcopy(model.below)
         labelled = Labelled(source, training[1], model.top.classes)
         self._model, self._settings, self._random = model, settings, random
-        self._items, self._held_out, self._width = len(source), held_out, source.width
+        self._width = source.width
         size = min(settings.batch_size, len(source))
         self._read = labelled.reader(size, model.top.rbm.weights.dtype)
         numbers = range(1, len(model.below) + 1)
         self._up = [Direction(model.recognition.layer(number), True, size) for number in numbers]
         self._down = [Direction(model.below.layer(number), False, size) for number in numbers]
         self._top = Associative(model.top, size, settings.discriminative_weight)
-        self._squared_error = torch.zeros((), dtype=torch.float64, device=model.top.rbm.weights.device)
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
-        self._best = Best(model, settings.patience)
-        self.records: list[ValidationRecord] = []
+        averaged = self._averaged.module
+        score = partial(accuracy, averaged, *held_out) if held_out is not None and len(held_out[0]) else None
+        self._course = Course(averaged, len(source), score, settings, random)
+
+    @property
+    def records(self) -> list[ValidationRecord]:
+        """One for each epoch so far."""
+        return self._course.records
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose parameters are kept."""
-        return self._best.epoch
+        return self._course.best.epoch
 
     def epochs(self) -> Iterator[ValidationRecord]:
         """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
@@ -116,18 +120,10 @@ class UpDown:
         Raises:
             DeepBeliefError: the training diverged.
         """
-        while len(self.records) < self._settings.epochs and not self._best.is_given_up(len(self.records)):
-            epoch = len(self.records) + 1
-            loss = self._one_epoch(epoch)
-            self._check(epoch)
-            averaged, dtype = self._averaged.module, self._model.top.rbm.weights.dtype
-            measured = None if self._held_out is None else accuracy(averaged, *self._held_out, dtype)
-            self._best.see(epoch, measured if self._settings.patience else None, averaged)
-            self.records.append(ValidationRecord(epoch, loss, measured))
-            yield self.records[-1]
-        self._best.put_into(self._model)
+        yield from self._course.epochs(self._step, self._check)
+        self._course.best.put_into(self._model)
 
-    def _check(self, epoch: int) -> None:
+    def _check(self, _: float, epoch: int) -> None:
         """Raise an error if the parameters have gone; means and states stay finite whatever these do."""
         largest = max(float(parameter.detach().abs().max()) for parameter in self._model.parameters())
         if not largest < _GONE:  # NaN, too
@@ -136,22 +132,11 @@ class UpDown:
                 "rates."
             )
 
-    def _one_epoch(self, epoch: int) -> float:
-        settings = self._settings
-        self._top.gibbs_steps = settings.gibbs_steps_at(epoch)
-        self._squared_error.zero_()
-        order = self._random.permutation(self._items).to(self._squared_error.device)
-        starts = range(0, self._items, settings.batch_size)
-        for index, start in enumerate(starts):
-            left = 1.0 - (epoch - 1 + index / len(starts)) / settings.epochs
-            self._step(order[start : start + settings.batch_size], left)
-            self._averaged.follow()
-        return float(self._squared_error) / self._items
-
     @torch.no_grad()
-    def _step(self, rows: Rows, left: float) -> None:
-        """One batch; `left` is the share of the learning rates."""
+    def _step(self, rows: Rows, left: float) -> Tensor:
+        """One batch with a share of the learning rates; returns the squared error of the data's prediction."""
         settings, random = self._settings, self._random
+        self._top.gibbs_steps = settings.gibbs_steps_at(len(self.records) + 1)
         joined = self._read(rows).to(self._model.top.rbm.weights)
         awake = [joined[:, : self._width]]
         for up in self._up:
@@ -162,12 +147,12 @@ class UpDown:
             asleep.insert(0, down.sample(asleep[0], random))
         asleep.insert(0, self._down[0].mean(asleep[0]))
         rates = settings.learning_rate * left, settings.momentum, settings.weight_decay
-        for number, (up, down) in enumerate(zip(self._up, self._down, strict=True)):
-            error = down.learn(awake[number + 1], awake[number], *rates)
-            if number == 0:
-                self._squared_error.add_(error.square_().sum())
+        errors = [down.learn(awake[number + 1], awake[number], *rates) for number, down in enumerate(self._down)]
+        for number, up in enumerate(self._up):
             up.learn(asleep[number], asleep[number + 1], *rates)
         self._top.momentum.update(statistics, settings.top_learning_rate * left, *rates[1:])
+        self._averaged.follow()
+        return errors[0].square_().sum()
 
     def _velocities(self) -> dict[str, dict[str, Tensor]]:
         named = {f"up.{number}": one.momentum.velocity for number, one in enumerate(self._up)}
@@ -178,11 +163,9 @@ class UpDown:
         """Everything to go on from here, bit by bit the same."""
         tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
         tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
-        tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
         for of, velocity in self._velocities().items():
             tensors |= {f"velocity.{of}.{name}": tensor for name, tensor in velocity.items()}
-        records = [[record.step, record.loss, record.validation_accuracy] for record in self.records]
-        return TrainingState(tensors | self._best.state(), {"best_epoch": self._best.epoch, "records": records})
+        return self._course.state_with(tensors)
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
@@ -191,6 +174,4 @@ class UpDown:
         for of, velocity in self._velocities().items():
             for name, tensor in tensors_under(f"velocity.{of}.", state.tensors).items():
                 velocity[name].copy_(tensor)
-        self._random.restore(tensors_under("random.", state.tensors))
-        self.records = [ValidationRecord(*values) for values in state.progress["records"]]
-        self._best.restore(state.tensors, state.progress["best_epoch"], self.records)
+        self._course.restore(state)

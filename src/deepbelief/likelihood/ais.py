@@ -67,11 +67,11 @@ class AISSettings:
             raise SettingsError(f"RAISE needs at least 1 chain for each item, not {self.chains_per_item}.")
 
     @classmethod
-    def of(cls, temperatures: int, chains: int = 100) -> "AISSettings":
+    def of(cls, temperatures: int, chains: int = 100, chains_per_item: int = 1) -> "AISSettings":
         """So many temperatures above 0, spread as in the default recipe."""
         if temperatures < 1:
             raise SettingsError(f"an annealing needs at least 1 temperature, not {temperatures}.")
-        return cls(_betas(temperatures), chains)
+        return cls(_betas(temperatures), chains, chains_per_item)
 
 
 @final

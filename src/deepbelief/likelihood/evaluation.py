@@ -105,11 +105,13 @@ def evaluate(
         show: is told how far it is.
 
     Raises:
-        SettingsError: the data have another width than the DBN.
+        SettingsError: the data have another width than the DBN, or there are no items.
     """
     for source in (training, items):
         if source.width != dbn.sizes[0]:
             raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
+    if not len(items) or number < 1:
+        raise SettingsError(f"{number} of {len(items)} items have no likelihood to measure: give at least 1.")
     weights = dbn.layer(1).weights
     chosen = items.batch(random.permutation(len(items))[:number]).to(weights)
     visible = as_states(dbn.layer(1).visible, chosen, random)

@@ -48,8 +48,9 @@ def clamped_chain(
 
     The chains start at `values`; their limit is the exact p(v | known units), or p(v) where nothing is known. With
     `betas`, step k follows p_beta of `AnnealedPath` for the k-th of them, and the chain ends after the last. At
-    beta = 0 all units are independent with the RBM's own biases, so that the start has no influence any more:
-    (0, 1, 1, ...) are plain chains from a random start, `annealing(steps)` are annealed ones.
+    beta = 0 all units are independent, the visible ones with the RBM's own biases and the hidden ones without any, so
+    that the start has no influence any more: (0, 1, 1, ...) are plain chains from a random start, `annealing(steps)`
+    are annealed ones.
 
     Args:
         rbm: any kinds of units.

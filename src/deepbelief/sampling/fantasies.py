@@ -55,11 +55,12 @@ def chain(
     """
     below = len(dbn) - 1
     values = up(dbn, seen(dbn, start), below, random)
+    known = None
     if clamp is not None:
         check_width(clamp.values, values.shape[1], "the top RBM sees")
         check_known(clamp.values, clamp.known)
-        values = torch.where(clamp.known, clamp.values.to(values), values)
-    known = None if clamp is None else clamp.known
+        known = clamp.known.to(values.device)
+        values = torch.where(known, clamp.values.to(values), values)
     for step in thinned(clamped_chain(dbn.layer(len(dbn)), values, known, random, betas), every):
         yield dbn.decode(down(dbn, step.visible, below, random), 0) if samples else dbn.decode(step.mean, below)
 

@@ -52,6 +52,7 @@ def inpainting_frames(
     """How an image is completed by `inpaint`: every `every`-th step of it and the last, (n, width) each."""
     values, betas = seen(dbn, images), annealing(steps)
     check_known(values, known)
+    known = known.to(values.device)
     for shown, layer in thinned(_states(dbn, values, known, random, betas, samples), every):
         completed = dbn.decode(shown, layer)
         yield torch.where(known, images.to(completed), completed)  # bit for bit, whatever standardisation rounds

@@ -93,6 +93,11 @@ class Joint(Units):
             for name, sums in part.further_statistics(own, are_means).items()
         }
 
+    def constrain_(self) -> None:
+        """Each part's own."""
+        for part in self._parts():
+            part.constrain_()
+
     @property
     def variable_sizes(self) -> list[int]:
         """Those of the parts, one after the other."""
