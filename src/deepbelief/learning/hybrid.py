@@ -37,8 +37,7 @@ class HybridSettings:
     `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
     RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
     learning rate falls linearly to 0 over the epochs, its `weight_decay`, of weights alone, is decoupled (Loshchilov &
-    Hutter 2019).
-    `dropout` takes hidden units out of p(y | v), see `Discriminative`.
+    Hutter 2019). `dropout` takes hidden units out of p(y | v), see `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
     fall by 1 / e in so many epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after so many
