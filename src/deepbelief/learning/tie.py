@@ -18,8 +18,8 @@ def tie_to_below(dbn: DBN, layer: int) -> None:
     posterior of the RBM below, the variational bound of the DBN then starts at the log-likelihood of the layers below,
     and training can only raise it, as far as it raises the likelihood of the top RBM (Hinton, Osindero & Teh 2006).
 
-    That holds exactly for n hidden units. Further ones keep a hundredth of their random weights and so take next to no
-    part at first: after Xavier's start, 192 of them on a layer of 16 X.
+    That holds exactly for n hidden units. Further ones keep a hundredth of their random weights, and so take next to no
+    part at first.
 
     Args:
         dbn: changed in place.
