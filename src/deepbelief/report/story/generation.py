@@ -46,8 +46,8 @@ def generation(run: Run, stage: Stage) -> Chapter:
             Picture(
                 "of-each-class",
                 f"Images made up of each of the {len(names)} classes.",
-                "Images made up with the label clamped. Where a row shows another class, the label has too little say, or "
-                "the chains ended before they found their way to its images.",
+                "Images made up with the label clamped. Where a row shows another class, the label has too little say, "
+                "or the chains ended before they found their way to its images.",
                 of_each.height,
                 of_each.draw,
             ),
