@@ -160,7 +160,9 @@ def generative_table(*records: dict[str, Any]) -> Table:
     """What generative.py found: both sides for an RBM and a DBN, mean nats for a test item."""
     rows = []
     for record in records:
+        seconds = 0.0
         for model in record["models"]:
+            seconds += model["training_seconds"]  # a DBN stands on the RBM before it
             rows.append(
                 (
                     record["data"],
@@ -169,11 +171,21 @@ def generative_table(*records: dict[str, Any]) -> Table:
                     nats(model["upper"], model["upper_interval"]),
                     nats(model["lower"], model["lower_interval"]),
                     nats(model["gap"], model["gap_interval"]),
-                    f"{model['training_seconds'] / 60:.0f} min",
+                    str(model["items"]),
+                    f"{seconds / 60:.0f} min",
                 )
             )
     title = "Mean test log-likelihood (of the DBN its variational bound) of images made binary, nats, 95 % intervals"
-    header = ("data", "model", "AIS, all", "AIS (upper)", "RAISE (lower)", "between them", "training")
+    header = (
+        "data",
+        "model",
+        "AIS, all images",
+        "AIS (upper)",
+        "RAISE (lower)",
+        "between them",
+        "of so many images",
+        "training",
+    )
     return Table(title, header, tuple(rows))
 
 

@@ -164,6 +164,10 @@ def test_opposite_parts_share_nothing_and_tiny_images_have_none() -> None:
         ({"task": "chains", "items": (1,), "number": 3}, "leave --number out"),
         ({"task": "interpolation", "items": (1, 2, 3)}, "need pairs of items, not 3"),
         ({"task": "interpolation", "samples": True}, "no samples"),
+        ({"number": 10_001}, "number is at most 10,000, not 10,001"),
+        ({"task": "classes", "samples": True}, "leave samples, columns and items out"),
+        ({"task": "classes", "columns": 3}, "leave samples, columns and items out"),
+        ({"task": "classes", "items": (1,)}, "leave samples, columns and items out"),
     ],
 )
 def test_settings_without_meaning_are_refused(settings: dict[str, object], message: str) -> None:
@@ -177,8 +181,14 @@ def test_settings_without_meaning_are_refused(settings: dict[str, object], messa
     [
         (SampleSettings("chains", items=(9,)), "there are images 0 to 8: give items among these"),
         (SampleSettings("chains", items=(-1,)), "there are images 0 to 8: give items among these"),
-        (SampleSettings("chains", number=10), r"there are 9 images, too few for --number 10"),
-        (SampleSettings("interpolation", number=5), r"there are 9 images, too few for --number 5"),
+        (SampleSettings("chains", items=(10**20,)), "there are images 0 to 8: give items among these"),
+        (SampleSettings("chains", image_shape=(-3, -4)), "-3x-4 is another number"),
+        (
+            SampleSettings(number=9000, columns=1, steps=2),
+            "the picture would be 5x36000 pixels, more than 16,384 a side",
+        ),
+        (SampleSettings("chains", number=10), r"10 images are needed, and there are 9: give more, or less --number"),
+        (SampleSettings("interpolation", number=5), r"10 images are needed, and there are 9"),
         (SampleSettings("interpolation", steps=1), "needs at least 2 steps"),
     ],
 )
@@ -198,6 +208,9 @@ def test_images_of_another_size_and_other_endings_are_refused(tmp_path: Path, mo
         draw_samples(model, tmp_path / "a.png", SampleSettings("inpainting"))
     with pytest.raises(SettingsError, match=r"not a\.jpg: give one of these endings"):
         draw_samples(tmp_path / "no model", tmp_path / "a.jpg", SampleSettings())
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(SettingsError, match=r"folder\.png is a folder: give the name of a file"):
+        draw_samples(model, tmp_path / "folder.png", SampleSettings())
 
 
 def test_data_are_named_for_one_task() -> None:

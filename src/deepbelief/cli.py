@@ -286,6 +286,10 @@ def main() -> None:
         _stop(error, 1)
     except OSError as error:
         _stop(f"{error.filename or 'the system'}: {error.strerror}; nothing that was finished is lost.", 1)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        _stop("there is not enough memory for this: ask for less at once.", 1)
 
 
 def _stop(message: object, code: int) -> NoReturn:

@@ -27,6 +27,8 @@ PARTS: Final = ("top", "bottom", "left", "right", "centre", "border", "random")
 _NUMBER: Final = {"fantasies": 64, "classes": 8, "chains": 16, "inpainting": 16, "interpolation": 8}
 _STEPS: Final = {"fantasies": 1000, "classes": 1000, "chains": 1000, "inpainting": 200, "interpolation": 10}
 _FRAMES: Final = 60  # of an animation, at most
+_MOST_IMAGES: Final = 10_000
+_MOST_PIXELS: Final = 16_384  # on a side of a picture
 _COLUMNS: Final = 8
 _WIDE: Final = {"still": 900, "moving": 450}  # pixels that a picture comes near to; an animation has many of them
 
@@ -71,12 +73,16 @@ class SampleSettings:
         for name, value in (("number", self.number), ("steps", self.steps), ("columns", self.columns)):
             if value is not None and value < 1:
                 raise SettingsError(f"{name} is at least 1, not {value}.")
+        if (self.number or 0) > _MOST_IMAGES:
+            raise SettingsError(f"number is at most {_MOST_IMAGES:,}, not {self.number:,}.")
         if self.known is not None and self.task != "inpainting":
             raise SettingsError("a part is known only in in-painting: give --known with --inpaint.")
         if self.known is not None and self.known not in PARTS:
             raise SettingsError(f"there is no part {self.known!r} of an image: give one of {', '.join(PARTS)}.")
         if self.items and (self.task == "fantasies" or self.number is not None):
             raise SettingsError("items choose the images of --from, --inpaint or --interpolate: leave --number out.")
+        if self.task == "classes" and (self.samples or self.columns is not None or self.items):
+            raise SettingsError("--labels draws a line of means for each class: leave samples, columns and items out.")
         if self.task == "interpolation":
             if self.items and len(self.items) % 2:
                 raise SettingsError(f"ways between images need pairs of items, not {len(self.items)} items.")
@@ -128,15 +134,35 @@ def draw_samples(
         raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {images.width}: make them equal.")
     moving = out.suffix.lower() != ".png"
     kept: list[Tensor] = []
+    steps = _steps(settings, moving)
     frames = _frames(dbn, shape, settings, images, moving) if labelled is None else _of_classes(labelled, settings)
     for number, cells in enumerate(frames, 1):
+        scale = _scale(cells, shape, _WIDE["moving" if moving else "still"])  # too large is too large at once
         kept = [*kept, cells] if moving else [cells]
         if progress is not None:
-            progress("Sampling", min(number * settings.every, settings.chosen_steps), settings.chosen_steps)
+            progress("Sampling", min(number * settings.every, steps), steps)
     columns = kept[0].shape[1]
-    scale = max(1, round(_WIDE["moving" if moving else "still"] / (columns * (shape[-1] + 1))))
     write_picture(out, [grid(cells.flatten(0, 1).cpu().numpy(), shape, columns, scale) for cells in kept])
     return len(kept)
+
+
+def _steps(settings: SampleSettings, moving: bool) -> int:
+    """The steps of the task; a way between images that moves has one for each frame."""
+    if settings.task == "interpolation" and moving and settings.steps is None:
+        return _FRAMES
+    return settings.chosen_steps
+
+
+def _scale(cells: Tensor, shape: Sequence[int], wide: int) -> int:
+    """How many pixels a picture has for each of an image, to be about so wide, and not too high."""
+    height, width = cells.shape[0] * (shape[-2] + 1), cells.shape[1] * (shape[-1] + 1)
+    most = _MOST_PIXELS // max(height, width)
+    if not most:
+        raise SettingsError(
+            f"the picture would be {width}x{height} pixels, more than {_MOST_PIXELS:,} a side: give fewer images, or "
+            "other --columns."
+        )
+    return max(1, min(most, round(wide / width)))
 
 
 def known_part(name: str, image_shape: Sequence[int], random: Random) -> Tensor:
@@ -197,7 +223,7 @@ def _frames(
             yield _lines([given, seen, frame], columns)
     else:
         first, second = given[::2], given[1::2]
-        way = interpolate(dbn, first, second, _FRAMES if moving and settings.steps is None else steps)
+        way = interpolate(dbn, first, second, _steps(settings, moving))
         if moving:
             yield from (torch.stack([first, frame, second], dim=1) for frame in way)
         else:
@@ -207,9 +233,10 @@ def _frames(
 def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor]:
     """A line of images for each class."""
     device, number = model.top.rbm.weights.device, settings.number or _NUMBER["classes"]
-    labels = torch.tensor(settings.labels or range(model.top.classes), device=device)
-    if int(labels.min()) < 0 or int(labels.max()) >= model.top.classes:
+    wished = settings.labels or range(model.top.classes)
+    if min(wished) < 0 or max(wished) >= model.top.classes:
         raise SettingsError(f"the model knows labels 0 to {model.top.classes - 1}: give --labels among these, or all.")
+    labels = torch.tensor(wished, device=device)
     random = Random(settings.seed, "sampling", device)
     wanted = labels.repeat_interleave(number)
     for frame in labelled_frames(model, wanted, random, settings.chosen_steps, settings.every):
@@ -228,13 +255,13 @@ def _chosen(images: Images, settings: SampleSettings) -> Tensor:
     """The images of the task, (n, width)."""
     each = 2 if settings.task == "interpolation" else 1
     if settings.items is not None:
-        rows = torch.tensor(settings.items)
-        if int(rows.min()) < 0 or int(rows.max()) >= len(images):
+        if min(settings.items) < 0 or max(settings.items) >= len(images):
             raise SettingsError(f"there are images 0 to {len(images) - 1}: give items among these.")
-        return images.batch(rows)
+        return images.batch(torch.tensor(settings.items))
     number = settings.number or min(_NUMBER[settings.task], len(images) // each)
-    if not 1 <= number * each <= len(images):
-        raise SettingsError(f"there are {len(images)} images, too few for --number {max(1, number)}: give more images.")
+    needed = each * max(1, number)
+    if needed > len(images):
+        raise SettingsError(f"{needed} images are needed, and there are {len(images)}: give more, or less --number.")
     return images.batch(Random(settings.seed, "items").permutation(len(images))[: number * each])
 
 
@@ -244,7 +271,7 @@ def _image_shape(model: Path, dbn: DBN, given: tuple[int, ...] | None) -> tuple[
     side = math.isqrt(width)
     saved = load_state(model).progress.get("image_shape")
     for shape in (saved, (side, side)) if given is None else (given,):
-        if shape is not None and math.prod(shape) == width:
+        if shape is not None and min(shape) > 0 and math.prod(shape) == width:
             return tuple(shape)
     what = "no shape of its images is known" if given is None else f"{'x'.join(map(str, given))} is another number"
     raise SettingsError(f"the model sees {width} values and {what}: give height and width, such as --shape 28x28.")

@@ -54,6 +54,8 @@ def check_ending(path: Path) -> None:
         raise SettingsError(
             f"pictures are written as {', '.join(ENDINGS)}, not {path.name}: give one of these endings."
         )
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder: give the name of a file.")
 
 
 def write_picture(path: Path, frames: Sequence[Picture], milliseconds: int = 80) -> None:

@@ -8,7 +8,7 @@ from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.images import Grid, NamedRows
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.tables import Table
-from deepbelief.report.text import interval, listing, percent
+from deepbelief.report.text import interval, percent
 
 _SIDES: Final = {"lower": "lower side, by RAISE", "upper": "upper side, by AIS"}
 
@@ -82,7 +82,7 @@ def _told(run: Run, stage: Stage) -> str:
         f"{what} test images of {run.data_name} made black and white lies between {lower} and {upper} nats an image, "
         "by annealing from both ends (AIS and RAISE)."
     )
-    return text + (" Beware: " + listing(list(facts["warnings"])) if facts["warnings"] else "")
+    return text + "".join(f" Beware: {warning}" for warning in facts["warnings"])
 
 
 def _bracket(run: Run, stage: Stage) -> Table:
