@@ -60,9 +60,9 @@ def biased_to(data: Source, random: Random) -> DBN:
 def main(
     name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or another data set of 28x28 images.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
-    epochs: Annotated[tuple[int, int], typer.Option(help="Of the two RBMs.")] = (120, 20),
+    epochs: Annotated[tuple[int, int], typer.Option(help="Of the two RBMs.")] = (120, 25),
     gibbs_steps: Annotated[int, typer.Option(min=1, help="Of the chains, at each update.")] = 1,
-    learning_rates: Annotated[tuple[float, float], typer.Option(help="At the start.")] = (0.3, 0.1),
+    learning_rates: Annotated[tuple[float, float], typer.Option(help="At the start.")] = (0.3, 0.03),
     items: Annotated[int, typer.Option(min=2, help="Test images for RAISE.")] = 500,
     temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
