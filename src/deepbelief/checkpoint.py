@@ -87,7 +87,7 @@ def load_dbn(path: Path) -> DBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    return _load(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.", _dbn)
+    return _load(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
 
 
 def save_labelled_rbm(path: Path, model: LabelledRBM, **description: Any) -> None:
@@ -101,7 +101,7 @@ def load_labelled_rbm(path: Path) -> LabelledRBM:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote."
+    otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote"
     return _load(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
 
 
@@ -117,7 +117,7 @@ def load_labelled_dbn(path: Path) -> LabelledDBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    otherwise = "no DBN with labels: give a file that save_labelled_dbn wrote."
+    otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
     return _load(path, "LabelledDBN", otherwise, _labelled_dbn)
 
 
@@ -132,15 +132,21 @@ def load_autoencoder(path: Path) -> Autoencoder:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    otherwise = "no autoencoder: give a file that save_autoencoder wrote."
+    otherwise = "no autoencoder: give a file that save_autoencoder wrote"
     return _load(path, "Autoencoder", otherwise, lambda description: Autoencoder(_dbn(description), _dbn(description)))
 
 
 def _load(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
     """The model in a file of this kind, built from its description; `otherwise` says what any other file holds."""
     state = load_state(path)
-    if state.progress.get("model") != kind:
-        raise DeepBeliefError(f"{path} holds {otherwise}")
+    held = state.progress.get("model")
+    if (held, kind) == ("LabelledDBN", "DBN"):
+        otherwise = (
+            "a DBN with labels: draw its classes with `deepbelief sample --labels all`, load it in Python with "
+            "load_labelled_dbn, or give a file such as runs/default/seed-0/models/dbn.safetensors"
+        )
+    if held != kind:
+        raise DeepBeliefError(f"{path} holds {otherwise}.")
     _check_image_shape(path, state.progress.get("image_shape"))
     try:
         model = build(state.progress)
