@@ -229,5 +229,10 @@ def test_classes_are_drawn_line_by_line(tmp_path: Path) -> None:
         assert picture.width > 2 * picture.height  # five in a line, two lines
     with pytest.raises(SettingsError, match="labels 0 to 2: give --labels among these"):
         draw_samples(path, tmp_path / "d.png", SampleSettings("classes", labels=(3,)))
-    with pytest.raises(DeepBeliefError, match="holds no DBN"):
+    with pytest.raises(DeepBeliefError, match=r"holds a DBN with labels: .* --labels all`, .* load_labelled_dbn"):
         draw_samples(path, tmp_path / "d.png", SampleSettings())
+    save_dbn(path, DBN.from_sizes([12, 5], Random(0)))
+    with pytest.raises(
+        DeepBeliefError, match=r"holds no DBN with labels: give a file such as .*/labelled\.safetensors"
+    ):
+        draw_samples(path, tmp_path / "d.png", SampleSettings("classes"))

@@ -307,6 +307,22 @@ def test_a_wide_bracket_says_so() -> None:
     assert "rests on 1.0 of 100 chains and is likely too low" in Bracket(two, two, poor).warnings[0]
 
 
+@pytest.mark.parametrize("chains", [2, 4, 10, 29])
+def test_few_effective_chains_warn_however_few_there_are(chains: int) -> None:
+    two, even = torch.zeros(2).double(), torch.zeros(chains).double()
+    one = torch.cat([even[1:], two[:1] + 50])
+    assert f"rests on 1.0 of {chains} chains" in Bracket(two, two, AISResult(one, 0.0)).warnings[0]
+    assert len(Bracket(two, two, AISResult(even, 0.0)).warnings) == (chains < 3)
+
+
+def test_figures_that_are_no_numbers_warn() -> None:
+    two, good = torch.zeros(2).double(), AISResult(torch.zeros(100).double(), 0.0)
+    for wrong in (math.nan, math.inf, -math.inf):
+        bad = AISResult(torch.full((100,), wrong).double(), 0.0)
+        for both in (Bracket(two + wrong, two, good), Bracket(two, two + wrong, good), Bracket(two, two, bad)):
+            assert [sentence.split(" and ")[0] for sentence in both.warnings] == ["the figures are NaN or infinite"]
+
+
 def test_intervals_of_the_bracket_add_items_and_chains() -> None:
     random = Random(0)
     upper, z = random.normal((200,)).double() - 90, AISResult(random.normal((100,), 0.3).double(), 0.0)

@@ -1,10 +1,10 @@
 """Models and the state of a training on disk: one safetensors file each, with JSON in its header; never pickle."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,6 +21,8 @@ from deepbelief.standardisation import Standardisation
 from deepbelief.units import make_units
 
 _FORMAT: Final = "deepbelief/1"
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,11 @@ def save_state(path: Path, state: TrainingState) -> None:
 
 
 def load_state(path: Path) -> TrainingState:
-    """Read what `save_state` wrote, onto the CPU."""
+    """Read what `save_state` wrote, onto the CPU.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or of something else.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -56,7 +62,13 @@ def load_state(path: Path) -> TrainingState:
         raise DeepBeliefError(f"{path} cannot be read ({error}): give a file that deepbelief saved.") from None
     if metadata.get("format") != _FORMAT:
         raise DeepBeliefError(f"{path} was not written by this version of deepbelief: give a file that it saved.")
-    return TrainingState(tensors, json.loads(metadata["progress"]))
+    try:
+        progress = json.loads(metadata.get("progress", ""))
+    except (ValueError, RecursionError):
+        progress = None
+    if not isinstance(progress, dict):
+        raise _damaged(path, "its header does not describe what it holds")
+    return TrainingState(tensors, progress)
 
 
 def save_module(path: Path, module: nn.Module, description: Mapping[str, Any]) -> None:
@@ -75,10 +87,7 @@ def load_dbn(path: Path) -> DBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = _state_of(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors.")
-    dbn = _dbn(state.progress)
-    dbn.to(state.tensors["rbms.0.weights"].dtype).load_state_dict(state.tensors)
-    return dbn
+    return _load(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
 
 
 def save_labelled_rbm(path: Path, model: LabelledRBM, **description: Any) -> None:
@@ -92,10 +101,8 @@ def load_labelled_rbm(path: Path) -> LabelledRBM:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = _state_of(path, "LabelledRBM", "no RBM with labels: give a file that save_labelled_rbm wrote.")
-    model = _top(state.progress["top"])
-    model.to(state.tensors["rbm.weights"].dtype).load_state_dict(state.tensors)
-    return model
+    otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote"
+    return _load(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
 
 
 def save_labelled_dbn(path: Path, model: LabelledDBN, **description: Any) -> None:
@@ -110,11 +117,8 @@ def load_labelled_dbn(path: Path) -> LabelledDBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = _state_of(path, "LabelledDBN", "no DBN with labels: give a file that save_labelled_dbn wrote.")
-    progress = state.progress
-    model = LabelledDBN(_dbn(progress), _top(progress["top"]), _dbn(progress) if progress["untied"] else None)
-    model.to(state.tensors["top.rbm.weights"].dtype).load_state_dict(state.tensors)
-    return model
+    otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
+    return _load(path, "LabelledDBN", otherwise, _labelled_dbn)
 
 
 def save_autoencoder(path: Path, model: Autoencoder, **description: Any) -> None:
@@ -128,18 +132,56 @@ def load_autoencoder(path: Path) -> Autoencoder:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    state = _state_of(path, "Autoencoder", "no autoencoder: give a file that save_autoencoder wrote.")
-    model = Autoencoder(_dbn(state.progress), _dbn(state.progress))
-    model.to(state.tensors["encoder.rbms.0.weights"].dtype).load_state_dict(state.tensors)
+    otherwise = "no autoencoder: give a file that save_autoencoder wrote"
+    return _load(path, "Autoencoder", otherwise, lambda description: Autoencoder(_dbn(description), _dbn(description)))
+
+
+def _load(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
+    """The model in a file of this kind, built from its description; `otherwise` says what any other file holds."""
+    state = load_state(path)
+    held = state.progress.get("model")
+    if (held, kind) == ("LabelledDBN", "DBN"):
+        otherwise = (
+            "a DBN with labels: draw its classes with `deepbelief sample --labels all`, load it in Python with "
+            "load_labelled_dbn, or give a file such as runs/default/seed-0/models/dbn.safetensors"
+        )
+    if held != kind:
+        raise DeepBeliefError(f"{path} holds {otherwise}.")
+    _check_image_shape(path, state.progress.get("image_shape"))
+    try:
+        model = build(state.progress)
+    except Exception as error:  # a description that was not written here can break anything
+        raise _damaged(path, f"no model can be built from its description, {error!r}") from error
+    _check_tensors(path, state.tensors, model.state_dict())
+    first, _ = next(model.named_parameters())
+    model.to(state.tensors[first].dtype).load_state_dict(state.tensors)
     return model
 
 
-def _state_of(path: Path, model: str, otherwise: str) -> TrainingState:
-    """What a file of this kind of model holds; an error says what any other file holds."""
-    state = load_state(path)
-    if state.progress.get("model") != model:
-        raise DeepBeliefError(f"{path} holds {otherwise}")
-    return state
+def _check_image_shape(path: Path, shape: Any) -> None:
+    """Refuse a shape that no image has; a file need not tell any."""
+    if shape is not None and not (isinstance(shape, list) and all(isinstance(n, int) and n > 0 for n in shape)):
+        raise _damaged(path, f"it tells of images of the shape {shape!r}")
+
+
+def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors other than a model wants, and parameters that are no numbers."""
+    for name in sorted({*found, *wanted}):
+        if name not in found:
+            raise _damaged(path, f"{name} is missing")
+        if name not in wanted:
+            raise _damaged(path, f"{name} has no place in its model")
+        shape, expected = list(found[name].shape), list(wanted[name].shape)
+        if shape != expected:
+            raise _damaged(path, f"{name} has the shape {shape}, not {expected}")
+        if not found[name].is_floating_point():
+            raise _damaged(path, f"{name} holds {found[name].dtype}, no real numbers")
+        if not found[name].isfinite().all():
+            raise _damaged(path, f"{name} holds NaN or infinite values")
+
+
+def _damaged(path: Path, what: str) -> DeepBeliefError:
+    return DeepBeliefError(f"{path} is damaged ({what}): give a file that deepbelief saved, or save it again.")
 
 
 def _description(dbn: DBN) -> dict[str, Any]:
@@ -156,6 +198,11 @@ def _dbn(description: Mapping[str, Any]) -> DBN:
     if description.get("standardised"):
         dbn.standardisation = Standardisation(torch.zeros(dbn.sizes[0]), torch.ones(dbn.sizes[0]))
     return dbn
+
+
+def _labelled_dbn(description: Mapping[str, Any]) -> LabelledDBN:
+    recognition = _dbn(description) if description["untied"] else None
+    return LabelledDBN(_dbn(description), _top(description["top"]), recognition)
 
 
 def _top_description(model: LabelledRBM) -> dict[str, Any]:

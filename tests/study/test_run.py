@@ -192,6 +192,15 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path, tiny: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_recipe_that_its_data_refuse_claims_no_folder(tmp_path: Path, tiny: str) -> None:
+    with pytest.raises(SettingsError, match=r"5000 of the .* training images of digits cannot be set aside"):
+        study(tiny.replace("validation = 200", "validation = 5000"), tmp_path / "run").run()
+    with pytest.raises(SettingsError, match="seed 4294967296 of the split is out of range"):
+        study(tiny, tmp_path / "run", (0, 2**32)).run()
+    assert not (tmp_path / "run").exists()
+    study(tiny, tmp_path / "run")._claim_folder()
+
+
 def test_two_at_once_in_one_folder_are_refused(tmp_path: Path, tiny: str) -> None:
     with FileLock(tmp_path / "run" / ".lock"), pytest.raises(SettingsError, match="holds no study"):
         study(tiny, tmp_path / "run").run()

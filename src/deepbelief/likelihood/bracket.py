@@ -18,6 +18,7 @@ from deepbelief.units import Units
 
 _WIDE: Final = 3.0  # nats
 _FEW: Final = 0.1  # of the chains
+_FEWEST: Final = 3  # chains, however many there are
 
 Interval = tuple[float, float]
 
@@ -68,11 +69,15 @@ class Bracket:
     @property
     def warnings(self) -> list[str]:
         """A sentence for each reason to trust the figures less."""
+        if not all(map(math.isfinite, (self.z.log_z, self.upper_mean, self.lower_mean))):
+            return [
+                "the figures are NaN or infinite and say nothing: look for such or huge values in model and images."
+            ]
         found, chains, size = [], len(self.z.log_weights), self.z.effective_sample_size
-        if size < _FEW * chains:
+        if size < max(_FEWEST, _FEW * chains):
             found.append(
                 f"log Z rests on {size:.1f} of {chains} chains and is likely too low, the likelihood too high: take "
-                "more temperatures."
+                f"more temperatures{'' if chains > _FEWEST else ' and chains'}."
             )
         if self.gap > _WIDE:
             found.append(

@@ -64,6 +64,7 @@ class Study:
         """Do what is left to do and write `results.json`.
 
         Raises:
+            SettingsError: the folder holds something else, or the data do not fit the recipe.
             DeepBeliefError: another process is at work in the folder, or a training diverged.
         """
         self._claim_folder()
@@ -95,6 +96,8 @@ class Study:
             return
         if self.folder.exists() and any(self.folder.iterdir()):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
+        for seed in self.seeds:  # what the data cannot give is refused before the folder is claimed for it
+            self.dataset.split(self.recipe.data.validation, seed)
         self._precision = choose_precision(self.recipe.precision, self.device)
         identity = {**self._identity, "precision": self._precision.name}
         write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())
