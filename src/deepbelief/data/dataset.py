@@ -259,10 +259,10 @@ class Dataset:
         >>> len(train), validation.labels.sort().values.tolist()
         (4, [0, 1])
         """
+        self.check_split(validation, seed)
         labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        self._check_split(validation, seed, labels)
         # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
         from sklearn.model_selection import train_test_split
 
@@ -270,7 +270,11 @@ class Dataset:
         kept, aside = train_test_split(rows, test_size=validation, random_state=seed, stratify=labels.numpy())
         return self.train.subset(torch.from_numpy(kept)), self.train.subset(torch.from_numpy(aside))
 
-    def _check_split(self, validation: int, seed: int, labels: torch.Tensor) -> None:
+    def check_split(self, validation: int, seed: int) -> None:
+        """Raise the `SettingsError` of `split`, if there is one, without splitting."""
+        labels = self.train.required_labels().cpu()
+        if validation == 0:
+            return
         per_class = labels.bincount()
         per_class = per_class[per_class > 0]
         classes, most = len(per_class), len(labels) - len(per_class)

@@ -97,7 +97,7 @@ class Study:
         if self.folder.exists() and any(self.folder.iterdir()):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
         for seed in self.seeds:  # what the data cannot give is refused before the folder is claimed for it
-            self.dataset.split(self.recipe.data.validation, seed)
+            self.dataset.check_split(self.recipe.data.validation, seed)
         self._precision = choose_precision(self.recipe.precision, self.device)
         identity = {**self._identity, "precision": self._precision.name}
         write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())
