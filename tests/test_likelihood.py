@@ -406,6 +406,12 @@ def test_the_bound_of_a_deep_network_is_below_its_likelihood(visible: Units) -> 
     torch.testing.assert_close(mean, exact, rtol=0, atol=0.1)
 
 
+def test_base_rates_are_those_of_all_of_a_sorted_source() -> None:
+    sorted_ = Features(torch.cat([torch.ones(10_000, 2), torch.zeros(10_000, 2)]))
+    path = layer_path(DBN.from_sizes([2, 3], Random(0)), 1, sorted_)
+    assert path.base_bias.abs().max() < 1e-3  # half of them are on
+
+
 def test_the_bound_is_the_likelihood_where_recognition_is_exact() -> None:
     """An RBM on top that is the lower one upside down: together they are the lower one."""
     dbn = tiny_dbn(Bernoulli(4), Bernoulli(3), Bernoulli(4))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbelief.data import Dataset, Features, Images, Source, in_batches
+from deepbelief.data import Dataset, Features, Images, Source, in_batches, spread
 from deepbelief.errors import DataError, SettingsError
 
 
@@ -206,7 +206,13 @@ def test_split_refuses_lonely_images_and_wild_seeds():
 
 def test_a_source_is_read_in_batches() -> None:
     values = torch.arange(14.0).view(7, 2)
-    for most, sizes in ((None, [3, 3, 1]), (5, [3, 2]), (50, [3, 3, 1]), (0, [])):
-        found = list(in_batches(Features(values), 3, most))
-        assert [len(batch) for batch in found] == sizes
-        assert torch.equal(torch.cat([values[:0], *found]), values[: sum(sizes)])
+    found = list(in_batches(Features(values), 3))
+    assert [len(batch) for batch in found] == [3, 3, 1]
+    assert torch.equal(torch.cat(found), values)
+    assert list(in_batches(Features(values[:0]), 3)) == []
+
+
+def test_some_items_come_from_all_over_a_source() -> None:
+    values = Features(torch.arange(7.0).view(7, 1))
+    for items, found in ((3, [0, 2, 4]), (7, [0, 1, 2, 3, 4, 5, 6]), (14, [i // 2 for i in range(14)]), (0, [])):
+        assert spread(values, items).flatten().tolist() == found

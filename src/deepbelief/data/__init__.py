@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source, in_batches
+from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source, in_batches, spread
 from deepbelief.data.download import Progress
 from deepbelief.data.files import Part, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled
@@ -20,6 +20,7 @@ __all__ = [
     "in_batches",
     "load_dataset",
     "load_images",
+    "spread",
 ]
 
 

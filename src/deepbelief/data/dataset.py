@@ -40,11 +40,15 @@ class Source(Protocol):
         ...
 
 
-def in_batches(source: Source, size: int, most: int | None = None) -> Iterator[torch.Tensor]:
-    """The items of a source in order, at most the first ``most``, in batches of ``size``; the last may be smaller."""
-    end = len(source) if most is None else min(len(source), most)
-    for start in range(0, end, size):
-        yield source.batch(slice(start, min(start + size, end)))
+def in_batches(source: Source, size: int) -> Iterator[torch.Tensor]:
+    """The items of a source in order, in batches of ``size``; the last may be smaller."""
+    for start in range(0, len(source), size):
+        yield source.batch(slice(start, min(start + size, len(source))))
+
+
+def spread(source: Source, items: int) -> torch.Tensor:
+    """So many items from all over a source, which may be sorted; again and again where it has fewer."""
+    return source.batch(torch.arange(items) * len(source) // items)
 
 
 @final

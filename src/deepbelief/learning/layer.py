@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepbelief.annealing import base_rate_bias
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Rows, Source
+from deepbelief.data import Rows, Source, spread
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.batches import batches
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
@@ -96,7 +96,7 @@ class LayerTraining:
             base = base_rate_bias(rbm.visible, [self._some(self._source, _FOR_BASE_RATES)])
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
-            start = rbm.hidden.sample(self._spread(self._source, chains) @ rbm.weights, random)
+            start = rbm.hidden.sample(spread(self._source, chains).to(rbm.weights) @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation)
 
@@ -160,11 +160,7 @@ class LayerTraining:
         return float(self.rbm.free_energy(self._some(self._source, 100)).abs().mean()) / sum(self.rbm.weights.shape)
 
     def _some(self, source: Source, items: int) -> Tensor:
-        return self._spread(source, min(len(source), items))
-
-    def _spread(self, source: Source, items: int) -> Tensor:
-        """So many items from all over a source, which may be sorted; again and again where it has fewer."""
-        return source.batch(torch.arange(items) * len(source) // items).to(self.rbm.weights)
+        return spread(source, min(len(source), items)).to(self.rbm.weights)
 
     def _measure(self, epoch: int) -> EpochRecord:
         rbm, items = self.rbm, self._some(self._source, _MONITORED)

@@ -7,7 +7,7 @@ from typing import Final, final
 import torch
 
 from deepbelief.annealing import AnnealedPath, base_rate_bias
-from deepbelief.data import Source, in_batches
+from deepbelief.data import Source, spread
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch, ais
@@ -16,7 +16,6 @@ from deepbelief.likelihood.exact import exact_log_z, fewest_states
 from deepbelief.randomness import Random
 
 _FOR_BASE_RATES: Final = 10_000  # items
-_BATCH: Final = 1000
 _QUICK: Final = 2**20  # states that are added up in seconds
 
 Show = Callable[[str, int, int], None]
@@ -71,7 +70,9 @@ def _interval(ends: tuple[float, float]) -> str:
 
 @torch.no_grad()
 def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
-    """The path to a layer's RBM from independent units with the means that it sees of up to 10,000 items.
+    """The path to a layer's RBM from independent units with the means that it sees.
+
+    The means are those of up to 10,000 items from all over the source.
 
     Args:
         dbn: the model; seen, not copied.
@@ -79,9 +80,8 @@ def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
         source: the data it was trained on, best.
     """
     rbm = dbn.layer(layer)
-    read = in_batches(source, _BATCH, _FOR_BASE_RATES)
-    seen = (dbn.encode(batch.to(rbm.weights), layer - 1) for batch in read)
-    return AnnealedPath(rbm, base_rate_bias(rbm.visible, seen))
+    items = spread(source, min(len(source), _FOR_BASE_RATES)).to(rbm.weights)
+    return AnnealedPath(rbm, base_rate_bias(rbm.visible, [dbn.encode(items, layer - 1)]))
 
 
 def evaluate(
