@@ -64,10 +64,12 @@ def study(
     from rich.console import Console
 
     from deepbelief.data import load_dataset
+    from deepbelief.machine import choose_device
     from deepbelief.memory import keep_freed_memory
-    from deepbelief.report import build_report, results_table
+    from deepbelief.report.page import build_report
+    from deepbelief.report.tables import results_table
     from deepbelief.study.recipe import load_recipe
-    from deepbelief.study.run import Study, choose_device
+    from deepbelief.study.run import Study
     from deepbelief.watching import TerminalProgress, download_line, print_results
 
     keep_freed_memory()
@@ -95,7 +97,7 @@ def report(run: Annotated[Path, typer.Argument(help="The folder of a finished st
 
     Example: deepbelief report runs/default
     """
-    from deepbelief.report import build_report
+    from deepbelief.report.page import build_report
 
     typer.echo(build_report(run))
 
@@ -116,7 +118,7 @@ def encode(
     """
     from deepbelief.data import load_images
     from deepbelief.encoding import encode_to_file
-    from deepbelief.study.run import choose_device
+    from deepbelief.machine import choose_device
     from deepbelief.watching import download_line
 
     pixels = load_images(images, data, part.value, progress=download_line)
@@ -150,10 +152,10 @@ def likelihood(
     from deepbelief.checkpoint import load_dbn
     from deepbelief.data import load_images
     from deepbelief.likelihood import AISSettings, evaluate
+    from deepbelief.machine import choose_device
     from deepbelief.memory import keep_freed_memory
     from deepbelief.randomness import Random
     from deepbelief.report.tables import Table
-    from deepbelief.study.run import choose_device
     from deepbelief.watching import download_line, print_results, steps_line
 
     keep_freed_memory()
@@ -224,7 +226,7 @@ def sample(
     """
     from deepbelief.data import load_images
     from deepbelief.gallery import SampleSettings, draw_samples, task_of
-    from deepbelief.study.run import choose_device
+    from deepbelief.machine import choose_device
     from deepbelief.watching import download_line, steps_line
 
     task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine: on which device to work, and what figures were measured on."""
 
 import os
 import platform
@@ -9,6 +9,24 @@ from typing import Any
 
 import psutil
 import torch
+
+from deepbelief.errors import SettingsError
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is a GPU, else the CPU.
+
+    Raises:
+        SettingsError: the device is unknown or not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
+    return device
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

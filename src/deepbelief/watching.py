@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from deepbelief.report import Table as Rows
+from deepbelief.report.tables import Table as Rows
 
 _SECONDS_BETWEEN_PLAIN_LINES: Final = 30.0
 

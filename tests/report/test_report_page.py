@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 
 from deepbelief.errors import DeepBeliefError
-from deepbelief.report import build_report
+from deepbelief.report.page import build_report
 from deepbelief.report.story import STORY
 
 MakeRun = Callable[..., Path]
@@ -190,7 +190,7 @@ root = importlib.util.find_spec("deepbelief").submodule_search_locations[0]
 for name, path in (("deepbelief", root), ("deepbelief.study", root + "/study")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [path]
-import deepbelief.report
+import deepbelief.report.page
 assert "torch" not in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepbelief.report import published_table, results_table
 from deepbelief.report.charts import Chart, charts_height, draw_charts
 from deepbelief.report.curves import Curve, spread
 from deepbelief.report.settings import as_toml
 from deepbelief.report.sheet import grey, shorten
 from deepbelief.report.style import contestant_looks, layer_look, luminance, render
-from deepbelief.report.tables import nearest_levels
+from deepbelief.report.tables import nearest_levels, published_table, results_table
 from deepbelief.report.text import contestant_name, duration, interval, listing, memory, percent, quantity, times
 from deepbelief.study.records import Metric, read_results
 

@@ -21,7 +21,7 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.study.context import Context
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
-from deepbelief.study.run import Study, choose_device
+from deepbelief.study.run import Study
 from deepbelief.study.stages import STAGES
 
 
@@ -307,11 +307,3 @@ def test_killed_at_random_moments_every_file_is_whole(tmp_path: Path, tiny: str)
             json.loads(path.read_text())
         for path in (tmp_path / "run").rglob("[!.]*.safetensors"):
             load_file(path)
-
-
-def test_devices() -> None:
-    assert choose_device("cpu").type == "cpu"
-    assert choose_device("auto").type in ("cpu", "cuda")
-    for name in ("gpu", "cuda:99", "xpu"):
-        with pytest.raises(SettingsError, match=f"the device {name!r} is not there"):
-            choose_device(name)

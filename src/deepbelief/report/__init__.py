@@ -1,6 +1,8 @@
-"""Records of a study -> pictures -> one self-contained HTML page."""
+"""Records of a study -> pictures -> one self-contained HTML page.
 
-from deepbelief.report.page import build_report
-from deepbelief.report.tables import Table, published_table, results_table
+`build_report` is loaded when it is first used: pictures need matplotlib, tables on the terminal do not.
+"""
 
-__all__ = ["Table", "build_report", "published_table", "results_table"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"page": ["build_report"]})

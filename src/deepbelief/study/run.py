@@ -155,22 +155,6 @@ class Study:
         return {**metrics, **times, "time/total": sum(times.values()), "memory/peak": peak}
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is a GPU, else the CPU.
-
-    Raises:
-        SettingsError: the device is unknown or not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
-    return device
-
-
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """Stored settings and those that have come since, at their defaults: an older folder can still be continued."""
     try:
