@@ -72,7 +72,7 @@ def circumstances(results: Results) -> str:
     peak = max(results.metrics["memory/peak"].values) / 1e9
     timed = for_times(results)
     total = duration(min(timed.metrics["time/total"].values))
-    which = "the quickest seed" if timed is results else "a later run of one seed"
+    which = "the quickest seed" if timed is results else "the quickest seed of a later run"
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
     return f"{averaged}; {total} ({which}) on {processor(timed.machine)}, {peak:.1f} GB of memory at most."
 

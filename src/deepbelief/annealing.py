@@ -1,7 +1,7 @@
 """The path of distributions from independent units to an RBM, for estimates of Z and for tempered Markov chains."""
 
 from collections.abc import Iterable
-from typing import final
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -9,6 +9,9 @@ from torch import Tensor
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 from deepbelief.units import Units
+
+BASE_RATE_ITEMS: Final = 10_000
+"""So many items, from all over the data, tell their means well enough."""
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import base_rate_bias
+from deepbelief.annealing import BASE_RATE_ITEMS, base_rate_bias
 from deepbelief.checkpoint import tensors_under
 from deepbelief.data import Rows, Source, spread
 from deepbelief.errors import DeepBeliefError
@@ -22,7 +22,6 @@ from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
-_FOR_BASE_RATES: Final = 10_000  # items whose means a tempered chain starts from
 _EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
 _BETWEEN_CHECKS: Final = 100  # batches
 
@@ -93,7 +92,7 @@ class LayerTraining:
         if settings.trajectory:
             return TrajectoryTempering(rbm, self._size, chains, random, products)
         if settings.temperatures > 1:
-            base = base_rate_bias(rbm.visible, [self._some(self._source, _FOR_BASE_RATES)])
+            base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
             start = rbm.hidden.sample(spread(self._source, chains).to(rbm.weights) @ rbm.weights, random)

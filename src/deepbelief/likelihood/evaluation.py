@@ -6,7 +6,7 @@ from typing import Final, final
 
 import torch
 
-from deepbelief.annealing import AnnealedPath, base_rate_bias
+from deepbelief.annealing import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
 from deepbelief.data import Source, spread
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
@@ -15,7 +15,6 @@ from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
 from deepbelief.randomness import Random
 
-_FOR_BASE_RATES: Final = 10_000  # items
 _QUICK: Final = 2**20  # states that are added up in seconds
 
 Show = Callable[[str, int, int], None]
@@ -80,7 +79,7 @@ def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
         source: the data it was trained on, best.
     """
     rbm = dbn.layer(layer)
-    items = spread(source, min(len(source), _FOR_BASE_RATES)).to(rbm.weights)
+    items = spread(source, min(len(source), BASE_RATE_ITEMS)).to(rbm.weights)
     return AnnealedPath(rbm, base_rate_bias(rbm.visible, [dbn.encode(items, layer - 1)]))
 
 
