@@ -13,7 +13,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows writes out only what is open for writing
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
