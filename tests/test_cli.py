@@ -56,6 +56,16 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         assert not re.search(rf"\| +{heavy}$", loaded, re.MULTILINE), heavy
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_a_sign_that_the_terminal_lacks_ends_nothing(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "≥ 0.npz"
+    images, labels = np.zeros((20, 4, 4), dtype=np.uint8), np.arange(20) % 2
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    done = deepbelief("data", path, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert "20 training and 20 test images, 4x4" in done.stdout
+
+
 def test_recipes_are_printed_as_files_to_edit(tmp_path: Path, tiny: str) -> None:
     done = deepbelief("recipe", "reference")
     assert done.returncode == 0

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "machine": set(),
     "memory": set(),
+    "terminal": set(),
     "precision": set(),
     "atomic": set(),
     "randomness": set(),
@@ -67,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
-    "cli": STUDIED | {"gallery", "study", "memory", "report", "watching", PACKAGE},
+    "cli": STUDIED | {"gallery", "study", "memory", "report", "terminal", "watching", PACKAGE},
     "__init__": STUDIED | {"gallery", "pictures", "study"},
     "__main__": {"cli"},
 }

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.terminal import write_in_any_encoding
 
 app = typer.Typer(
     help="Deep Belief Networks: train them, look inside them, stress-test what they learnt.",
@@ -280,6 +281,7 @@ def _numbers(text: str | None, separator: str, example: str) -> tuple[int, ...] 
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
+    write_in_any_encoding()
     try:
         app()
     except SettingsError as error:
