@@ -220,7 +220,7 @@ def test_biases_that_were_learnt_or_are_not_wanted_from_the_data_stay() -> None:
     dbn = DBN.from_sizes([8, 5, 3], Random(0))
     train(dbn, patterns(), epochs=1, learning_rate=1e-12)
     from_data = [dbn.layer(number).visible.bias.detach().clone() for number in (1, 2)]
-    assert all(bias.abs().min() > 1e-4 for bias in from_data)
+    assert all(bias.abs().max() > 1e-3 for bias in from_data)
     train(dbn, Features(torch.ones(50, 8)), epochs=1, learning_rate=1e-12)
     assert all(torch.allclose(dbn.layer(n).visible.bias, bias) for n, bias in zip((1, 2), from_data, strict=True))
 
