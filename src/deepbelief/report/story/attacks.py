@@ -243,11 +243,11 @@ def _most_robust(run: Run) -> str:
     """To whom each attack, and the noise, leaves most."""
     words = "In the upper chart the gap between a contestant's two lines is the worth of knowing the network."
     found = []
-    for kind, name in (("fgsm", "FGSM"), ("pgd", "PGD"), ("uniform", "uniform noise")):
+    for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
         if measured := _measured(run, kind):
             best, share, level = _best_at(measured, 0.1)
-            found.append(f"{name} of epsilon {level:g} {percent(share)} to {best}")
-    return f"{words} Most is left by {listing(found)}." if found else words
+            found.append(f"{name} of {level:g} leaves at most {percent(share)} ({best})")
+    return f"{words} {listing(found)}." if found else words
 
 
 def _patience(run: Run, pgd: dict[str, int] | None) -> list[str]:
