@@ -1,4 +1,4 @@
-"""What all tests share: settings of hypothesis, a study small enough to run in a test, and the precisions to test in."""
+"""What all tests share: settings of hypothesis, a study small enough to run in a test, and the precisions to use."""
 
 from collections.abc import Iterator
 from typing import Final
