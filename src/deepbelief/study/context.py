@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
-from deepbelief.data import Dataset, Features, Images, Source
+from deepbelief.data import Dataset, Images
 from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
+from deepbelief.encoding import encode_source_all
 from deepbelief.feedforward import Classifier, FeedForward
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
@@ -131,12 +131,7 @@ class Context:
     @cached_property
     def features(self) -> list[Tensor]:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
-        found: list[Tensor] = []
-        source: Source = self.training
-        for layer in range(1, len(self.dbn) + 1):  # each from the one below
-            found.append(encode_source(DBN([self.dbn.layer(layer)]), source))
-            source = Features(found[-1])
-        return found
+        return encode_source_all(self.dbn, self.training)
 
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network so that `network` gives it back."""
