@@ -155,7 +155,8 @@ def _steps(settings: SampleSettings, moving: bool) -> int:
 
 def _scale(cells: Tensor, shape: Sequence[int], wide: int) -> int:
     """How many pixels a picture has for each of an image, to be about so wide, and not too high."""
-    height, width = cells.shape[0] * (shape[-2] + 1), cells.shape[1] * (shape[-1] + 1)
+    high, long = (1, *shape)[-2:]  # a vector is a row of pixels
+    height, width = cells.shape[0] * (high + 1), cells.shape[1] * (long + 1)
     most = _MOST_PIXELS // max(height, width)
     if not most:
         raise SettingsError(
@@ -271,7 +272,7 @@ def _image_shape(model: Path, dbn: DBN, given: tuple[int, ...] | None) -> tuple[
     side = math.isqrt(width)
     saved = load_state(model).progress.get("image_shape")
     for shape in (saved, (side, side)) if given is None else (given,):
-        if shape is not None and min(shape) > 0 and math.prod(shape) == width:
+        if shape is not None and len(shape) <= 2 and min(shape) > 0 and math.prod(shape) == width:
             return tuple(shape)
     what = "no shape of its images is known" if given is None else f"{'x'.join(map(str, given))} is another number"
     raise SettingsError(f"the model sees {width} values and {what}: give height and width, such as --shape 28x28.")

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
-from deepbelief.data import Dataset, Images
+from deepbelief.data import Dataset, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source_all
 from deepbelief.feedforward import Classifier, FeedForward
+from deepbelief.learning.standardise import Standardised
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
 from deepbelief.robustness.attack import gradient_sign
+from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -79,10 +81,7 @@ class Context:
 
     @cached_property
     def _split(self) -> tuple[Images, Images]:
-        training, held_out = self.dataset.split(self.recipe.data.validation, self.seed)
-        limit = self.recipe.data.train_images
-        if limit is not None:
-            training = training.subset(self.random("subset").permutation(len(training))[:limit].sort().values)
+        training, held_out = split(self.recipe, self.dataset, self.seed)
         return training.to(self.device), held_out.to(self.device)
 
     @property
@@ -106,15 +105,32 @@ class Context:
         return self.test.batch(slice(0, len(self.test))).to(self.precision.parameters)
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the data's values, (0, 1) for images: what noise and attacks are measured by and stay within."""
+        return self.dataset.bounds
+
+    def standardised(self, source: Source) -> Source:
+        """The source as the DBN's first RBM sees it, which is how feed-forward networks learn from it, too."""
+        scaling = self.dbn.standardisation
+        return source if scaling is None else Standardised(source, scaling)
+
+    def classifier(self, network: FeedForward) -> Classifier:
+        """A network that learnt from `standardised` values as a function of the values themselves."""
+        scaling = self.dbn.standardisation
+        return network if scaling is None else nn.Sequential(scaling, network)
+
+    @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.dataset.class_names)
 
     def picture(self, values: Tensor) -> Any:
-        """(..., width) values as a NumPy array of images, (..., height, width)."""
+        """(..., width) values as a NumPy array of images, (..., height, width), from 0 at `bounds[0]` to 1."""
         shape = self.dataset.image_shape
         shape = shape if len(shape) == 2 else (1, *shape)
-        return values.detach().cpu().reshape(*values.shape[:-1], *shape).numpy()
+        low, high = self.bounds
+        grey = (values.detach().cpu() - low) / (high - low)
+        return grey.reshape(*values.shape[:-1], *shape).numpy()
 
     # The models, loaded from the run's folder when first asked for.
 
@@ -152,7 +168,7 @@ class Context:
         found: dict[str, Classifier] = {}
         for layer in range(1, len(self.dbn) + 1):
             found[f"readout_{layer}"] = ReadoutClassifier(self.dbn, layer, self.network(f"readout_{layer}"))
-        found |= {name: self.network(name) for name in ("ffnn", "finetuned")}
+        found |= {name: self.classifier(self.network(name)) for name in ("ffnn", "finetuned")}
         return found
 
     @torch.no_grad()
