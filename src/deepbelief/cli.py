@@ -190,7 +190,8 @@ def sample(
     known: Annotated[
         str | None,
         typer.Option(
-            help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top"
+            help="What --inpaint knows: top, bottom, left, right, centre, border or random.",
+            show_default="top, of a vector left",
         ),
     ] = None,
     items: Annotated[

@@ -19,7 +19,7 @@ from deepbelief.learning.standardise import Standardised
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
-from deepbelief.robustness.attack import gradient_sign
+from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
@@ -72,6 +72,7 @@ class Context:
         self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
         self.started = time.perf_counter()
         self._signs: dict[str, Tensor] = {}
+        self._worst: dict[tuple[str, float], Tensor] = {}
 
     def random(self, stream: str) -> Random:
         """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
@@ -106,7 +107,7 @@ class Context:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The range of the data's values, (0, 1) for images: what noise and attacks are measured by and stay within."""
+        """The least and the greatest value of the data: what noise and attacks are measured by and stay within."""
         return self.dataset.bounds
 
     def standardised(self, source: Source) -> Source:
@@ -196,6 +197,26 @@ class Context:
             labels = self.test.required_labels()
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
         return self._signs[name]
+
+    @cached_property
+    def pgd_rows(self) -> Tensor:
+        """Which test images PGD is tried on, (images,) int64: a random choice, the same for every contestant."""
+        rows = self.random("pgd").permutation(len(self.test))[: self.recipe.attack.pgd.images]
+        return rows.to(self.device)
+
+    def pgd_images(self, name: str, epsilon: float) -> Tensor:
+        """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""
+        if (name, epsilon) not in self._worst:
+            self._worst[name, epsilon] = self.pgd(self.contestants[name], name, self.pgd_rows, epsilon)
+        return self._worst[name, epsilon]
+
+    def pgd(self, classifier: Classifier, name: str, rows: Tensor, epsilon: float) -> Tensor:
+        """Some test images after PGD through any classifier, whose name sets the random numbers; (rows, width)."""
+        images, labels, (low, high) = self.test_pixels[rows], self.test.required_labels()[rows], self.bounds
+        if not epsilon:
+            return images
+        steps, random = self.recipe.attack.pgd.steps, self.random(f"pgd/{name}@{epsilon:g}")
+        return pgd(classifier, images, labels, epsilon * (high - low), steps, random, self.bounds)
 
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
         """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""

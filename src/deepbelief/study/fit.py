@@ -26,8 +26,8 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     """Refuse a recipe that cannot be followed on these data.
 
     Raises:
-        SettingsError: the images for validation, the classes, the size of a batch or the kind of the visible units do
-            not fit the data.
+        SettingsError: the images for validation, the classes, the size of a batch, the example to attack or the kind
+            of the visible units do not fit the data.
     """
     dataset.check_split(recipe.data.validation, seed)
     training = dataset.train
@@ -48,6 +48,11 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
                 f"{items} training images fill no batch of {settings.batch_size}: make {name}.batch_size smaller, or "
                 f"set {name}.drop_last to false."
             )
+    if recipe.attack.example is not None and recipe.attack.example >= len(dataset.test):
+        raise SettingsError(
+            f"attack.example = {recipe.attack.example} is not among the {len(dataset.test)} test images of "
+            f"{dataset.name}, counted from 0."
+        )
     _check_values(recipe, dataset)
 
 

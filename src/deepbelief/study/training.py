@@ -1,6 +1,6 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -18,6 +18,14 @@ from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converg
 from deepbelief.study.context import Context, Findings
 from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 from deepbelief.units import Bernoulli, Gaussian
+
+# Monitors of an epoch that are metrics too, by the metrics' names.
+_LOGGED: Final = {
+    "reconstruction_error_unit": "reconstruction_error_unit",
+    "error_std": "reconstruction_error_std",
+    "update_mean": "update_mean",
+    "update_std": "update_std",
+}
 
 
 def pretraining(context: Context) -> Findings:
@@ -52,6 +60,10 @@ def pretraining(context: Context) -> Findings:
         # A patience may have ended the layer early.
         shown = sorted({1, *range(10, len(errors) + 1, 10), len(errors)})
         found.metrics |= {f"reconstruction_error/layer_{layer}@{epoch}": errors[epoch - 1] for epoch in shown}
+        for monitor, name in _LOGGED.items():
+            if monitor in monitors[0]:
+                at = {epoch: monitors[epoch - 1][monitor] for epoch in shown}
+                found.metrics |= {f"{name}/layer_{layer}@{epoch}": value for epoch, value in at.items()}
     found.facts = {
         "layers": dbn.sizes,
         "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
@@ -64,7 +76,7 @@ def pretraining(context: Context) -> Findings:
 
 def readouts(context: Context) -> Findings:
     """Train one linear read-out for each layer on its frozen features."""
-    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}})
+    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}, "converged": {}})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
         if isinstance(context.recipe.readouts, ConvergedSettings):
@@ -90,8 +102,7 @@ def baseline(context: Context) -> Findings:
         _minibatch(context, "ffnn", network, section.training, found)
     else:
         _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
-    context.save_network("ffnn", network, "relu")
-    _test(context, "ffnn", context.classifier(network), found)
+    _finish(context, "ffnn", network, "relu", found)
     return found
 
 
@@ -103,9 +114,16 @@ def finetuning(context: Context) -> Findings:
     network.requires_grad_(True)
     found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
     _minibatch(context, "finetuned", network, context.recipe.finetuning, found)
-    context.save_network("finetuned", network, "sigmoid")
-    _test(context, "finetuned", context.classifier(network), found)
+    _finish(context, "finetuned", network, "sigmoid", found)
     return found
+
+
+def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
+    """Save a trained network, and measure it on the training and the test images."""
+    context.save_network(name, network, activation)
+    classifier, training = context.classifier(network), context.training
+    found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
+    _test(context, name, classifier, found)
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
@@ -126,6 +144,7 @@ def _converged_readout(
     fitted = fit_converged(training, chosen_on, context.classes, settings)
     context.progress.step(layer, len(context.dbn), f"{name} loss {fitted.losses[-1]:.4f}")
     found.facts["l2"][name] = fitted.l2
+    found.facts["converged"][name] = fitted.converged
     found.arrays[f"{name}/loss"] = np.array(fitted.losses)
     found.arrays[f"{name}/step"] = np.arange(1, len(fitted.losses) + 1)
     found.metrics[f"loss/{name}@{len(fitted.losses)}"] = fitted.losses[-1]

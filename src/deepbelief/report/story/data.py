@@ -27,7 +27,8 @@ def data(run: Run, stage: Stage) -> Chapter:
     )
     return Chapter(
         text=(
-            f"{run.data_name} comes as {_values(stage)} {facts['n_train']:,} of them are for training, {held_back}and {facts['n_test']:,} are for testing only. "
+            f"{run.data_name} comes as {_values(stage)} {facts['n_train']:,} images are for training, {held_back}and "
+            f"{facts['n_test']:,} are for testing only. "
             f"Each shows one of {len(names)} classes.",
             f"Over the training images a pixel is {float(stage.fact('pixel_mean')):.3f} on average, with a standard "
             f"deviation of {float(stage.fact('pixel_std')):.3f}: the yardstick for every noise level further down.",
