@@ -228,7 +228,7 @@ def _frames(
         for frame in chain(dbn, given, random, betas=[1.0] * steps, samples=samples, every=every):
             yield _lines([given, frame], columns)
     elif settings.task == "inpainting":
-        part = settings.known or ("left" if len(shape) == 1 else "top")  # a vector has no top
+        part = settings.known or ("left" if math.prod(shape[:-1]) == 1 else "top")  # a vector has no top
         known = known_part(part, shape, Random(settings.seed, "known")).to(like.device)
         seen = torch.where(known, given, math.nan)
         for frame in inpainting_frames(dbn, given, known, random, steps, samples=samples, every=every):

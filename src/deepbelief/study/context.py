@@ -108,7 +108,8 @@ class Context:
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest value of the data: what noise and attacks are measured by and stay within."""
-        return self.dataset.bounds
+        low, high = self.dataset.bounds
+        return low, high if high > low else low + 1.0  # data of a single value have no range
 
     def standardised(self, source: Source) -> Source:
         """The source as the DBN's first RBM sees it, which is how feed-forward networks learn from it, too."""
