@@ -104,6 +104,12 @@ class Encoded:
         return encoded
 
 
+def check_ending(out: Path) -> None:
+    """`SettingsError` if no features can be written to a file of this name."""
+    if out.suffix not in (".npy", ".npz"):
+        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
+
+
 def encode_to_file(
     model: Path, images: Images, out: Path, layer: int | None = None, device: torch.device | str = "cpu"
 ) -> tuple[int, int]:
@@ -113,8 +119,7 @@ def encode_to_file(
         SettingsError: `out` has another ending, the layer is not there, or the images have another size.
         DeepBeliefError: the model cannot be read.
     """
-    if out.suffix not in (".npy", ".npz"):
-        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
+    check_ending(out)
     features = encode_source(load_dbn(model).to(device), images.to(device), layer).cpu().numpy()
     with replacing(out) as temporary, temporary.open("wb") as file:
         if out.suffix == ".npy":

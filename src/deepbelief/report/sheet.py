@@ -29,7 +29,8 @@ def cell_height(images: NDArray[Any], width: float) -> float:
 
     Their pixels are squares, but for a row or a column of them, such as a vector, which would be a hair or a mile.
     """
-    return width * min(max(images.shape[-2] / images.shape[-1], _FLATTEST), _TALLEST)
+    height, across = images.shape[-2:]
+    return width * min(max(float(height) / float(across), _FLATTEST), _TALLEST)
 
 
 def shorten(name: str, length: int) -> str:

@@ -34,12 +34,12 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     if recipe.data.train_images is not None:
         training, _ = split(recipe, dataset, seed)
     items = len(training) - (recipe.data.validation if recipe.data.train_images is None else 0)
-    found = training.required_labels().unique()
-    if len(found) < 2:
+    low, high = (int(end) for end in training.required_labels().aminmax())
+    if low == high:
         more = "" if recipe.data.train_images is None else ", or set data.train_images higher"
         raise SettingsError(
             f"the training images of {dataset.name}, {items} in number, are all of class "
-            f"{dataset.class_names[int(found[0])]}, and classifiers learn from two or more: add images of another "
+            f"{dataset.class_names[low]}, and classifiers learn from two or more: add images of another "
             f"class{more}."
         )
     for name, settings in _trainings(recipe):
