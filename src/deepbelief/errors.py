@@ -11,3 +11,8 @@ class SettingsError(DeepBeliefError):
 
 class DataError(DeepBeliefError):
     """A data set that cannot be found, downloaded or read."""
+
+
+def one_line(error: Exception) -> str:
+    """An error that was not foreseen, as a part of a sentence: its type and text on one line, cut if it is long."""
+    return f"{' '.join(repr(error).split()):.200}"
