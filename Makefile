@@ -12,7 +12,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test bench check format data clean
+.PHONY: help study test kill bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -24,6 +24,9 @@ study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a fil
 
 test: data check ## all checks and tests (PYTEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+kill: .venv/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
+	@$(BIN)/python tests/kill.py $(ARGS)
 
 bench: data .venv/installed-bench ## speed beside other libraries, growth with size, precision (half an hour; tables, JSON)
 	$(BIN)/python benchmarks/speed.py $(ARGS)

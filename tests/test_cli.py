@@ -1,5 +1,6 @@
 """The command line as a user types it: output, exit codes, one sentence for a mistake, no traceback."""
 
+import errno
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from deepbelief.checkpoint import load_dbn, save_dbn
-from deepbelief.cli import PrecisionChoice
+from deepbelief.cli import PrecisionChoice, main
 from deepbelief.data import Features
 from deepbelief.dbn import DBN
 from deepbelief.learning.standardise import standardise
@@ -212,6 +213,7 @@ def test_sample(tmp_path: Path) -> None:
     [
         (("study", "defautl"), 2, "there is no recipe 'defautl'"),
         (("study", "smoke", "--device", "tpu"), 2, "the device 'tpu' is not there"),
+        (("study", "smoke", "--device", "meta"), 2, "the device 'meta' is not there"),
         (("study", "smoke", "--data", "nowhere"), 1, "nowhere"),
         (("data", "cifar"), 2, "cifar"),
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
@@ -233,6 +235,36 @@ def test_mistyped_commands_exit_with_2(words: tuple[object, ...]) -> None:
     done = deepbelief(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 5], Random(0)))
+    out = tmp_path / "features.npy"
+    out.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(
+        sys, "argv", ["deepbelief", "encode", str(tmp_path / "dbn.safetensors"), "digits", "--out", str(out)]
+    )
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    message = f"deepbelief: {out}: No space left on device; nothing that was finished is lost.\n"
+    assert capsys.readouterr().err == message
+    assert out.read_bytes() == b"old"
+
+
+def test_a_model_whose_name_has_brackets(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "[red]dbn[0].safetensors", DBN.from_sizes([64, 5], Random(0)))
+    words = ("--images", 5, "--temperatures", 5, "--chains", 3)
+    done = deepbelief("likelihood", "[red]dbn[0].safetensors", "digits", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "[red]dbn[0].safetensors on 5 test images" in " ".join(done.stdout.split())
 
 
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:

@@ -63,11 +63,7 @@ def test_a_damaged_model_is_one_sentence_that_names_the_stage(tmp_path: Path, ti
     if name != "dbn":
         made.save_network(name, FeedForward([64, 7, 10], torch.relu, Random(3)), "relu")
     whole = path.read_bytes()
-    other = Path(tmp_path / "other")
-    save_dbn(other, DBN.from_sizes([3, 2], Random(0)))
-    for damaged in (b"", whole[:-9], b"torn" * 50, whole.replace(b"FeedForward", b"FeedBackwar"), None):
-        if damaged == whole:
-            continue
+    for damaged in (b"", whole[:-9], b"torn" * 50, whole.replace(b'"model', b'"medal'), None):
         path.unlink() if damaged is None else path.write_bytes(damaged)
         with pytest.raises(DeepBeliefError) as raised:
             made.dbn if name == "dbn" else made.network(name)
@@ -84,7 +80,7 @@ def test_the_rbm_with_labels_stops_by_held_out_images(tmp_path: Path, tiny: str)
     for patience in (0, 1):
         text = tiny.replace("persistent_chains = 20", f"persistent_chains = 20\npatience = {patience}")
         listener = Listener()
-        text = text.replace("epochs = 2", "epochs = 30").replace("learning_rate = 0.1", "learning_rate = 0.5")
+        text = text.replace("epochs = 2", "epochs = 30")
         _of_each_class(context(tmp_path / str(patience), text, listener), Findings())
         ends.append(sum("RBM with labels, epoch" in line for line in listener.lines))
         load_labelled_dbn(tmp_path / str(patience) / "models" / "labelled.safetensors")

@@ -116,6 +116,15 @@ def test_what_a_killed_process_left_is_no_study_and_goes(tmp_path: Path, study: 
     assert not inside.exists()
 
 
+def test_a_checkpoint_left_after_its_stage_goes(tmp_path: Path, study: Make) -> None:
+    study(tmp_path / "run").run()
+    left = tmp_path / "run" / "seed-0" / "checkpoints"
+    left.mkdir()
+    (left / "labels.safetensors").write_bytes(b"the process was killed when the record was there")
+    study(tmp_path / "run").run()
+    assert not left.exists()
+
+
 def test_a_refused_folder_is_left_as_it_was(tmp_path: Path, study: Make) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(SettingsError, match="is not empty and holds no study"):
@@ -186,11 +195,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_a_damaged_json_file_is_one_sentence(tmp_path: Path, study: Make, damage: str) -> None:
     folder = tmp_path / "run"
     study(folder, (0, 1)).run()
+    left_to_do = folder / "seed-0" / "stages" / "first.json"
+    done = left_to_do.read_bytes()
+    left_to_do.unlink()
     for path in (folder / "study.json", folder / "seed-1" / "stages" / "second.json"):
         whole = path.read_bytes()
         path.write_bytes(DAMAGES[damage](whole))
         assert refused(study, folder).startswith(f"{path} is damaged or from another version of deepbelief (")
         path.write_bytes(whole)
+    left_to_do.write_bytes(done)
     path = folder / "results.json"
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[damage](whole))
