@@ -154,6 +154,8 @@ def test_noise_and_attacks_are_shares_of_the_range_of_the_data(real: Context) ->
     _, arrays = read_stage(real.folder / "stages", "psychometric")
     assert 0.1 < (arrays["examples_unclipped"][1] - arrays["examples_unclipped"][0]).std() < 0.6  # of level 0.3
     assert arrays["examples_clipped"].min() >= 0 and arrays["examples_clipped"].max() <= 1
+    fields = read_stage(real.folder / "stages", "receptive_fields")[1]["layer_1"]  # weights, and no data
+    assert (fields.min(), fields.max()) == (0, 1)
     record, _ = read_stage(real.folder / "stages", "data")
     assert 0 < record.facts["pixel_mean"] < 1
 
