@@ -62,7 +62,8 @@ def confusion(run: Run, stage: Stage) -> Chapter:
     looks = contestant_looks(contestants, run.layers)
     for contestant in contestants:
         true, predicted, rate = worst[contestant]
-        right = np.diag(stage.array(contestant)).astype(float)
+        matrix = stage.array(contestant).astype(float)
+        right = np.where(matrix.any(axis=1), np.diag(matrix), 1.0)  # no test image of a class is no mistake
         hardest = f"{run.class_name(int(right.argmin()))} ({percent(float(right.min()), 0)})"
         mistake = f"{run.class_name(true)} as {run.class_name(predicted)}"
         rows.append((looks[contestant].name, mistake, percent(float(rate), 0), hardest))
@@ -124,12 +125,12 @@ def encoding(run: Run, stage: Stage) -> Chapter:
                 picture.draw,
             ),
         ),
-        tables=(_precision_table(run, keys),),
+        tables=(_precision_table(run, keys, stage.record.facts.get("neighbours", 10)),),
     )
 
 
-def _precision_table(run: Run, keys: Sequence[str]) -> Table:
+def _precision_table(run: Run, keys: Sequence[str], neighbours: int) -> Table:
     metrics = {key: run.metric(f"retrieval_precision/{key}") for key in keys}
     rows = tuple((key.replace("_", " "), points(metric)) for key, metric in metrics.items() if metric)
     header = ("representation", "same class, %")
-    return Table("Share of the ten nearest training images that have the query's class", header, rows)
+    return Table(f"Share of the {neighbours} nearest training images that have the query's class", header, rows)
