@@ -23,10 +23,14 @@ def test_the_reference_is_the_published_study() -> None:
     recipe = load_recipe("reference")[1]
     assert recipe.dbn.hidden == (300, 300, 700)
     assert recipe.dbn.weight_std == 0.1
+    assert recipe.precision == "fp32"
     for settings in recipe.pretraining:
         assert (settings.epochs, settings.batch_size, settings.learning_rate) == (50, 128, 0.1)
         assert [settings.momentum_at(epoch) for epoch in (5, 6)] == [0.5, 0.95]
         assert (settings.weight_decay, settings.gibbs_steps, settings.growing_gibbs_steps) == (0.0001, 1, False)
+        assert not settings.visible_samples
+        assert not settings.visible_bias_from_data
+        assert settings.batch_statistics
         assert not settings.shuffle
         assert settings.drop_last
     assert (

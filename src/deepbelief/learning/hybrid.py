@@ -34,10 +34,11 @@ class HybridSettings:
     """How a `LabelledRBM` learns from labels, by Adam on shuffled minibatches.
 
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
-    `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
-    RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
-    learning rate falls linearly to 0 over the epochs, its `weight_decay`, of weights alone, is decoupled (Loshchilov &
-    Hutter 2019). `dropout` takes hidden units out of p(y | v), see `Discriminative`.
+    `gibbs_steps` steps (`visible_samples` as in `CDSettings`), or PCD with `persistent_chains` above 0. With a
+    generative weight of 0 it is the discriminative RBM. Adam, because weights of pixels, weights of labels and biases
+    have gradients of very different sizes; its learning rate falls linearly to 0 over the epochs, its `weight_decay`,
+    of weights alone, is decoupled (Loshchilov & Hutter 2019). `dropout` takes hidden units out of p(y | v), see
+    `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
     fall by 1 / e in so many epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after so many
@@ -50,6 +51,7 @@ class HybridSettings:
     momentum: float = Field(default=0.9, ge=0, lt=1)
     generative_weight: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     gibbs_steps: int = Field(default=1, ge=1)
+    visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -120,7 +122,7 @@ class HybridTraining:
         if settings.persistent_chains:
             start = rbm.hidden.sample(rbm.weights.new_zeros(settings.persistent_chains, rbm.hidden.size), self._random)
             return PersistentContrastiveDivergence(rbm, size, start, settings.gibbs_steps)
-        return ContrastiveDivergence(rbm, size, settings.gibbs_steps)
+        return ContrastiveDivergence(rbm, size, settings.gibbs_steps, visible_samples=settings.visible_samples)
 
     @property
     def records(self) -> list[ValidationRecord]:

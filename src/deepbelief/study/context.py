@@ -204,9 +204,12 @@ class Context:
 
     @cached_property
     def pgd_rows(self) -> Tensor:
-        """Which test images PGD is tried on, (images,) int64: a random choice, the same for every contestant."""
-        rows = self.random("pgd").permutation(len(self.test))[: self.recipe.attack.pgd.images]
-        return rows.to(self.device)
+        """Which test images PGD is tried on, (images,) int64: a random choice in which each class has its share."""
+        n, labels = len(self.test), self.test.required_labels()
+        count = min(self.recipe.attack.pgd.images, n)
+        rows = self.random("pgd").permutation(n).to(self.device)
+        by_class = rows[labels[rows].argsort(stable=True)]
+        return by_class[torch.arange(count, device=self.device) * n // count]
 
     def pgd_images(self, name: str, epsilon: float) -> Tensor:
         """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""

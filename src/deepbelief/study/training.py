@@ -11,7 +11,7 @@ from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
-from deepbelief.learning.layer import DivergedError
+from deepbelief.learning.layer import DivergedError, EpochRecord
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.standardise import standardise
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
@@ -52,18 +52,7 @@ def pretraining(context: Context) -> Findings:
 
     found = Findings()
     for layer in range(1, len(dbn) + 1):
-        errors = [record.reconstruction_error for record in job.records if record.layer == layer]
-        found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
-        monitors = [record.monitors for record in job.records if record.layer == layer]
-        for name in monitors[0]:
-            found.arrays[f"layer_{layer}/{name}"] = np.array([one[name] for one in monitors])
-        # A patience may have ended the layer early.
-        shown = sorted({1, *range(10, len(errors) + 1, 10), len(errors)})
-        found.metrics |= {f"reconstruction_error/layer_{layer}@{epoch}": errors[epoch - 1] for epoch in shown}
-        for monitor, name in _LOGGED.items():
-            if monitor in monitors[0]:
-                at = {epoch: monitors[epoch - 1][monitor] for epoch in shown}
-                found.metrics |= {f"{name}/layer_{layer}@{epoch}": value for epoch, value in at.items()}
+        _log_layer(layer, [record for record in job.records if record.layer == layer], found)
     found.facts = {
         "layers": dbn.sizes,
         "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
@@ -72,6 +61,20 @@ def pretraining(context: Context) -> Findings:
     last = job.records[-1]
     found.headline = f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}"
     return found
+
+
+def _log_layer(layer: int, records: list[EpochRecord], found: Findings) -> None:
+    """The course of one layer's training: whole as arrays, the first, every tenth and the last epoch as metrics."""
+    errors = [record.reconstruction_error for record in records]
+    courses = {name: [record.monitors[name] for record in records] for name in records[0].monitors}
+    found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
+    found.arrays |= {f"layer_{layer}/{name}": np.array(values) for name, values in courses.items()}
+    logged = {"reconstruction_error": errors}
+    logged |= {metric: courses[monitor] for monitor, metric in _LOGGED.items() if monitor in courses}
+    # A patience may have ended the layer early.
+    shown = sorted({1, *range(10, len(records) + 1, 10), len(records)})
+    for name, values in logged.items():
+        found.metrics |= {f"{name}/layer_{layer}@{epoch}": values[epoch - 1] for epoch in shown}
 
 
 def readouts(context: Context) -> Findings:

@@ -215,15 +215,6 @@ def robustness(run: Run, stage: Stage) -> Chapter:
         curves = [Curve.of_series(series, looks[contestant]) for contestant, series in _measured(run, "pgd").items()]
         title = f"Accuracy (%) under PGD, on {pgd['images']} test images"
         charts.append(Chart(title, xlabel, curves, True, run.chance))
-    caption = (
-        "Every pair of lines is one contestant: the gap between dashed and solid is the worth of knowing the network."
-    )
-    if fgsm:
-        name, share, level = _best_at(fgsm, 0.1)
-        caption += f" At epsilon {level:g} the most robust is {name} with {percent(share)} under FGSM"
-        caption += (
-            f"; uniform noise of that size leaves the best {percent(_best_at(uniform, 0.1)[1])}." if uniform else "."
-        )
     return Chapter(
         text=(
             "One image proves nothing, so the attack is repeated on the whole test set for a range of sizes, next to "
@@ -235,7 +226,7 @@ def robustness(run: Run, stage: Stage) -> Chapter:
             Picture(
                 "robustness",
                 "Test accuracy against epsilon for every contestant, under attack and under uniform noise.",
-                caption,
+                _most_robust(run),
                 charts_height(charts),
                 partial(draw_charts, charts=charts),
             ),
@@ -246,6 +237,17 @@ def robustness(run: Run, stage: Stage) -> Chapter:
             _levels_table(run, "uniform", "Accuracy (%) at uniform noise of equal size", _EPSILONS),
         ),
     )
+
+
+def _most_robust(run: Run) -> str:
+    """To whom each attack, and the noise, leaves most."""
+    words = "In the upper chart the gap between a contestant's two lines is the worth of knowing the network."
+    found = []
+    for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
+        if measured := _measured(run, kind):
+            best, share, level = _best_at(measured, 0.1)
+            found.append(f"{name} of {level:g} leaves at most {percent(share)} ({best})")
+    return f"{words} {listing(found)}." if found else words
 
 
 def _patience(run: Run, pgd: dict[str, int] | None) -> list[str]:

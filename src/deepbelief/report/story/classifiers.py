@@ -61,10 +61,14 @@ def readouts(run: Run, stage: Stage) -> Chapter:
 def _ends(run: Run, stage: Stage, names: list[str]) -> list[str]:
     """Which read-outs converged, and which only came to their last iteration."""
     converged = stage.record.facts.get("converged") or {}
-    stopped = [f"{contestant_name(name)} {_end(run, stage, name)}" for name in names if converged.get(name) is False]
-    if stopped:
-        return [f"Not all of them came to their end: {listing(stopped)}."]
-    return ["All of them converged."] if converged else []
+    ends: dict[str, list[str]] = {}
+    for name in names:
+        if converged.get(name) is False:
+            ends.setdefault(_end(run, stage, name), []).append(contestant_name(name))
+    if not ends:
+        return ["All of them converged."] * bool(converged)
+    told = [f"{listing(who)} {end}" for end, who in ends.items()]
+    return [f"Not all came to their end: {'; '.join(told)}."]
 
 
 def _end(run: Run, stage: Stage, name: str) -> str:

@@ -9,7 +9,7 @@ from deepbelief.report.images import Strip
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.story.attacks import levels_where_less
 from deepbelief.report.style import INK, Look
-from deepbelief.report.tables import defence_table, levels_of
+from deepbelief.report.tables import defence_table
 from deepbelief.report.text import contestant_name, listing, percent, signed, times
 
 _COLOURS = ("#2b8a8a", "#b07a10", "#7a4fa3", "#58722c")
@@ -20,11 +20,11 @@ def topdown_defence(run: Run, stage: Stage) -> Chapter:
     """Attacked images, their reconstructions, and how much the defence is worth."""
     contestant = str(stage.fact("contestant"))
     counts = [int(count) for count in stage.array("num_steps")]
-    attack = "pgd" if levels_of(run.results, "pgd") else "fgsm"
     pgd = stage.record.facts.get("pgd")
-    charts = [_chart(run, contestant, counts, "fgsm", "")]
-    if pgd is not None:
-        charts.append(_chart(run, contestant, counts, "pgd", f" ({pgd['images']} test images)"))
+    attacks = ["fgsm"] if pgd is None else ["fgsm", "pgd"]
+    charts = [_chart(run, contestant, counts, attack) for attack in attacks]
+    verdict = _verdict(run, contestant, counts, float(stage.fact("epsilon")), attacks[-1])
+    on = "" if pgd is None else f" PGD is tried on {pgd['images']} of the test images."
     return Chapter(
         text=(
             "A deep belief network also runs backwards: features go down and become an image again. The hope behind "
@@ -33,14 +33,14 @@ def topdown_defence(run: Run, stage: Stage) -> Chapter:
             "A defence must be judged by an attacker who knows of it. If the attack is made on the undefended "
             "network, it was aimed at something that is no longer there; the adaptive attack follows the gradient "
             "through the reconstruction as well. What counts is the accuracy under whichever attack is stronger.",
-            *_masked(run, contestant, counts, attack, pgd),
+            *_masked(run, contestant, counts, pgd),
         ),
         pictures=(
             _images(run, stage, counts),
             Picture(
                 "topdown-defence",
                 "Test accuracy against epsilon without defence, with defence, and under the adaptive attack.",
-                _verdict(run, contestant, counts, float(stage.fact("epsilon")), attack),
+                verdict + on,
                 charts_height(charts),
                 partial(draw_charts, charts=charts),
             ),
@@ -72,7 +72,7 @@ def _images(run: Run, stage: Stage, counts: list[int]) -> Picture:
     )
 
 
-def _chart(run: Run, contestant: str, counts: list[int], attack: str, on: str) -> Chart:
+def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
     curves = []
     if series := run.series(f"accuracy/{contestant}/{attack}"):
         curves.append(Curve.of_series(series, Look("undefended", INK, "o")))
@@ -81,7 +81,7 @@ def _chart(run: Run, contestant: str, counts: list[int], attack: str, on: str) -
         for kind in ("defended", "adaptive"):
             if series := run.series(f"accuracy/{contestant}/{attack}_{kind}_{count}"):
                 curves.append(Curve.of_series(series, look, dashed=kind == "adaptive", label=f"{kind}, {count} x"))
-    title = f"Test accuracy (%) of {contestant_name(contestant)} under {attack.upper()}{on}; dashed: adaptive"
+    title = f"Test accuracy (%) of {contestant_name(contestant)} under {attack.upper()}; dashed: adaptive"
     return Chart(title, "epsilon (1 = from black to white)", curves, True, run.chance, tall=3.0)
 
 
@@ -104,26 +104,29 @@ def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float, attac
     return "Accuracy with and without the defence."
 
 
-def _masked(run: Run, contestant: str, counts: list[int], attack: str, pgd: dict[str, int] | None) -> list[str]:
-    """A warning where an attack that knows less, or takes one step, does better than the one that should do best."""
-    images = int(run.facts("data").get("n_test", 10_000)) if pgd is None else pgd["images"]
-    known = {
+def _masked(run: Run, contestant: str, counts: list[int], pgd: dict[str, int] | None) -> list[str]:
+    """A warning where an attack that knows less, or takes one step, does more than one that should do better."""
+    words = {
         "fgsm_defended": "FGSM that ignores the defence",
-        "fgsm_adaptive": "a single step through it",
+        "fgsm_adaptive": "FGSM through the defence",
         "pgd_defended": "PGD that ignores the defence",
+        "pgd_adaptive": "PGD through the defence",
     }
-    warnings = []
-    for count in counts:
-        aware = f"{attack}_adaptive_{count}"
-        for kind, words in known.items():
-            if levels := levels_where_less(run, contestant, f"{kind}_{count}", aware, images):
-                warnings.append(f"{words} (at epsilon {listing(levels)}, {times(count)} up and down)")
-    if not warnings:
+    pairs = [("fgsm_defended", "fgsm_adaptive", int(run.facts("data").get("n_test", 10_000)))]
+    if pgd is not None:
+        pairs += [(kind, "pgd_adaptive", pgd["images"]) for kind in words if kind != "pgd_adaptive"]
+    found = [
+        f"{words[less]} does more than {words[more]} (at epsilon {listing(levels)}, {times(count)} up and down)"
+        for count in counts
+        for less, more, images in pairs
+        if (levels := levels_where_less(run, contestant, f"{less}_{count}", f"{more}_{count}", images))
+    ]
+    if not found:
         return []
     return [
-        f"Here {attack.upper()} through the defence, which should be the strongest attack, is outdone by "
-        f"{listing(warnings)}. That is no strength of the defence: its gradient is masked, it fades on the way through "
-        "the reconstruction, and a better attack would find more."
+        f"A warning: {listing(found)}. An attack that knows more and takes more steps should do more. Where it does "
+        "not, its gradient is masked, it fades on the way through the reconstruction: that is no strength of the "
+        "defence, and a better attack would find more."
     ]
 
 
