@@ -9,13 +9,17 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from deepbelief.checkpoint import save_dbn
+from deepbelief.checkpoint import load_dbn, save_dbn
 from deepbelief.cli import PrecisionChoice
+from deepbelief.data import Features
 from deepbelief.dbn import DBN
+from deepbelief.learning.standardise import standardise
 from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
+from deepbelief.units import Bernoulli, Gaussian
 
 COMMANDS = ["study", "report", "encode", "likelihood", "sample", "data", "recipe"]
 
@@ -133,6 +137,53 @@ def test_likelihood(tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.zeros((3, 5, 5), dtype=np.uint8))
     refused = deepbelief("likelihood", "deep.safetensors", "own.npy", cwd=tmp_path)
     assert_refused(refused, 2, "the DBN sees 64 values, the data have 25: make them equal")
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of real-valued vectors and files of such data."""
+    folder = tmp_path_factory.mktemp("real")
+    values = 50 + 9 * np.random.default_rng(0).normal(size=(40, 6))
+    dbn = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0), weight_std=0.5)
+    standardise(dbn, Features(torch.from_numpy(values).float()))
+    save_dbn(folder / "real.safetensors", dbn, image_shape=[6])
+    np.save(folder / "real.npy", values)
+    labels = np.arange(40) % 2
+    part = {"train_images": values, "train_labels": labels, "test_images": values, "test_labels": labels}
+    np.savez(folder / "real.npz", **part)
+    return folder
+
+
+def test_real_values_are_read_for_a_model_of_real_values(real: Path) -> None:
+    done = deepbelief("encode", "real.safetensors", "real.npy", "--out", "f.npy", cwd=real)
+    assert done.returncode == 0, done.stderr
+    dbn, values = load_dbn(real / "real.safetensors"), torch.from_numpy(np.load(real / "real.npy")).float()
+    np.testing.assert_allclose(np.load(real / "f.npy"), dbn.encode(values).detach(), rtol=1e-5)
+    short = ("--images", 20, "--temperatures", 20, "--chains", 10)
+    done = deepbelief("likelihood", "real.safetensors", "real.npz", *short, cwd=real)
+    assert done.returncode == 0, done.stderr
+    assert "real.safetensors on 20 test images of real.npz" in done.stdout
+    save_dbn(real / "binary.safetensors", DBN.from_sizes([6, 5], Random(0)))
+    refused = deepbelief("encode", "binary.safetensors", "real.npy", "--out", "g.npy", cwd=real)
+    assert_refused(refused, 1, "scale it to [0, 1]")
+
+
+def test_real_values_are_drawn(real: Path) -> None:
+    words = ("--inpaint", "real.npz", "--number", 4, "--steps", 5, "--out", "r.png")
+    done = deepbelief("sample", "real.safetensors", *words, cwd=real)
+    assert done.returncode == 0, done.stderr
+    with Image.open(real / "r.png") as picture:
+        greys = np.unique(np.asarray(picture))
+    assert greys.min() == 0 and greys.max() == 255
+    assert len(greys) > 10
+
+
+def test_a_study_of_real_values(real: Path, tiny: str) -> None:
+    settings = tiny.replace('"digits"', '"real.npz"').replace("validation = 200", "validation = 4")
+    (real / "mine.toml").write_text(settings.replace("[dbn]", '[dbn]\nvisible = "gaussian"'))
+    done = deepbelief("study", "mine.toml", "--device", "cpu", "--precision", "fp32", cwd=real)
+    assert done.returncode == 0, done.stderr
+    assert "real numbers from" in (real / "runs" / "mine" / "report.html").read_text(encoding="utf-8")
 
 
 def test_sample(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "likelihood": MODELS | {"annealing", "data", "randomness"},
     "checkpoint": MODELS | {"randomness", "atomic"},
     "encoding": {"atomic", "checkpoint", "data", "dbn"},
+    "reading": {"checkpoint", "data"},
     "feedforward": {"randomness", "data"},
     "minibatches": {"randomness", "checkpoint", "units"},
     "supervised": {"randomness", "data", "checkpoint", "feedforward", "minibatches"},
@@ -67,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": STUDIED,
     "report": {"study.records", "atomic"},
     "watching": {"report"},
-    "cli": STUDIED | {"gallery", "study", "memory", "report", "watching", PACKAGE},
+    "cli": STUDIED | {"gallery", "reading", "study", "memory", "report", "watching", PACKAGE},
     "__init__": STUDIED | {"gallery", "pictures", "study"},
     "__main__": {"cli"},
 }

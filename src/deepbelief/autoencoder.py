@@ -55,7 +55,7 @@ class Autoencoder(nn.Module):
         """
         scaling = self.encoder.standardisation
         seen = visible if scaling is None else scaling(visible)
-        constant = 0.0 if scaling is None else scaling.scale.log().sum()
+        constant = 0.0 if scaling is None else scaling.log_jacobian.to(visible)
         values, first = self.encode(visible), self.decoder.layer(1)
         for number in range(len(self.decoder), 1, -1):
             values = self.decoder.layer(number).visible_mean(values)

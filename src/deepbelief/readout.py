@@ -68,7 +68,8 @@ def fit_converged(
     on the held-out features is kept (the weakest without any). The standardisation is folded into the weights.
     """
     features, labels = training
-    mean, std = features.mean(dim=0), features.std(dim=0).clamp_min_(1e-3)
+    mean = features.mean(dim=0)
+    std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)  # 0 of a single item
     problem = _Problem((features - mean).div_(std), labels, classes)
     solution = np.zeros((features.shape[1] + 1) * classes)
     best: tuple[float, ConvergedReadout] | None = None
@@ -119,7 +120,8 @@ class _Problem:
                 callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
                 options={"maxiter": max_iterations, "maxcor": 20, "ftol": 1e-7, "gtol": 1e-6},
             )
-        return result.x, losses, bool(result.success)
+        # A start that cannot be bettered takes no iteration.
+        return result.x, losses or [float(result.fun)], bool(result.success)
 
 
 @torch.no_grad()

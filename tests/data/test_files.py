@@ -81,6 +81,27 @@ def test_images_to_encode_need_no_labels(tmp_path):
     assert len(load_images(path, part="test")) == 2
 
 
+def test_real_values(tmp_path):
+    real = {"train_images": 50 + 9.0 * IMAGES, "test_images": -IMAGES[:2].astype(np.int32)}
+    path = saved(tmp_path, **{**GOOD, **real})
+    with pytest.raises(DataError, match="real=True for a model of real-valued units"):
+        load_dataset(path)
+    dataset = load_dataset(path, real=True)
+    assert dataset.train.real and dataset.bounds == (50, 50 + 9 * 236)
+    assert torch.equal(dataset.test.batch(slice(None)), -torch.from_numpy(IMAGES[:2]).float().view(2, 15))
+    assert load_images(path, real=True).real
+    np.save(tmp_path / "mine.npy", real["train_images"])
+    assert torch.equal(load_images(str(tmp_path / "mine.npy"), real=True).pixels, dataset.train.pixels)
+
+
+def test_8_bit_images_are_scaled_for_real_valued_units_too(tmp_path):
+    path = saved(tmp_path, **GOOD)
+    assert not load_images(path, real=True).real
+    assert torch.equal(
+        load_dataset(path, real=True).train.batch(slice(None)), load_images(path, part="train").batch(slice(None))
+    )
+
+
 def objects(*values):
     array = np.empty(len(values), dtype=object)
     array[:] = values

@@ -30,7 +30,7 @@ _UNREADABLE: Final = (
 )
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, real: bool = False) -> Dataset:
     """Load a .npz file with train_images, train_labels, test_images and test_labels (or Keras' x_train, y_train, ...).
 
     Images: (n, height, width) or (n, values), uint8 or bool, or floating-point in [0, 1]. 8-bit images that hold
@@ -49,8 +49,8 @@ def load_npz(path: Path) -> Dataset:
     arrays = _read_npz(path)
     maximum = _common_maximum(arrays)
     with located(path):
-        train, shape = _part(arrays, "train", maximum)
-        test, test_shape = _part(arrays, "test", maximum)
+        train, shape = _part(arrays, "train", maximum, real)
+        test, test_shape = _part(arrays, "test", maximum, real)
         if shape != test_shape:
             raise DataError(
                 f"training images are of shape {shape} but test images of {test_shape}; give images of one size."
@@ -61,14 +61,15 @@ def load_npz(path: Path) -> Dataset:
         return Dataset(path.stem, train, test, shape, names)
 
 
-def load_npz_images(path: Path, part: Part) -> Images:
+def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
     """The images of one part of a .npz file, as in `load_npz`; labels and the other part may be missing."""
     arrays = _read_npz(path)
     with located(path):
-        return _part(arrays, part, _common_maximum(arrays), labelled=_key(arrays, _LABEL_KEYS[part]) is not None)[0]
+        labelled = _key(arrays, _LABEL_KEYS[part]) is not None
+        return _part(arrays, part, _common_maximum(arrays), real, labelled)[0]
 
 
-def load_npy(path: Path) -> Images:
+def load_npy(path: Path, real: bool = False) -> Images:
     """Load a .npy file of images (types and shapes as in `load_npz`), without labels.
 
     Raises `DataError` if the file cannot be read or holds anything else.
@@ -85,8 +86,8 @@ def load_npy(path: Path) -> Images:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path} is a .npz file; rename it so, or save the images alone with numpy.save.")
     with located(path):
-        pixels, _ = _pixels("images", array)
-        return Images(pixels, _maximum(array))
+        pixels, _ = _pixels("images", array, real)
+        return Images(pixels, _maximum(array), real=real and pixels.dtype == torch.float32)
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -125,19 +126,21 @@ def _key(arrays: Arrays, keys: tuple[str, ...]) -> str | None:
     return next((key for key in keys if key in arrays), None)
 
 
-def _part(arrays: Arrays, part: Part, maximum: float, labelled: bool = True) -> tuple[Images, tuple[int, ...]]:
+def _part(
+    arrays: Arrays, part: Part, maximum: float, real: bool, labelled: bool = True
+) -> tuple[Images, tuple[int, ...]]:
     """Images and their shape."""
     images_key = _key(arrays, _IMAGE_KEYS[part])
     labels_key = _key(arrays, _LABEL_KEYS[part])
     if images_key is None or (labelled and labels_key is None):
         lacking = (_IMAGE_KEYS if images_key is None else _LABEL_KEYS)[part]
         raise DataError(f"there is no array {lacking[0]} (nor {lacking[1]}); save {_ALL_KEYS} with numpy.savez.")
-    pixels, shape = _pixels(images_key, arrays[images_key])
+    pixels, shape = _pixels(images_key, arrays[images_key], real)
     if pixels.dtype == torch.float32:
         maximum = 1.0
     labels = None if labels_key is None else _labels(labels_key, arrays[labels_key])
     try:
-        return Images(pixels, maximum, labels), shape
+        return Images(pixels, maximum, labels, real and pixels.dtype == torch.float32), shape
     except DataError as error:
         raise DataError(f"the arrays for {part}: {error}") from error
 
@@ -153,7 +156,7 @@ def _maximum(array: NDArray[Any]) -> float:
     return 255.0 if array.dtype == np.uint8 and array.max(initial=0) > 1 else 1.0
 
 
-def _pixels(key: str, array: NDArray[Any]) -> tuple[torch.Tensor, tuple[int, ...]]:
+def _pixels(key: str, array: NDArray[Any], real: bool) -> tuple[torch.Tensor, tuple[int, ...]]:
     """Pixels as (n, width), and the shape of one image."""
     if array.ndim not in (2, 3) or 0 in array.shape[1:]:
         raise DataError(
@@ -161,23 +164,24 @@ def _pixels(key: str, array: NDArray[Any]) -> tuple[torch.Tensor, tuple[int, ...
         )
     if array.dtype == np.bool_ or array.dtype == np.uint8:
         array = array.astype(np.uint8, copy=False)
-    elif np.issubdtype(array.dtype, np.floating):
-        array = _float_pixels(key, array)
+    elif np.issubdtype(array.dtype, np.floating) or (real and np.issubdtype(array.dtype, np.integer)):
+        array = _float_pixels(key, array, real)
     else:
         raise DataError(f"{key} has the type {array.dtype}; save it as uint8, or as float32 scaled to [0, 1].")
     flat = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))  # (n, height * width)
     return torch.from_numpy(flat), array.shape[1:]
 
 
-def _float_pixels(key: str, array: NDArray[Any]) -> NDArray[np.float32]:
+def _float_pixels(key: str, array: NDArray[Any], real: bool) -> NDArray[np.float32]:
     # Rounded first: a float64 of 1 + 1e-12 is a 1.
     with np.errstate(over="ignore"):
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise DataError(f"{key} holds values that are not finite numbers (NaN or infinite); replace them.")
-    if array.size and not (array.min() >= 0 and array.max() <= 1):
+    if array.size and not real and not (array.min() >= 0 and array.max() <= 1):
         raise DataError(
-            f"{key} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], or save 8-bit images as uint8."
+            f"{key} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], save 8-bit images as uint8, "
+            "or give real=True for a model of real-valued units."
         )
     return array
 

@@ -16,13 +16,17 @@ _BATCH: Final = 1000
 def standardise(dbn: DBN, source: Source) -> None:
     """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
 
+    Values that its visible units take for states or counts, such as a label beside real values, stay as they are.
+
     >>> from deepbelief import Bernoulli, DBN, Features, Gaussian, Random
     >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
     >>> standardise(dbn, Features(torch.tensor([[10.0, 0.1], [20.0, 0.3]])))
     >>> dbn.standardisation.mean.tolist()
     [15.0, 0.20000000298023224]
     """
-    dbn.standardisation = Standardisation.of(in_batches(source, _BATCH)).to(dbn.layer(1).weights)
+    rbm = dbn.layer(1)
+    real = rbm.visible.are_real.to(source.batch(slice(0, 1)).device)
+    dbn.standardisation = Standardisation.of(in_batches(source, _BATCH), real).to(rbm.weights)
 
 
 @final
@@ -48,12 +52,13 @@ class Standardised:
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to `size` items."""
-        read, mean = self.source.reader(size, self.standardisation.mean.dtype), self.standardisation.mean
+        mean, divisor = self.standardisation.mean, self.standardisation.divisor
+        read = self.source.reader(size, mean.dtype)
         room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
 
         def standardised(rows: Rows) -> Tensor:
             values = read(rows).to(mean.device)
-            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(self.standardisation.scale)
+            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(divisor)
             return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
 
         return standardised

@@ -196,7 +196,7 @@ def _climb(dbn: DBN, visible: Tensor, random: Random) -> tuple[Tensor, Tensor]:
     below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
     if dbn.standardisation is not None:
         visible = dbn.standardisation(visible)
-        below -= dbn.standardisation.scale.double().log().sum()
+        below -= dbn.standardisation.log_jacobian
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
         up = visible @ rbm.weights

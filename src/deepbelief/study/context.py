@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
-from deepbelief.data import Dataset, Features, Images, Source
+from deepbelief.data import Dataset, Images, Source
 from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
+from deepbelief.encoding import encode_source_all
 from deepbelief.feedforward import Classifier, FeedForward
+from deepbelief.learning.standardise import Standardised
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
 from deepbelief.robustness.attack import gradient_sign, pgd
+from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -80,10 +82,7 @@ class Context:
 
     @cached_property
     def _split(self) -> tuple[Images, Images]:
-        training, held_out = self.dataset.split(self.recipe.data.validation, self.seed)
-        limit = self.recipe.data.train_images
-        if limit is not None:
-            training = training.subset(self.random("subset").permutation(len(training))[:limit].sort().values)
+        training, held_out = split(self.recipe, self.dataset, self.seed)
         return training.to(self.device), held_out.to(self.device)
 
     @property
@@ -108,8 +107,19 @@ class Context:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest value that a pixel can have."""
-        return 0.0, 1.0
+        """The least and the greatest value of the data: what noise and attacks are measured by and stay within."""
+        low, high = self.dataset.bounds
+        return low, high if high > low else low + 1.0  # data of a single value have no range
+
+    def standardised(self, source: Source) -> Source:
+        """The source as the DBN's first RBM sees it, which is how feed-forward networks learn from it, too."""
+        scaling = self.dbn.standardisation
+        return source if scaling is None else Standardised(source, scaling)
+
+    def classifier(self, network: FeedForward) -> Classifier:
+        """A network that learnt from `standardised` values as a function of the values themselves."""
+        scaling = self.dbn.standardisation
+        return network if scaling is None else nn.Sequential(scaling, network)
 
     @property
     def classes(self) -> int:
@@ -117,6 +127,11 @@ class Context:
         return len(self.dataset.class_names)
 
     def picture(self, values: Tensor) -> Any:
+        """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
+        low, high = self.bounds
+        return self.shaped((values - low) / (high - low))
+
+    def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
         shape = self.dataset.image_shape
         shape = shape if len(shape) == 2 else (1, *shape)
@@ -137,12 +152,7 @@ class Context:
     @cached_property
     def features(self) -> list[Tensor]:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
-        found: list[Tensor] = []
-        source: Source = self.training
-        for layer in range(1, len(self.dbn) + 1):  # each from the one below
-            found.append(encode_source(DBN([self.dbn.layer(layer)]), source))
-            source = Features(found[-1])
-        return found
+        return encode_source_all(self.dbn, self.training)
 
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network so that `network` gives it back."""
@@ -163,7 +173,7 @@ class Context:
         found: dict[str, Classifier] = {}
         for layer in range(1, len(self.dbn) + 1):
             found[f"readout_{layer}"] = ReadoutClassifier(self.dbn, layer, self.network(f"readout_{layer}"))
-        found |= {name: self.network(name) for name in ("ffnn", "finetuned")}
+        found |= {name: self.classifier(self.network(name)) for name in ("ffnn", "finetuned")}
         return found
 
     @torch.no_grad()

@@ -18,6 +18,7 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.machine import describe_machine, peak_memory
 from deepbelief.precision import FP32, choose_precision
 from deepbelief.study.context import Context
+from deepbelief.study.fit import check_fit
 from deepbelief.study.progress import Progress, Silent
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Metric, Results, StageRecord, read_stage, write_json, write_stage
@@ -97,10 +98,7 @@ class Study:
         if self.folder.exists() and any(self.folder.iterdir()):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
         for seed in self.seeds:  # what the data cannot give is refused before the folder is claimed for it
-            self.dataset.check_split(self.recipe.data.validation, seed)
-        example, n_test = self.recipe.attack.example, len(self.dataset.test)
-        if example is not None and example >= n_test:
-            raise SettingsError(f"attack.example = {example} is not among the {n_test} test images, counted from 0.")
+            check_fit(self.recipe, self.dataset, seed)
         self._precision = choose_precision(self.recipe.precision, self.device)
         identity = {**self._identity, "precision": self._precision.name}
         write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Features, Images
+from deepbelief.data import Features, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.feedforward import FeedForward, accuracy
@@ -104,24 +104,29 @@ def baseline(context: Context) -> Findings:
     if isinstance(section.training, MinibatchSettings):
         _minibatch(context, "ffnn", network, section.training, found)
     else:
-        _full_batch(context, "ffnn", network, context.training, section.training, found)
-    context.save_network("ffnn", network, "relu")
-    found.metrics["accuracy_train/ffnn"] = accuracy(network, context.training, context.training.required_labels())
-    _test(context, "ffnn", network, found)
+        _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
+    _finish(context, "ffnn", network, "relu", found)
     return found
 
 
 def finetuning(context: Context) -> Findings:
     """Train the whole DBN, with its top read-out, by backpropagation."""
     random = context.random("finetuned")
-    network = unfold(context.dbn, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
+    layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
+    network = unfold(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
     network.requires_grad_(True)
     found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
     _minibatch(context, "finetuned", network, context.recipe.finetuning, found)
-    context.save_network("finetuned", network, "sigmoid")
-    found.metrics["accuracy_train/finetuned"] = accuracy(network, context.training, context.training.required_labels())
-    _test(context, "finetuned", network, found)
+    _finish(context, "finetuned", network, "sigmoid", found)
     return found
+
+
+def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
+    """Save a trained network, and measure it on the training and the test images."""
+    context.save_network(name, network, activation)
+    classifier, training = context.classifier(network), context.training
+    found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
+    _test(context, name, classifier, found)
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
@@ -153,7 +158,7 @@ def _full_batch(
     context: Context,
     name: str,
     network: FeedForward,
-    source: Features | Images,
+    source: Source,
     settings: FullBatchSettings,
     found: Findings,
 ) -> None:
@@ -170,10 +175,11 @@ def _full_batch(
 
 
 def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
-    held_out = (context.held_out, context.held_out.required_labels()) if len(context.held_out) else None
-    training = context.training, context.training.required_labels()
+    training, held_out = (
+        (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
+    )
     random, products = context.random(f"{name}/training"), context.precision.products
-    job = MinibatchTraining(network, training, held_out, settings, random, products)
+    job = MinibatchTraining(network, training, held_out if len(context.held_out) else None, settings, random, products)
     for record in context.train(name, job, job.steps(), settings.epochs):
         checked = "" if record.validation_accuracy is None else f" validation {record.validation_accuracy:.4f}"
         line = f"{name} epoch {record.step} loss {record.loss:.4f}{checked}"

@@ -81,6 +81,11 @@ class Units(nn.Module, ABC):
         """For each value the number of the variable that it belongs to, shape (size,), int64."""
         return torch.repeat_interleave(torch.tensor(self.variable_sizes)).to(self.bias.device)
 
+    @property
+    def are_real(self) -> Tensor:
+        """Which values are real numbers on a scale of their own, as opposed to states or counts: bool, (size,)."""
+        return torch.zeros(self.size, dtype=torch.bool, device=self.bias.device)
+
     def without_bias(self) -> Self:
         """A copy whose biases are 0 and no parameter, for units that hold the biases of several such parts."""
         units = copy.deepcopy(self)

@@ -73,6 +73,11 @@ class Gaussian(Units):
         self.log_precision.clamp_(max=-2 * math.log(self.min_std))
 
     @property
+    def are_real(self) -> Tensor:
+        """All of them."""
+        return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
+
+    @property
     def description(self) -> dict[str, object]:
         """The kind and the arguments to make such units again."""
         return {**super().description, "min_std": self.min_std}

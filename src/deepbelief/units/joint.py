@@ -104,6 +104,11 @@ class Joint(Units):
         return [size for part in self._parts() for size in part.variable_sizes]
 
     @property
+    def are_real(self) -> Tensor:
+        """Those of the parts, one after the other."""
+        return torch.cat([part.are_real for part in self._parts()])
+
+    @property
     def states(self) -> int | None:
         """The product of the parts'."""
         counts = [part.states for part in self._parts()]
