@@ -31,13 +31,13 @@ class FeedForward(nn.Module):
         self.activation: Final = activation
         self.layers = nn.ModuleList()
         for inputs, outputs in pairwise(sizes):
-            layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")  # PyTorch's own draw is skipped
+            layer = nn.Linear(inputs, outputs, device="meta")  # PyTorch's own draw is skipped
+            layer.to_empty(device=random.device)
             bound = 1.0 / math.sqrt(inputs)
             with torch.no_grad():
                 layer.weight.copy_(random.uniform((outputs, inputs), -bound, bound))
                 layer.bias.copy_(random.uniform((outputs,), -bound, bound))
             self.layers.append(layer)
-        self.to(random.device)
 
     def linear(self, number: int) -> nn.Linear:
         """The linear layer `number`, counted from 1 at the input; -1 is the last."""

@@ -6,6 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
 
@@ -22,12 +23,17 @@ class Gaussian(Units):
         size: number of units.
         min_std: learning stops the standard deviation 1 / sqrt(g) there. Without it a value that hardly ever changes
             would get an endlessly high density; on standardised data a tenth is far below any real spread.
+
+    Raises:
+        SettingsError: `min_std` is not above 0.
     """
 
     bounded = False
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)
+        if not 0 < min_std < math.inf:
+            raise SettingsError(f"the standard deviation of Gaussian units needs a limit above 0, not {min_std}.")
         self.min_std = min_std
         self.log_precision = nn.Parameter(torch.zeros(size))
 
