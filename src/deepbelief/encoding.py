@@ -11,7 +11,8 @@ from torch import Tensor
 
 from deepbelief.atomic import replacing
 from deepbelief.checkpoint import load_dbn
-from deepbelief.data import Images, Reader, Rows, Source
+from deepbelief.checks import check_width
+from deepbelief.data import Images, Reader, Rows, Source, SourceLike, as_source
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 
@@ -19,16 +20,29 @@ _BATCH: Final = 2048
 
 
 @torch.no_grad()
-def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
-    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch."""
-    if source.width != dbn.sizes[0]:
-        raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
-    parameters, size = next(dbn.parameters()), min(_BATCH, max(1, len(source)))
+def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
+    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+
+    Args:
+        dbn: the model.
+        source: a `Source`, or numbers in memory: a tensor, NumPy array or list of lists, (n, width).
+        layer: from 1.
+
+    Returns:
+        A tensor without gradients, in the model's type; `.numpy()` makes it an array.
+
+    Raises:
+        SettingsError: the data have another width than the DBN, or the layer is not there.
+        DataError: the numbers are sparse, ragged, or of another shape.
+    """
+    items = as_source(source)
+    check_width(items, dbn.layer(1).visible, "the DBN", "images")
+    parameters, size = next(dbn.parameters()), min(_BATCH, max(1, len(items)))
     layer = len(dbn) if layer is None else layer
-    read, climb = source.reader(size, parameters.dtype), _climber(dbn, layer, size)
-    encoded = parameters.new_empty(len(source), dbn.layer(layer).hidden.size)
-    for start in range(0, len(source), size):
-        rows = slice(start, min(start + size, len(source)))
+    read, climb = items.reader(size, parameters.dtype), _climber(dbn, layer, size)
+    encoded = parameters.new_empty(len(items), dbn.layer(layer).hidden.size)
+    for start in range(0, len(items), size):
+        rows = slice(start, min(start + size, len(items)))
         climb(read(rows).to(parameters), encoded[rows])
     return encoded
 

@@ -6,23 +6,35 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.data import Reader, Rows, Source, in_batches
+from deepbelief.checks import check_values, check_width
+from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
 from deepbelief.dbn import DBN
 from deepbelief.standardisation import Standardisation
 
 _BATCH: Final = 1000
 
 
-def standardise(dbn: DBN, source: Source) -> None:
+def standardise(dbn: DBN, source: SourceLike) -> None:
     """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
 
-    >>> from deepbelief import Bernoulli, DBN, Features, Gaussian, Random
+    Args:
+        dbn: changed in place.
+        source: a `Source`, tensor, NumPy array or list of lists, (n, width).
+
+    Raises:
+        SettingsError: the DBN sees another number of values.
+        DataError: there are no items, or the visible units cannot have one of the values.
+
+    >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
     >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
-    >>> standardise(dbn, Features(torch.tensor([[10.0, 0.1], [20.0, 0.3]])))
+    >>> standardise(dbn, [[10.0, 0.1], [20.0, 0.3]])
     >>> dbn.standardisation.mean.tolist()
     [15.0, 0.20000000298023224]
     """
-    dbn.standardisation = Standardisation.of(in_batches(source, _BATCH)).to(dbn.layer(1).weights)
+    items, visible = as_source(source), dbn.layer(1).visible
+    check_width(items, visible, "the DBN")
+    check_values(items, visible)
+    dbn.standardisation = Standardisation.of(in_batches(items, _BATCH)).to(dbn.layer(1).weights)
 
 
 @final

@@ -5,6 +5,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import refuse
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
 
@@ -47,6 +48,12 @@ class Bernoulli(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The log-odds of the mean, log(p / (1 - p))."""
         return torch.logit(mean)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless all values are from 0 to 1."""
+        wrong = ~((values >= 0) & (values <= 1))  # written so that NaN is wrong, too
+        why = "Bernoulli units take values from 0 to 1: scale the data, or take Gaussian units for real values"
+        refuse(wrong, values, why, item, position)
 
     @property
     def states(self) -> int:

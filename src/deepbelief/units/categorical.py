@@ -1,13 +1,16 @@
 """One-hot units."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor
 
-from deepbelief.errors import SettingsError
+from deepbelief.arrays import refuse
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
+
+_ROUNDED: Final = 0.01  # by so much may probabilities that were rounded miss a sum of 1
 
 
 @final
@@ -61,6 +64,22 @@ class Categorical(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """log of the mean."""
         return torch.log(mean)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless those of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
+        wanted = "one-hot values, or probabilities that sum to 1"
+        why = f"Categorical units take {wanted}, in each group: encode categories by torch.nn.functional.one_hot"
+        refuse(~((values >= 0) & (values <= 1)), values, why, item, position)
+        sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
+        wrong = ((sums - 1).abs() > _ROUNDED).nonzero()
+        if len(wrong):
+            row, group = wrong[0].tolist()
+            first = position + group * self.categories
+            raise DataError(
+                f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "
+                f"{first + self.categories - 1}, but a group of Categorical units takes {wanted}: leave items with "
+                "missing values out."
+            )
 
     @property
     def variable_sizes(self) -> list[int]:
