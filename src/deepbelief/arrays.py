@@ -1,5 +1,7 @@
 """Tensors from whatever holds numbers: what users may give wherever the library wants values."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -82,17 +84,21 @@ def as_batch(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
     return values.to(like.device, like.dtype)
 
 
-def refuse(wrong: Tensor, values: Tensor, why: str, item: int = 0, position: int = 0) -> None:
+def refuse(wrong: Tensor, values: Tensor, wanted: str, advice: str = "", item: int = 0, position: int = 0) -> None:
     """`DataError` that names the first value that is wrong, if there is one.
 
     Args:
         wrong: bool, (batch, width).
         values: (batch, width).
-        why: the end of the sentence.
+        wanted: what is taken, such as "Gaussian units take finite values", for the message.
+        advice: what to do about a wrong value that is finite.
         item: the number of the first item, counted from 0.
         position: of the first of the values.
     """
     if wrong.any():
         row, column = wrong.nonzero()[0].tolist()
         value = float(values[row, column])
-        raise DataError(f"item {item + row} has the value {value:g} at position {position + column}, but {why}.")
+        advice = advice if math.isfinite(value) else "leave such items out, or fill the value in"
+        raise DataError(
+            f"item {item + row} has the value {value:g} at position {position + column}, but {wanted}: {advice}."
+        )

@@ -14,10 +14,10 @@ from deepbelief.units import Units
 _VALUES: Final = 2**18  # at a time: they stay in the processor's cache
 
 
-def fitting(given: SourceLike, units: Units, who: str) -> Source:
+def fitting(given: SourceLike, units: Units, who: str, what: str = "data") -> Source:
     """A source of whatever was given, once it is known to fit: `check_width` and `check_values`."""
     source = as_source(given)
-    check_width(source, units, who)
+    check_width(source, units, who, what)
     check_values(source, units)
     return source
 
@@ -25,7 +25,7 @@ def fitting(given: SourceLike, units: Units, who: str) -> Source:
 def fitting_held_out(given: SourceLike | None, units: Units, who: str) -> Source | None:
     """`fitting` of items to measure, if there are any."""
     source = None if given is None else as_source(given)
-    return fitting(source, units, who) if source is not None and len(source) else None
+    return fitting(source, units, who, "held-out data") if source is not None and len(source) else None
 
 
 def check_width(source: Source, seen: Units | int, who: str, what: str = "data") -> None:
@@ -51,7 +51,9 @@ def check_finite(source: Source, dtype: torch.dtype) -> None:
     _look_through(
         source,
         dtype,
-        lambda values, item: refuse(~values.isfinite(), values, "only finite values can be learnt from", item),
+        lambda values, item: refuse(
+            ~values.isfinite(), values, "only finite values can be learnt from: leave such items out", item
+        ),
     )
 
 

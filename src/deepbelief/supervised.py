@@ -139,8 +139,8 @@ class MinibatchTraining:
 
     With `products`, such as `torch.bfloat16`, the matrix products of training are done in that type.
 
-    Items are a source, tensor, NumPy array or list of lists (n, width); labels are whole numbers from 0, (n,), in any of
-    these forms.
+    Items are a source, tensor, NumPy array or list of lists (n, width); labels are whole numbers from 0, (n,), in any
+    of these forms.
 
     Warns:
         DataWarning: a class has no training item.
@@ -209,10 +209,10 @@ def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, dtype=dtype if other else None, enabled=other)
 
 
-def _checked(network: FeedForward, given: SourceLike) -> Source:
+def _checked(network: FeedForward, given: SourceLike, what: str = "data") -> Source:
     """A source that the network can learn from."""
     source = as_source(given)
-    check_width(source, network.sizes[0], "the network")
+    check_width(source, network.sizes[0], "the network", what)
     check_finite(source, next(network.parameters()).dtype)
     return source
 
@@ -221,5 +221,5 @@ def _measured(network: FeedForward, held_out: tuple[SourceLike, TensorLike]) -> 
     """Held-out items and their labels, checked; None if there are none."""
     if not len(as_source(held_out[0])):
         return None
-    source = _checked(network, held_out[0])
+    source = _checked(network, held_out[0], "held-out data")
     return source, as_labels(held_out[1], len(source), network.sizes[-1])

@@ -62,10 +62,8 @@ class Pretraining:
         if len(for_each) != len(dbn):
             raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
         visible = dbn.layer(1).visible
-        self._source, self._held_out = (
-            fitting(source, visible, "the DBN"),
-            fitting_held_out(held_out, visible, "the DBN"),
-        )
+        self._source = fitting(source, visible, "the DBN")
+        self._held_out = fitting_held_out(held_out, visible, "the DBN")
         for one in for_each:
             if one.patience and self._held_out is None:
                 raise SettingsError("patience needs data to stop by: give held_out, or set patience to 0.")

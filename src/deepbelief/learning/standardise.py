@@ -6,7 +6,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.checks import check_values, check_width
+from deepbelief.checks import check_finite, check_width
 from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
 from deepbelief.dbn import DBN
 from deepbelief.standardisation import Standardisation
@@ -23,7 +23,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 
     Raises:
         SettingsError: the DBN sees another number of values.
-        DataError: there are no items, or the visible units cannot have one of the values.
+        DataError: there are no items, or a value is NaN or infinite: the first one is named.
 
     >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
     >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
@@ -31,10 +31,10 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
     >>> dbn.standardisation.mean.tolist()
     [15.0, 0.20000000298023224]
     """
-    items, visible = as_source(source), dbn.layer(1).visible
-    check_width(items, visible, "the DBN")
-    check_values(items, visible)
-    dbn.standardisation = Standardisation.of(in_batches(items, _BATCH)).to(dbn.layer(1).weights)
+    items, first = as_source(source), dbn.layer(1)
+    check_width(items, first.visible, "the DBN")
+    check_finite(items, first.weights.dtype)
+    dbn.standardisation = Standardisation.of(in_batches(items, _BATCH)).to(first.weights)
 
 
 @final

@@ -111,6 +111,8 @@ def as_known(given: TensorLike, values: Tensor, units: Units) -> Tensor:
             f"what is known of items of shape {tuple(values.shape)} is told by a bool tensor of that shape or "
             f"{tuple(values.shape[1:])}, not by {known.dtype} of shape {tuple(known.shape)}."
         )
+    if len(units.variable_sizes) == units.size:
+        return known
     variable = units.variable_of_each()
     inside = variable[1:] == variable[:-1]  # whether a value belongs to the same variable as the one before it
     broken = (inside & (known[..., 1:] != known[..., :-1])).nonzero()

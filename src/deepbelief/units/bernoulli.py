@@ -52,8 +52,8 @@ class Bernoulli(Units):
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless all values are from 0 to 1."""
         wrong = ~((values >= 0) & (values <= 1))  # written so that NaN is wrong, too
-        why = "Bernoulli units take values from 0 to 1: scale the data, or take Gaussian units for real values"
-        refuse(wrong, values, why, item, position)
+        wanted, advice = "Bernoulli units take values from 0 to 1", "scale the data, or take Gaussian units"
+        refuse(wrong, values, wanted, advice, item, position)
 
     @property
     def states(self) -> int:

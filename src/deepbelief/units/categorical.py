@@ -68,12 +68,13 @@ class Categorical(Units):
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless those of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
         wanted = "one-hot values, or probabilities that sum to 1"
-        why = f"Categorical units take {wanted}, in each group: encode categories by torch.nn.functional.one_hot"
-        refuse(~((values >= 0) & (values <= 1)), values, why, item, position)
+        wrong = ~((values >= 0) & (values <= 1))
+        advice = "encode categories by torch.nn.functional.one_hot"
+        refuse(wrong, values, f"a group of Categorical units takes {wanted}", advice, item, position)
         sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
-        wrong = ((sums - 1).abs() > _ROUNDED).nonzero()
-        if len(wrong):
-            row, group = wrong[0].tolist()
+        broken = ((sums - 1).abs() > _ROUNDED).nonzero()
+        if len(broken):
+            row, group = broken[0].tolist()
             first = position + group * self.categories
             raise DataError(
                 f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "

@@ -66,8 +66,7 @@ class Gaussian(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless all values are finite."""
-        why = "Gaussian units take finite values: leave such items out"
-        refuse(~values.isfinite(), values, why, item, position)
+        refuse(~values.isfinite(), values, "Gaussian units take finite values", "", item, position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""

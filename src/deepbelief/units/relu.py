@@ -95,8 +95,8 @@ class ReLU(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless all values are finite and at least 0."""
-        why = "ReLU units take finite values from 0 up: shift the data, or take Gaussian units for real values"
-        refuse(~((values >= 0) & values.isfinite()), values, why, item, position)
+        wanted, advice = "ReLU units take finite values from 0 up", "shift the data, or take Gaussian units"
+        refuse(~((values >= 0) & values.isfinite()), values, wanted, advice, item, position)
 
     @property
     def states(self) -> None:
