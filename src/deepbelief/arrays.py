@@ -84,21 +84,37 @@ def as_batch(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
     return values.to(like.device, like.dtype)
 
 
-def refuse(wrong: Tensor, values: Tensor, wanted: str, advice: str = "", item: int = 0, position: int = 0) -> None:
-    """`DataError` that names the first value that is wrong, if there is one.
+def check_range(
+    values: Tensor,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    wanted: str,
+    advice: str = "",
+    item: int = 0,
+    position: int = 0,
+) -> None:
+    """`DataError` that names the first value that is NaN, infinite, below `low` or above `high`, if there is one.
 
     Args:
-        wrong: bool, (batch, width).
         values: (batch, width).
-        wanted: what is taken, such as "Gaussian units take finite values", for the message.
-        advice: what to do about a wrong value that is finite.
+        low: the lowest value that is taken.
+        high: the highest.
+        wanted: what is taken, such as "Bernoulli units take values from 0 to 1", for the message.
+        advice: what to do about a finite value that is not.
         item: the number of the first item, counted from 0.
         position: of the first of the values.
     """
-    if wrong.any():
-        row, column = wrong.nonzero()[0].tolist()
-        value = float(values[row, column])
-        advice = advice if math.isfinite(value) else "leave such items out, or fill the value in"
-        raise DataError(
-            f"item {item + row} has the value {value:g} at position {position + column}, but {wanted}: {advice}."
-        )
+    largest = torch.finfo(values.dtype).max
+    low, high = max(low, -largest), min(high, largest)
+    if not values.numel():
+        return
+    least, most = values.aminmax()  # one pass; NaN, which it hands on, compares as False
+    if least >= low and most <= high:
+        return
+    row, column = (~((values >= low) & (values <= high))).nonzero()[0].tolist()
+    value = float(values[row, column])
+    advice = advice if math.isfinite(value) else "leave such items out, or fill the value in"
+    raise DataError(
+        f"item {item + row} has the value {value:g} at position {position + column}, but {wanted}: {advice}."
+    )

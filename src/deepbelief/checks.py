@@ -6,7 +6,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import refuse
 from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.units import Units

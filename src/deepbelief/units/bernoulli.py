@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import refuse
+from deepbelief.arrays import check_range
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
 
@@ -51,9 +51,8 @@ class Bernoulli(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless all values are from 0 to 1."""
-        wrong = ~((values >= 0) & (values <= 1))  # written so that NaN is wrong, too
         wanted, advice = "Bernoulli units take values from 0 to 1", "scale the data, or take Gaussian units"
-        refuse(wrong, values, wanted, advice, item, position)
+        check_range(values, 0, 1, wanted=wanted, advice=advice, item=item, position=position)
 
     @property
     def states(self) -> int:

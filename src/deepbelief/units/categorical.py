@@ -5,7 +5,7 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import refuse
+from deepbelief.arrays import check_range
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
@@ -67,10 +67,9 @@ class Categorical(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless those of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
-        wanted = "one-hot values, or probabilities that sum to 1"
-        wrong = ~((values >= 0) & (values <= 1))
+        takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
         advice = "encode categories by torch.nn.functional.one_hot"
-        refuse(wrong, values, f"a group of Categorical units takes {wanted}", advice, item, position)
+        check_range(values, 0, 1, wanted=takes, advice=advice, item=item, position=position)
         sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
         broken = ((sums - 1).abs() > _ROUNDED).nonzero()
         if len(broken):
@@ -78,8 +77,7 @@ class Categorical(Units):
             first = position + group * self.categories
             raise DataError(
                 f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "
-                f"{first + self.categories - 1}, but a group of Categorical units takes {wanted}: leave items with "
-                "missing values out."
+                f"{first + self.categories - 1}, but {takes}: leave items with missing values out."
             )
 
     @property
