@@ -6,6 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import check_range
 from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.units import Units
@@ -47,13 +48,11 @@ def check_values(source: Source, units: Units) -> None:
 
 def check_finite(source: Source, dtype: torch.dtype) -> None:
     """`DataError` if there are no items, or one has a value that is NaN or infinite as `dtype`."""
-    _look_through(
-        source,
-        dtype,
-        lambda values, item: refuse(
-            ~values.isfinite(), values, "only finite values can be learnt from: leave such items out", item
-        ),
-    )
+
+    def check(values: Tensor, item: int) -> None:
+        check_range(values, wanted="only finite values can be learnt from", item=item)
+
+    _look_through(source, dtype, check)
 
 
 @torch.no_grad()

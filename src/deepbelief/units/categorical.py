@@ -34,7 +34,7 @@ class Categorical(Units):
         self.groups, self.categories = groups, categories
 
     def _grouped(self, values: Tensor) -> Tensor:
-        return values.view(*values.shape[:-1], self.groups, self.categories)
+        return values.reshape(*values.shape[:-1], self.groups, self.categories)
 
     def mean(self, field: Tensor) -> Tensor:
         """The probabilities of the categories, shape (batch, size)."""
