@@ -26,7 +26,7 @@ from deepbelief.sampling import (
     interpolate,
 )
 from deepbelief.standardisation import Standardisation
-from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
+from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from tests.models import KINDS, PAIRS, all_states, randomise, small_rbm, some_values
 
 CHAINS = 5_000
@@ -329,30 +329,3 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(SettingsError) as caught:
             call()
         assert message in str(caught.value)
-
-
-def test_a_group_is_known_as_a_whole_or_not_at_all() -> None:
-    dbn = DBN.from_units([Joint(Bernoulli(2), Categorical(2, 3)), Bernoulli(2)], Random(0))
-    items = torch.tensor([[0, 1, 0, 1, 0, 0, 0, 1.0]]).repeat(4, 1)
-    known = torch.tensor([True, False, True, True, True, False, False, False])
-    assert torch.equal(inpaint(dbn, items, known, Random(0), 4)[:, known], items[:, known])
-    for at, per_item in itertools.product((2, 4, 6), (False, True)):
-        broken = known.clone()
-        broken[at] = not broken[at]
-        broken = broken.repeat(4, 1) if per_item else broken
-        for sampled in (
-            lambda mask: inpaint(dbn, items, mask, Random(0), 4),
-            lambda mask: next(clamped_chain(dbn.layer(1), items, mask, Random(0))),
-            lambda mask: fantasies(dbn, 4, Random(0), 4, clamp=Clamp(items, mask)),
-        ):
-            with pytest.raises(
-                SettingsError, match=r"of positions \d and \d, which are one categorical group, only one"
-            ):
-                sampled(broken)
-
-
-def test_unknown_pixels_may_hold_anything() -> None:
-    dbn, known = DBN.from_sizes([6, 4, 3], Random(0)), torch.arange(6) < 3
-    images = torch.rand(5, 6)
-    missing = torch.where(known, images, torch.nan)
-    assert torch.equal(inpaint(dbn, missing, known, Random(1), 6), inpaint(dbn, images, known, Random(1), 6))
