@@ -1,7 +1,7 @@
 """Linear read-outs: what a linear classifier can tell from a layer whose weights it cannot change."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import Annotated, Final, Literal, final
 
 import numpy as np
 import scipy.optimize
@@ -45,7 +45,7 @@ class ConvergedSettings:
     """L-BFGS on cross-entropy + l2/2 |W|^2 (W in units of standardised features), l2 chosen on held-out images."""
 
     method: Literal["converged"] = "converged"
-    l2: tuple[float, ...] = Field(default=(1e-3, 1e-4, 1e-5), min_length=1)
+    l2: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(default=(1e-3, 1e-4, 1e-5), min_length=1)
     max_iterations: int = Field(default=200, ge=1)
 
 
