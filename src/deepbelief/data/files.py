@@ -39,6 +39,7 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
     Raises `DataError` if the file cannot be read or holds anything else.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path, images = Path(folder) / "mine.npz", np.zeros((4, 5, 5), np.uint8)
     ...     np.savez(path, x_train=images, y_train=[0, 1, 2, 0], x_test=images, y_test=[2, 1, 0, 0])
@@ -84,6 +85,7 @@ def load_npy(path: Path, real: bool = False) -> Images:
     Raises `DataError` if the file cannot be read or holds anything else.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "mine.npy"
     ...     np.save(path, np.full((2, 3), 0.5))
