@@ -14,4 +14,4 @@ class DataError(DeepBeliefError):
 
 
 class DataWarning(UserWarning):
-    """Data that can be learnt from, but are likely not what was meant."""
+    """Data that can be used but may not be what was meant; the command line prints it as one sentence."""
