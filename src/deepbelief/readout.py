@@ -48,17 +48,21 @@ class ConvergedSettings:
 
 @dataclass(frozen=True)
 class ConvergedReadout:
-    """A fitted read-out: the network, the chosen penalty, and the training objective at each iteration."""
+    """A fitted read-out: the network, the chosen penalty, and the training objective at each iteration.
+
+    `converged` is false where the last iteration allowed ended the search, which would have gone on.
+    """
 
     network: FeedForward
     l2: float
     losses: list[float]
+    converged: bool
 
 
 def fit_converged(
     training: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor] | None, classes: int, settings: ConvergedSettings
 ) -> ConvergedReadout:
-    """Fit multinomial logistic regression on features (n, units) and labels (n,), to convergence.
+    """Fit multinomial logistic regression on features (n, units) and labels (n,), to convergence if that is allowed.
 
     The penalties are tried from the strongest to the weakest, each starting from the last one's solution; the best
     on the held-out features is kept (the weakest without any). The standardisation is folded into the weights.
@@ -69,11 +73,11 @@ def fit_converged(
     solution = np.zeros((features.shape[1] + 1) * classes)
     best: tuple[float, ConvergedReadout] | None = None
     for l2 in sorted(settings.l2, reverse=True):
-        solution, losses = problem.minimise(solution, l2, settings.max_iterations)
+        solution, losses, converged = problem.minimise(solution, l2, settings.max_iterations)
         network = _network(solution, mean, std, classes)
         score = 0.0 if held_out is None else accuracy(network, Features(held_out[0]), held_out[1])
         if best is None or held_out is None or score > best[0]:
-            best = score, ConvergedReadout(network, l2, losses)
+            best = score, ConvergedReadout(network, l2, losses, converged)
     assert best is not None
     return best[1]
 
@@ -102,7 +106,7 @@ class _Problem:
 
     def minimise(
         self, start: NDArray[np.float64], l2: float, max_iterations: int
-    ) -> tuple[NDArray[np.float64], list[float]]:
+    ) -> tuple[NDArray[np.float64], list[float], bool]:
         losses: list[float] = []
         # SciPy's own BLAS has little to do, and its idle threads would spin while PyTorch's work: twice the time.
         with threadpool_limits(1, user_api="blas"):
@@ -115,7 +119,7 @@ class _Problem:
                 callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
                 options={"maxiter": max_iterations, "maxcor": 20, "ftol": 1e-7, "gtol": 1e-6},
             )
-        return result.x, losses
+        return result.x, losses, bool(result.success)
 
 
 @torch.no_grad()

@@ -15,8 +15,8 @@ from deepbelief.report.settings import as_toml, flat
 from deepbelief.report.story import STORY
 from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
-from deepbelief.report.tables import Table, published_table, results_table, times_table
-from deepbelief.report.text import memory
+from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
+from deepbelief.report.text import measured_on, memory
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
         kicker=_kicker(run),
         summary=summary(run),
         results=results_table(run.results),
-        published=published_table(run.results),
+        note=results_note(run.results),
+        published=published_tables(run.results),
         sections=sections,
         images=images,
         size=size_in_pixels,
@@ -79,8 +80,9 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
 
 
 def _kicker(run: Run) -> str:
-    seeds = len(run.results.seeds)
-    return f"{run.results.title} · recipe {run.results.recipe} · {seeds} {'seed' if seeds == 1 else 'seeds'}"
+    results, seeds = run.results, len(run.results.seeds)
+    how_often = f"{seeds} {'seed' if seeds == 1 else 'seeds'}"
+    return f"{results.title} · recipe {results.recipe} · {how_often} · {measured_on(results.machine)}"
 
 
 def _circumstances(run: Run) -> list[Table]:

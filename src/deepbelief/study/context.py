@@ -18,7 +18,7 @@ from deepbelief.feedforward import Classifier, FeedForward
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
-from deepbelief.robustness.attack import gradient_sign
+from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -70,6 +70,7 @@ class Context:
         self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
         self.started = time.perf_counter()
         self._signs: dict[str, Tensor] = {}
+        self._worst: dict[tuple[str, float], Tensor] = {}
 
     def random(self, stream: str) -> Random:
         """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
@@ -104,6 +105,11 @@ class Context:
     def test_pixels(self) -> Tensor:
         """All test images at once, (n, width) in [0, 1], in the models' type."""
         return self.test.batch(slice(0, len(self.test))).to(self.precision.parameters)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that a pixel can have."""
+        return 0.0, 1.0
 
     @property
     def classes(self) -> int:
@@ -185,6 +191,29 @@ class Context:
             labels = self.test.required_labels()
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
         return self._signs[name]
+
+    @cached_property
+    def pgd_rows(self) -> Tensor:
+        """Which test images PGD is tried on, (images,) int64: a random choice in which each class has its share."""
+        n, labels = len(self.test), self.test.required_labels()
+        count = min(self.recipe.attack.pgd.images, n)
+        rows = self.random("pgd").permutation(n).to(self.device)
+        by_class = rows[labels[rows].argsort(stable=True)]
+        return by_class[torch.arange(count, device=self.device) * n // count]
+
+    def pgd_images(self, name: str, epsilon: float) -> Tensor:
+        """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""
+        if (name, epsilon) not in self._worst:
+            self._worst[name, epsilon] = self.pgd(self.contestants[name], name, self.pgd_rows, epsilon)
+        return self._worst[name, epsilon]
+
+    def pgd(self, classifier: Classifier, name: str, rows: Tensor, epsilon: float) -> Tensor:
+        """Some test images after PGD through any classifier, whose name sets the random numbers; (rows, width)."""
+        images, labels, (low, high) = self.test_pixels[rows], self.test.required_labels()[rows], self.bounds
+        if not epsilon:
+            return images
+        steps, random = self.recipe.attack.pgd.steps, self.random(f"pgd/{name}@{epsilon:g}")
+        return pgd(classifier, images, labels, epsilon * (high - low), steps, random, self.bounds)
 
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
         """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""

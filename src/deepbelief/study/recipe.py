@@ -68,11 +68,25 @@ class NoiseSection(_Section):
 
 
 @final
+class PGDSection(_Section):
+    """The iterated attack: on how many test images, in how many steps, and its strengths."""
+
+    images: int = Field(default=500, ge=1)
+    steps: int = Field(default=20, ge=1)
+    epsilons: Levels = (0.0, 0.05, 0.1)
+
+
+@final
 class AttackSection(_Section):
-    """Strengths of FGSM over the test set, and on one image."""
+    """Strengths of FGSM over the test set, and on one image; and the iterated attack, PGD.
+
+    `example` is the number of the one test image, from 0; without it, a random one that every contestant recognises.
+    """
 
     epsilons: Levels = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
     example_epsilon: float = Field(default=0.2, ge=0)
+    example: int | None = Field(default=None, ge=0)
+    pgd: PGDSection = PGDSection()
 
 
 @final

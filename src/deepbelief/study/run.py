@@ -98,6 +98,9 @@ class Study:
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
         for seed in self.seeds:  # what the data cannot give is refused before the folder is claimed for it
             self.dataset.check_split(self.recipe.data.validation, seed)
+        example, n_test = self.recipe.attack.example, len(self.dataset.test)
+        if example is not None and example >= n_test:
+            raise SettingsError(f"attack.example = {example} is not among the {n_test} test images, counted from 0.")
         self._precision = choose_precision(self.recipe.precision, self.device)
         identity = {**self._identity, "precision": self._precision.name}
         write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())
