@@ -69,9 +69,9 @@ KNOWN = torch.arange(6) < 3
 QUICK = AISSettings.of(3, chains=4)
 
 
-def swapped(values: torch.Tensor) -> np.ndarray:
-    """An array that PyTorch cannot share: of the other byte order, backwards, and read-only."""
-    array = values.flip(0).numpy().astype(values.numpy().dtype.newbyteorder())[::-1]
+def read_only(values: torch.Tensor) -> np.ndarray:
+    """Which PyTorch warns of."""
+    array = values.numpy().copy()
     array.flags.writeable = False
     return array
 
@@ -83,7 +83,9 @@ FORMS: dict[str, Callable[[torch.Tensor], Any]] = {
     "with a gradient": lambda values: values.clone().requires_grad_() if values.is_floating_point() else values,
     "array": lambda values: values.numpy(),
     "half array": lambda values: values.numpy().astype("f2" if values.is_floating_point() else values.numpy().dtype),
-    "other array": swapped,
+    "read-only array": read_only,
+    "backwards array": lambda values: values.flip(0).numpy()[::-1],
+    "array of another byte order": lambda values: values.numpy().astype(values.numpy().dtype.newbyteorder()),
     "lists": lambda values: values.tolist(),
     "tensors in a list": list,
 }

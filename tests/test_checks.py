@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deepbelief import (
     DBN,
+    AISSettings,
     AutoencoderSettings,
     AutoencoderTraining,
     Bernoulli,
@@ -37,16 +38,21 @@ from deepbelief import (
     SettingsError,
     UpDown,
     UpDownSettings,
+    ais,
     as_states,
+    dbn_bound,
     evaluate,
     fit_converged,
     layer_path,
+    log_likelihood,
+    raise_bound,
     standardise,
     unroll,
 )
 from deepbelief.arrays import as_tensor
 from deepbelief.checks import _VALUES, check_finite, check_values
 from deepbelief.data import as_source
+from deepbelief.likelihood import upper_side
 from deepbelief.units import Units
 from tests.models import KINDS, some_values
 
@@ -263,6 +269,27 @@ def test_one_setting_serves_all_layers() -> None:
 
     one = CDSettings(epochs=2, batch_size=4)
     assert all(map(torch.equal, weights(one), weights([one, one])))
+    assert all(map(torch.equal, weights(one), weights((one, one))))
+
+
+@pytest.mark.parametrize("settings", [None, {"epochs": 3}, [{"epochs": 3}] * 2, "default", 5, MinibatchSettings()])
+def test_other_settings_are_told(settings: Any) -> None:
+    with pytest.raises(SettingsError, match="give CDSettings, one for all layers or a list with one for each"):
+        Pretraining(DBN.from_sizes([3, 4, 2], Random(0)), X, settings, Random(0))
+
+
+def test_likelihoods_are_of_values_that_units_can_have() -> None:
+    dbn, random = DBN.from_sizes([3, 2], Random(0)), Random(1)
+    path = layer_path(dbn, 1, X)
+    z = ais(path, random, AISSettings.of(3, chains=4))
+    for likelihood in (
+        lambda x: log_likelihood(path, x, z, random),
+        lambda x: dbn_bound(dbn, path, x, z, random),
+        lambda x: upper_side(dbn, x, z.log_z, random),
+        lambda x: raise_bound(path, x, random),
+    ):
+        with pytest.raises(DataError, match="item 0 has the value -1 at position 0"):
+            likelihood(2 * torch.zeros(4, 3) - 1)
 
 
 def test_binary_states_are_drawn_from_probabilities_alone() -> None:

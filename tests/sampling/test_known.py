@@ -9,7 +9,7 @@ from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.sampling import Clamp, clamped_chain, fantasies, inpaint
-from deepbelief.units import Bernoulli, Categorical, Joint
+from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 
 
 def test_a_group_is_known_as_a_whole_or_not_at_all() -> None:
@@ -30,8 +30,11 @@ def test_a_group_is_known_as_a_whole_or_not_at_all() -> None:
                 sampled(broken)
 
 
-def test_unknown_pixels_may_hold_anything() -> None:
-    dbn, known = DBN.from_sizes([6, 4, 3], Random(0)), torch.arange(6) < 3
-    images = torch.rand(5, 6)
+@pytest.mark.parametrize("hidden", [Bernoulli, Gaussian, ReLU])
+def test_unknown_pixels_may_hold_anything(hidden: type[Units]) -> None:
+    dbn = DBN.from_units([Bernoulli(6), hidden(4), Bernoulli(3)], Random(0), weight_std=0.5)
+    known = torch.arange(6) < 3
+    images = torch.rand(200, 6)
     missing = torch.where(known, images, torch.nan)
-    assert torch.equal(inpaint(dbn, missing, known, Random(1), 6), inpaint(dbn, images, known, Random(1), 6))
+    completed = (inpaint(dbn, given, known, Random(1), 2, samples=True) for given in (missing, images))
+    assert torch.equal(*completed)

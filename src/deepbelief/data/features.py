@@ -14,7 +14,8 @@ from deepbelief.errors import DataError
 class Features:
     """Numbers of the shape (items, width), such as a layer's features or a table, as a `Source`.
 
-    Floating-point tensors and arrays keep their type and are not copied; whole numbers and truth values become float32.
+    Floating-point numbers keep their type, and tensors and arrays that can be written to are not copied; whole numbers
+    and truth values become float32.
 
     Args:
         values: a tensor, a NumPy array, or a list of lists.

@@ -58,7 +58,9 @@ class Pretraining:
         products: torch.dtype | None = None,
         held_out: SourceLike | None = None,
     ) -> None:
-        for_each = [settings] * len(dbn) if isinstance(settings, CDSettings) else list(settings)
+        for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
+        if not all(isinstance(one, CDSettings) for one in for_each):
+            raise SettingsError("give CDSettings, one for all layers or a list with one for each.")
         if len(for_each) != len(dbn):
             raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
         visible = dbn.layer(1).visible
