@@ -111,6 +111,18 @@ def test_encode(tmp_path: Path) -> None:
     assert done.stdout.strip() == "g.npz: 3 images, 7 features"
 
 
+def test_what_looks_wrong_is_said_in_one_sentence(tmp_path: Path) -> None:
+    images, labels = np.arange(4 * 9, dtype=np.uint8).reshape(4, 3, 3) % 17, np.array([1, 2, 2, 1])
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    done = deepbelief("data", "own.npz", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "own: 4 training and 4 test images, 3x3\n"
+    assert done.stderr.startswith("deepbelief: own.npz holds no pixel above 16 where 255 is white; if less is meant")
+    assert len(done.stderr.splitlines()) == 1
+    (tmp_path / "own.csv").write_text("a,b,class\n" + 5 * "0.5,1,cat\n0,0.25,ant\n")
+    done = deepbelief("data", "own.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "own: 8 training and 2 test images, 2\n")
+
+
 def test_likelihood(tmp_path: Path) -> None:
     save_dbn(tmp_path / "shallow.safetensors", DBN.from_sizes([64, 7], Random(0)))
     save_dbn(tmp_path / "deep.safetensors", DBN.from_sizes([64, 30, 7], Random(0)))

@@ -11,3 +11,7 @@ class SettingsError(DeepBeliefError):
 
 class DataError(DeepBeliefError):
     """A data set that cannot be found, downloaded or read."""
+
+
+class DataWarning(UserWarning):
+    """Data that can be used but may not be what the user means; the command line prints it as one sentence."""

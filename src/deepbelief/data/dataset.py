@@ -12,6 +12,7 @@ from typing import Protocol, final
 import numpy as np
 import torch
 
+from deepbelief.data.split import split_rows
 from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
@@ -297,12 +298,8 @@ class Dataset:
         labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
-        from sklearn.model_selection import train_test_split
-
-        rows = np.arange(len(labels))
-        kept, aside = train_test_split(rows, test_size=validation, random_state=seed, stratify=labels.numpy())
-        return self.train.subset(torch.from_numpy(kept)), self.train.subset(torch.from_numpy(aside))
+        kept, aside = split_rows(labels, validation, seed)
+        return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:
         """Raise the `SettingsError` of `split`, if there is one, without splitting."""
