@@ -12,7 +12,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test bench check format data clean
+.PHONY: help study test mutants bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -31,6 +31,9 @@ bench: data .venv/installed-bench ## speed beside other libraries, growth with s
 	$(BIN)/python benchmarks/precision.py
 	$(BIN)/python benchmarks/readme.py
 
+mutants: .venv/installed-mutation ## change the code in one place at a time: do the tests notice? (hours; ARGS="learning --sample 300 --seed 1")
+	@$(BIN)/python tests/mutants.py $(ARGS)
+
 check: .venv/installed-dev ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -45,7 +48,7 @@ data: .venv/installed ## Fashion-MNIST: found, downloaded, or installed from Deb
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv build dist .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/pip:
@@ -73,4 +76,9 @@ $(BIN)/pip:
 .venv/installed-bench: .venv/installed
 	@echo "Installing the libraries to compare with"
 	@$(PIP) install -c constraints.txt -e ".[bench]"
+	@touch $@
+
+.venv/installed-mutation: .venv/installed-dev
+	@echo "Installing the mutation tester"
+	@$(PIP) install -c constraints.txt -e ".[mutation]"
 	@touch $@

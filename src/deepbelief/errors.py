@@ -5,7 +5,7 @@ class DeepBeliefError(Exception):
     """Something failed that the user can mend (a damaged file, a full disk, a foreign run folder)."""
 
 
-class SettingsError(DeepBeliefError):
+class SettingsError(DeepBeliefError, ValueError):
     """A setting, argument or recipe that is unknown or impossible; the command line exits with 2."""
 
 
@@ -14,4 +14,4 @@ class DataError(DeepBeliefError):
 
 
 class DataWarning(UserWarning):
-    """Data that can be used but may not be what the user means; the command line prints it as one sentence."""
+    """Data that can be used but may not be what was meant; the command line prints it as one sentence."""

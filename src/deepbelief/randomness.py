@@ -30,7 +30,8 @@ class Random:
     """A stream of random numbers, set by a seed and a name; streams of other names are independent of it.
 
     Numbers that decide what is computed (initial values, order of the images, noise) are drawn on the CPU, so
-    that they are the same on every device. States of units, needed in bulk, are drawn where the tensors are.
+    that they are the same on every device. States of units, needed in bulk, are drawn where the tensors are. On the
+    device "meta", whose tensors have a shape and no values, `normal` and `uniform` draw nothing and take no time.
 
     >>> random = Random(0, "example")
     >>> random.bernoulli(torch.tensor([0.0, 1.0])).tolist()
@@ -43,7 +44,7 @@ class Random:
         self._bits = np.random.SFC64(entropy)
         self._numbers = np.random.Generator(self._bits)
         # One generator on the device; on the CPU it is not used, because SFC64 is ten times faster there.
-        self._on_device = torch.Generator(self.device)
+        self._on_device = torch.Generator("cpu" if self.device.type == "meta" else self.device)
         self._on_device.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
     def bernoulli(self, probability: Tensor, out: Tensor | None = None) -> Tensor:
@@ -95,11 +96,15 @@ class Random:
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
+        if self.device.type == "meta":
+            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
         numbers = self._numbers.standard_normal(tuple(shape), dtype=np.float32)
         return torch.from_numpy(numbers).mul_(std).to(self.device)
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), float32, on this source's device."""
+        if self.device.type == "meta":
+            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
         numbers = self._numbers.random(tuple(shape), dtype=np.float32)
         return torch.from_numpy(numbers).mul_(high - low).add_(low).to(self.device)
 

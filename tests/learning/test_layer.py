@@ -155,11 +155,14 @@ def test_layers_of_unlike_units_do_not_stack() -> None:
         {"persistent_chains": 20, "trajectory": True, "learning_rate_to_zero": True},
     ],
 )
-def test_every_option_learns_and_goes_on_exactly(settings: dict[str, object], tmp_path: object) -> None:
+def test_every_option_learns_and_goes_on_exactly(
+    settings: dict[str, object], products: torch.dtype, tmp_path: object
+) -> None:
     def job(seed: int) -> tuple[DBN, Pretraining]:
         dbn = DBN.from_sizes([8, 6, 3], Random(seed), weight_std=0.1)
         values = CDSettings(**{"epochs": 6, "batch_size": 10, "learning_rate": 0.5, "final_momentum": 0.5, **settings})  # type: ignore[arg-type]
-        return dbn, Pretraining(dbn, patterns(), [values] * 2, Random(seed, "training"), held_out=patterns(50, 1))
+        random, held_out = Random(seed, "training"), patterns(50, 1)
+        return dbn, Pretraining(dbn, patterns(), [values] * 2, random, products=products, held_out=held_out)
 
     whole, training = job(0)
     records = list(training.epochs())

@@ -103,6 +103,24 @@ def test_gaussian_noise_is_not_clipped_and_has_its_level() -> None:
     assert torch.equal(gaussian(images, 0.0, Random(0)), images)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_noise_is_what_was_drawn_in_the_images_own_type(dtype: torch.dtype) -> None:
+    wide = images.to(dtype)
+    drawn = Random(1).normal(images.shape, 0.7).to(dtype), Random(1).uniform(images.shape, -0.3, 0.3).to(dtype)
+    assert torch.equal(gaussian(wide, 0.7, Random(1)), wide + drawn[0])
+    assert torch.equal(uniform(wide, 0.3, Random(1)), (wide + drawn[1]).clamp(0, 1))
+    grey = torch.full((200, 200), 0.5, dtype=dtype)
+    assert (uniform(grey, 0.25, Random(2)).float().mean(), uniform(grey, 0.25, Random(2)).float().std()) == (
+        pytest.approx(0.5, abs=0.01),
+        pytest.approx(0.5 / 12**0.5, abs=0.01),
+    )
+
+
+def test_every_image_has_its_label() -> None:
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        gradient_sign(linear, images, labels[:1], batch_size=1)
+
+
 def test_signs_are_those_of_finite_differences() -> None:
     wide = images.double()
     signs = gradient_sign(linear, wide, labels, batch_size=1)

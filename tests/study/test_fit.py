@@ -162,6 +162,10 @@ def test_noise_and_attacks_are_shares_of_the_range_of_the_data(real: Context) ->
     _, arrays = read_stage(real.folder / "stages", "gradient_attack")
     change = arrays["perturbed_ffnn"] - arrays["original"].clip(0, 1)
     assert np.abs(change).max() == pytest.approx(real.recipe.attack.example_epsilon, abs=1e-5)
+    images, found = real.test_pixels[real.pgd_rows], real.pgd_images("ffnn", 0.1)
+    assert low <= float(found.min()) and float(found.max()) <= high
+    inside = (images >= low) & (images <= high)
+    assert float((found - images)[inside].abs().max()) == pytest.approx(0.1 * (high - low), rel=1e-4)
     _, arrays = read_stage(real.folder / "stages", "psychometric")
     assert 0.1 < (arrays["examples_unclipped"][1] - arrays["examples_unclipped"][0]).std() < 0.6  # of level 0.3
     assert arrays["examples_clipped"].min() >= 0 and arrays["examples_clipped"].max() <= 1

@@ -44,19 +44,19 @@ def test_the_reference_is_the_published_study() -> None:
 def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
     recipe = parse_recipe(tiny, "tiny.toml")
     assert [settings.epochs for settings in recipe.pretraining] == [3, 2]
-    assert [settings.batch_size for settings in recipe.pretraining] == [50, 50]
+    assert [settings.batch_size for settings in recipe.pretraining] == [10, 10]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         (
-            "batch_size = 50\n[readouts]",
-            "batchsize = 50\n[readouts]",
+            "batch_size = 10\nlearning_rate",
+            "batchsize = 10\nlearning_rate",
             "pretraining.batchsize is not a setting: did you mean batch_size?",
         ),
         ("[noise]", "[nois]", "nois is not a setting: did you mean noise?"),
-        ("steps = 30", "steps = 0", "readouts.steps = 0 is impossible: input should be greater than or equal to 1."),
+        ("steps = 150", "steps = 0", "readouts.steps = 0 is impossible: input should be greater than or equal to 1."),
         ("hidden = [16]", "hidden = [0]", "baseline.hidden = 0 is impossible"),
         ("epochs = [3, 2]", "epochs = [3, 2, 1]", "pretraining.epochs lists 3 values for 2 layers: give one for each"),
         ("epochs = [3, 2]", "epochs = [3, -2]", "pretraining.epochs = -2 is impossible"),
@@ -69,7 +69,7 @@ def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
             "validation = 0",
             "baseline.training.patience makes a choice on held-out images: set data.validation above 0",
         ),
-        ("weight_std = 0.1", 'weight_std = "big"', "dbn.weight_std = 'big' is impossible"),
+        ("weight_std = 0.3", 'weight_std = "big"', "dbn.weight_std = 'big' is impossible"),
         ("hidden = [20, 12]", "hidden = []", "dbn.hidden = [] is impossible"),
         ("hidden = [20, 12]", "hidden = 20", "dbn.hidden = 20 is impossible"),
         ("levels = [0.0, 0.3]", "levels = [0.0, nan]", "noise.levels = nan is impossible"),

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source, in_batches, spread
+from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, in_batches, spread
 from deepbelief.data.download import Progress
+from deepbelief.data.features import Features, SourceLike, as_source
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled
 from deepbelief.data.named import load_named
@@ -17,6 +18,8 @@ __all__ = [
     "Reader",
     "Rows",
     "Source",
+    "SourceLike",
+    "as_source",
     "in_batches",
     "load_dataset",
     "load_images",

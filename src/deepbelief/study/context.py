@@ -1,19 +1,20 @@
 """What the stages of one seed share: settings, images, models, random numbers and resumable training."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import torch
 from torch import Tensor, nn
 
-from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_module, save_module
 from deepbelief.data import Dataset, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source_all
+from deepbelief.errors import DeepBeliefError
 from deepbelief.feedforward import Classifier, FeedForward
 from deepbelief.learning.standardise import Standardised
 from deepbelief.precision import Precision
@@ -24,21 +25,12 @@ from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
+from deepbelief.study.resumption import Resumable, put_away, take_up
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 _ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
 
-Record = TypeVar("Record", covariant=True)
-
-
-class Resumable(Protocol[Record]):
-    """A training that can be put away and taken up again."""
-
-    def state(self) -> TrainingState:
-        """Everything to go on from here."""
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from there."""
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass
@@ -147,7 +139,7 @@ class Context:
     @cached_property
     def dbn(self) -> DBN:
         """The pre-trained network."""
-        return load_dbn(self.models / "dbn.safetensors").to(self.device).requires_grad_(False)
+        return self._model("dbn", load_dbn, "pretraining")
 
     @cached_property
     def features(self) -> list[Tensor]:
@@ -157,15 +149,23 @@ class Context:
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network so that `network` gives it back."""
         description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
-        save_module(self.models / f"{name}.safetensors", network, description)
+        save_module(self.models / f"{name}.safetensors", network, description, {})
 
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""
-        state = load_state(self.models / f"{name}.safetensors")
-        activation = _ACTIVATIONS[state.progress["activation"]]
-        network = FeedForward(state.progress["sizes"], activation, Random(0)).to(self.precision.parameters)
-        network.load_state_dict(state.tensors)
-        return network.to(self.device).requires_grad_(False)
+        stage = {"ffnn": "baseline", "finetuned": "finetuning"}.get(name, "readouts")
+        return self._model(name, _load_network, stage)
+
+    def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
+        """A model that a stage before has saved, on the device."""
+        try:
+            return load(self.models / f"{name}.safetensors").to(self.device).requires_grad_(False)
+        except UnusableFileError as error:
+            record = self.folder / "stages" / f"{stage}.json"
+            raise DeepBeliefError(
+                f"{error.fault}: delete {record} and give the same command again, which trains it anew, to the same "
+                "weights, and keeps all other results."
+            ) from error
 
     @cached_property
     def contestants(self) -> dict[str, Classifier]:
@@ -237,20 +237,14 @@ class Context:
         """Run a training to its end, checkpoint on the way; a checkpoint of the same name is taken up first."""
         path = self.folder / "checkpoints" / f"{name}.safetensors"
         if path.exists():
-            state = load_state(path)
-            self.earlier_seconds = max(self.earlier_seconds, state.progress["seconds"])
-            training.restore(replace(state, progress=state.progress["training"]))
+            self.earlier_seconds = max(self.earlier_seconds, take_up(path, training))
         saved = time.perf_counter()
         for record in records:
             if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                self._save_checkpoint(path, training)
+                put_away(path, training, self.seconds())
                 saved = time.perf_counter()
             yield record
-        self._save_checkpoint(path, training)
-
-    def _save_checkpoint(self, path: Path, training: Resumable[Any]) -> None:
-        state = training.state()
-        save_state(path, replace(state, progress={"training": state.progress, "seconds": self.seconds()}))
+        put_away(path, training, self.seconds())
 
     def seconds(self) -> float:
         """Time spent on the stage at work, interruptions left out."""
@@ -259,6 +253,14 @@ class Context:
     def start_clock(self) -> None:
         """A stage begins."""
         self.earlier_seconds, self.started = 0.0, time.perf_counter()
+
+
+def _load_network(path: Path) -> FeedForward:
+    def build(description: Mapping[str, Any]) -> FeedForward:
+        activation = _ACTIVATIONS[description["activation"]]
+        return FeedForward(description["sizes"], activation, Random(0, device="meta"))
+
+    return load_module(path, "FeedForward", "no feed-forward network: give one that a study saved", build)
 
 
 def share(hits: Tensor) -> float:

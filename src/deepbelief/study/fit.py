@@ -1,12 +1,18 @@
 """Whether a recipe and its data fit each other, told before any work is done; and which images a seed learns from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import psutil
 
 from deepbelief.data import Dataset, Images
 from deepbelief.errors import SettingsError
 from deepbelief.learning.settings import CDSettings
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe
+
+_BYTES: Final = 4  # of a number in float32
 
 
 def split(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Images, Images]:
@@ -54,6 +60,7 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
             f"{dataset.name}, counted from 0."
         )
     _check_values(recipe, dataset)
+    _check_memory(recipe, dataset)
 
 
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, CDSettings]]:
@@ -75,3 +82,33 @@ def _check_values(recipe: Recipe, dataset: Dataset) -> None:
         )
     if recipe.pretraining[0].binarise:
         raise SettingsError(f"{told} and are no probabilities to draw from: set pretraining.binarise to false.")
+
+
+def _check_memory(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse what the machine's memory cannot hold even once; a study would else find that out late."""
+    there = psutil.virtual_memory().total
+    for name, numbers in _numbers_in_memory(recipe, dataset):
+        if numbers * _BYTES > there:
+            raise SettingsError(
+                f"{name} asks for {numbers * _BYTES / 2**30:,.0f} GiB of memory, and the machine has "
+                f"{there / 2**30:,.0f}: set it lower."
+            )
+
+
+def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, int]]:
+    """Settings, and how many weights or states of units each of them asks for at the least."""
+    width, classes, section = dataset.train.width, len(dataset.class_names), recipe.generation
+    layers = [width, *recipe.dbn.hidden]
+    seen = layers[-1] + classes
+    yield "dbn.hidden", _weights([*layers, classes])
+    yield "baseline.hidden", _weights([width, *recipe.baseline.hidden, classes])
+    yield "generation.labels.hidden", seen * section.labels.hidden
+    units = [low + high for low, high in pairwise(layers)]
+    for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
+        yield f"{name}.persistent_chains", settings.persistent_chains * settings.temperatures * size
+    yield "generation.chains", section.chains * units[-1]
+    yield "generation.fantasies", section.fantasies * units[-1]
+
+
+def _weights(sizes: Sequence[int]) -> int:
+    return sum(low * high for low, high in pairwise(sizes))
