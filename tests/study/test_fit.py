@@ -11,6 +11,7 @@ import torch
 from deepbelief.data import Dataset, Images
 from deepbelief.encoding import encode_source
 from deepbelief.errors import SettingsError
+from deepbelief.feedforward import FeedForward
 from deepbelief.precision import FP32
 from deepbelief.report import style
 from deepbelief.report.page import build_report
@@ -19,6 +20,7 @@ from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.records import read_stage
 from deepbelief.study.run import Study
+from deepbelief.supervised import MinibatchTraining
 
 RECIPE = """
 title = "As small as can be"
@@ -114,6 +116,10 @@ def test_small_and_one_sided_data_make_a_study_and_its_report(
     assert " nan" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", text).lower()
     neighbours = min(10, len(data.train) - settings.data.validation)
     assert f"Share of the {neighbours} nearest training images" in text
+    learnt, tested = ({data.class_names[label] for label in part.labels} for part in (data.train, data.test))
+    clusters, _ = read_stage(tmp_path / "run" / "seed-0" / "stages", "clusters")
+    assert clusters.facts["class_names"] == sorted(learnt)
+    assert not any(f"hardest to recognise is {kind}" in text for kind in {*data.class_names} - tested)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +147,11 @@ def test_the_networks_of_a_study_of_real_values_learn_from_standardised_ones(rea
     values = real.test_pixels
     z = real.dbn.encode(values, 0)
     assert torch.equal(real.contestants["ffnn"](values), real.network("ffnn")(z))
+    assert torch.equal(real.standardised(real.test).batch(slice(0, len(real.test))), z)
+    again = FeedForward([30, 4, 3], torch.relu, real.random("ffnn"))
+    training = real.standardised(real.training), real.training.required_labels()
+    list(MinibatchTraining(again, training, None, real.recipe.baseline.training, real.random("ffnn/training")).steps())
+    assert torch.equal(again(z), real.network("ffnn")(z))
     assert float(z.abs().max()) < 10 < float(values.abs().max())
 
 

@@ -15,7 +15,7 @@ def data(run: Run, stage: Stage) -> Chapter:
     held_back = f"{facts['n_validation']:,} are held back to choose when to stop, " if facts.get("n_validation") else ""
     means, train, test = (stage.array(f"class_{what}") for what in ("means", "counts_train", "counts_test"))
     learnt = tuple(name for name, count in zip(names, train, strict=True) if count)
-    grid = Grid(means, min(5, len(learnt)), learnt)
+    grid = Grid(means[train > 0], min(5, len(learnt)), learnt)
     picture = Picture(
         "data",
         f"The mean training image of each of the {len(learnt)} classes.",

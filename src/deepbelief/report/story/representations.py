@@ -63,7 +63,7 @@ def confusion(run: Run, stage: Stage) -> Chapter:
     for contestant in contestants:
         true, predicted, rate = worst[contestant]
         matrix = stage.array(contestant).astype(float)
-        right = np.where(matrix.any(axis=1), np.diag(matrix), 1.0)  # no test image of a class is no mistake
+        right = np.where(matrix.any(axis=1), np.diag(matrix), np.inf)  # a class without a test image is not hard
         hardest = f"{run.class_name(int(right.argmin()))} ({percent(float(right.min()), 0)})"
         mistake = f"{run.class_name(true)} as {run.class_name(predicted)}" if rate else ABSENT
         rows.append((looks[contestant].name, mistake, percent(float(rate), 0), hardest))
