@@ -1,6 +1,7 @@
 """The metrics of a study: named in docs/records.md, and what that page says they are."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from deepbelief.robustness.defence import Defended
 from deepbelief.study import robustness
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.progress import Silent
-from deepbelief.study.recipe import Recipe, load_recipe, parse_recipe
+from deepbelief.study.recipe import Recipe, load_recipe
 from deepbelief.study.records import Results, read_results, read_stage
 from deepbelief.study.run import Study
 
@@ -24,15 +25,19 @@ EPSILON = 0.1  # of a range of 1: digits lie in [0, 1]
 
 @pytest.fixture(scope="module")
 def recipe(tiny: str) -> Recipe:
-    """The tiny recipe in float32, with all that leaves a metric."""
-    text = 'precision = "fp32"\n' + tiny
-    # A DBN that rebuilds what it sees, so that going through the defence is another attack than going past it.
-    text = text.replace("hidden = [20, 12]", "hidden = [60, 40]").replace("epochs = [3, 2]", "epochs = [15, 15]")
-    text = text.replace("[readouts]", "learning_rate = 0.2\nbatch_statistics = true\n[readouts]")
-    text = text.replace("steps = 30\nlearning_rate = 3.0", "l2 = [1e-3]\nmax_iterations = 20")
-    text = text.replace('[readouts]\nmethod = "full-batch"', '[readouts]\nmethod = "converged"')
-    pgd_section = f"[attack.pgd]\nimages = 150\nsteps = 4\nepsilons = [{EPSILON}, 0.3, 0.0]\n"
-    return parse_recipe(text.replace("[defence]", f"example = 7\n{pgd_section}[defence]"), "tiny.toml")
+    """The tiny recipe in float32, with all that leaves a metric.
+
+    Its DBN rebuilds what it sees, so that an attack through the defence is another one than an attack past it.
+    """
+    layer = {"epochs": 15, "batch_size": 50, "learning_rate": 0.2, "batch_statistics": True}
+    settings = tomllib.loads(tiny) | {
+        "precision": "fp32",
+        "dbn": {"hidden": [60, 40], "weight_std": 0.1},
+        "pretraining": [layer, layer],
+        "readouts": {"method": "converged", "l2": [1e-3], "max_iterations": 20},
+    }
+    settings["attack"] |= {"example": 7, "pgd": {"images": 150, "steps": 4, "epsilons": [EPSILON, 0.3, 0.0]}}
+    return Recipe.model_validate(settings)
 
 
 @pytest.fixture(scope="module")
