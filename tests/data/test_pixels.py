@@ -39,6 +39,11 @@ def test_a_value_does_not_depend_on_its_neighbours(dtype, numbers, others, real)
     assert torch.equal(values_of(alone, real), values_of(beside, real)[: len(alone)])
 
 
+@pytest.mark.parametrize(("dtype", "white"), [("u1", 255), ("i8", 255), ("u2", 65535), ("?", 1), ("f4", 1)])
+def test_a_lonely_1_is_what_its_type_says(dtype, white):
+    assert values_of(np.array([[0, 1]], dtype)).tolist() == [[0, np.float32(1 / white)]]
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint32, ">i4"])
 def test_whole_numbers_from_0_to_255_are_8_bit(dtype):
     array = (GREY % 128).astype(dtype)

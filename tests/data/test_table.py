@@ -127,8 +127,9 @@ def test_images_of_a_table(tmp_path):
     images = load_images(str(written(tmp_path / "plain.csv", "0,1\n0.0,1.0\n")))
     assert images.labels is None and images.batch(slice(None)).tolist() == [[0.0, 1.0]]
     assert load_images(path, real=True).batch(slice(None)).tolist() == [[0, 255], [51, 102]]
-    with pytest.raises(DataError, match=r"mine.csv: the table ranges from -1.5 to 2; .* real=True"):
-        load_images(str(written(tmp_path / "mine.csv", "a,b\n-1.5,2\n")))
+    for row, bounds in (("-1.5,2", "-1.5 to 2"), ("256,1", "1 to 256")):
+        with pytest.raises(DataError, match=f"mine.csv: the table ranges from {bounds}; .*real=True"):
+            load_images(str(written(tmp_path / "mine.csv", f"a,b\n{row}\n")))
 
 
 def test_a_table_of_zeros_and_ones_is_told_of(tmp_path):

@@ -101,7 +101,7 @@ class Images:
         if not self.real and not (low >= 0 and high <= self.maximum):
             raise DataError(
                 f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}, "
-                "or give real=True for a model of real-valued units."
+                "or use a model of real-valued units (real=True in Python)."
             )
 
     def __len__(self) -> int:
