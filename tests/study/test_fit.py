@@ -104,6 +104,7 @@ SMALL = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:class . of 0 to 2 never occurs:deepbelief.errors.DataWarning")
 @pytest.mark.parametrize("name", SMALL)
 def test_small_and_one_sided_data_make_a_study_and_its_report(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
