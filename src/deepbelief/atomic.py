@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import psutil
 _TEMPORARY: Final = re.compile(r"\.(\d{1,9})\.deepbelief\..+")
 """A temporary file's name: the process that writes it, and the name that it will have (with its ending)."""
 
+_CLOCKS_DIFFER: Final = 2.0  # seconds, at most, between that of the files and that of the processes
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -20,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     An `OSError`, such as that of a full disk, names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.deepbelief.{path.name}")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         with temporary.open("r+b") as file:  # Windows writes out only what is open for writing
@@ -40,18 +43,28 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def temporary_name(name: str) -> str:
+    """The name under which this process writes what will be called `name`."""
+    return f".{os.getpid()}.deepbelief.{name}"
+
+
 def is_temporary(path: Path) -> bool:
-    """Whether a path is that of a file which `replacing` writes to."""
+    """Whether a path is named as one that is only written to."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left of `replacing` in a folder and the folders in it.
-
-    Files of other processes that are alive stay. Those of this one go: call it before this process writes there, which
-    in a container often has the same number as the one that was killed.
-    """
+    """Remove the temporary files and folders that killed processes left in a folder and in the folders in it."""
     for path in folder.rglob(".*"):
-        named = _TEMPORARY.fullmatch(path.name)
-        if named and path.is_file() and (int(named[1]) == os.getpid() or not psutil.pid_exists(int(named[1]))):
-            path.unlink(missing_ok=True)
+        if is_temporary(path) and not _is_at_work(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_at_work(path: Path) -> bool:
+    """Whether the process that wrote a temporary file is alive, and not another one that got its number later."""
+    named = _TEMPORARY.fullmatch(path.name)
+    assert named
+    try:
+        return bool(psutil.Process(int(named[1])).create_time() < path.stat().st_mtime + _CLOCKS_DIFFER)
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False

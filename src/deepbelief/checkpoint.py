@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from deepbelief.atomic import write_atomically
 from deepbelief.autoencoder import Autoencoder
 from deepbelief.dbn import DBN
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DeepBeliefError, SettingsError, one_line
 from deepbelief.labelled import LabelledDBN, LabelledRBM
 from deepbelief.randomness import Random
 from deepbelief.standardisation import Standardisation
@@ -77,7 +77,8 @@ def load_state(path: Path) -> TrainingState:
         DeepBeliefError: the file is missing, damaged or of something else.
     """
     with _opened(path) as (file, progress):
-        return TrainingState({name: file.get_tensor(name) for name in file.keys()}, progress)  # noqa: SIM118
+        # Copies: what safetensors gives lies in the file, and whoever writes to that file would change or end us.
+        return TrainingState({name: file.get_tensor(name).clone() for name in file.keys()}, progress)  # noqa: SIM118
 
 
 @contextmanager
@@ -209,7 +210,7 @@ def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[
             with torch.device("meta"):
                 model = build(description)
         except Exception as error:  # a description that was not written here can break anything
-            raise _damaged(path, f"no model can be built from its description, {error!r:.300}") from error
+            raise _damaged(path, f"no model can be built from its description, {one_line(error)}") from error
         _check_tensors(path, file, model.state_dict())
         tensors = {name: file.get_tensor(name) for name in model.state_dict()}
     for name, tensor in tensors.items():

@@ -89,7 +89,7 @@ def study(
         _stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
-    console.print(f"\n{total:.0f} s of work. The report: {page}", soft_wrap=True, highlight=False)
+    typer.echo(f"\n{total:.0f} s of work. The report: {page}")
 
 
 @app.command()

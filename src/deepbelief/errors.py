@@ -15,3 +15,8 @@ class DataError(DeepBeliefError):
 
 class DataWarning(UserWarning):
     """Data that can be used but may not be what was meant; the command line prints it as one sentence."""
+
+
+def one_line(error: Exception) -> str:
+    """An error that was not foreseen, as a part of a sentence: its type and text on one line, cut if it is long."""
+    return f"{' '.join(repr(error).split()):.200}"

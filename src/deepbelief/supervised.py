@@ -1,7 +1,6 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, final
 
 import torch
@@ -58,7 +57,7 @@ class MinibatchSettings:
     patience: int = Field(default=5, ge=0)
 
 
-@dataclass(frozen=True)
+@settings_dataclass(frozen=True)
 class LossRecord:
     """The training loss (nats) at a step of full-batch training, before the step's update."""
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 from safetensors.numpy import load_file
 
 from deepbelief import precision
@@ -213,18 +212,15 @@ def test_a_recipe_that_its_data_refuse_claims_no_folder(tmp_path: Path, tiny: st
     study(tiny, tmp_path / "run")._claim_folder()
 
 
-def test_two_at_once_in_one_folder_are_refused(tmp_path: Path, tiny: str) -> None:
-    with FileLock(tmp_path / "run" / ".lock"), pytest.raises(SettingsError, match="holds no study"):
-        study(tiny, tmp_path / "run").run()
-    one = study(tiny, tmp_path / "other")
-    one._claim_folder()
-    with FileLock(tmp_path / "other" / ".lock"), pytest.raises(DeepBeliefError, match="another study is at work"):
-        one.run()
-
-
-def test_no_checkpoint_stays_behind(finished: Path) -> None:
+def test_nothing_stays_behind(finished: Path) -> None:
+    assert_nothing_temporary(finished)
     left = {path.relative_to(finished / "seed-0").parts[0] for path in (finished / "seed-0").rglob("*")}
     assert left == {"stages", "models"}
+
+
+def assert_nothing_temporary(folder: Path) -> None:
+    assert {path.name for path in folder.rglob(".*")} <= {".lock"}
+    assert not list(folder.rglob("checkpoints"))
 
 
 SCRIPT = """
@@ -296,7 +292,7 @@ def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(tmp_path: Path, tiny:
         }
         assert one.facts == other.facts
         assert all(np.array_equal(arrays[name], others[name]) for name in arrays)
-    assert not list((tmp_path / "killed").rglob("*.tmp"))
+    assert_nothing_temporary(tmp_path / "killed")
 
 
 def test_killed_at_random_moments_every_file_is_whole(tmp_path: Path, tiny: str) -> None:

@@ -1,9 +1,10 @@
 """One RBM at work: its negative phase, its updates, and the watch over both."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, final
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.annealing import BASE_RATE_ITEMS, base_rate_bias

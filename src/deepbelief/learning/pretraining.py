@@ -1,5 +1,6 @@
 """Greedy pre-training of a DBN: layer by layer, each RBM on the means of the frozen layer below."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 
@@ -157,9 +158,11 @@ class Pretraining:
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         self._dbn.load_state_dict(tensors_under("dbn.", state.tensors))
-        self._done, self._epoch = state.progress["done"], state.progress["epoch"]
+        self._done, self._epoch = operator.index(state.progress["done"]), operator.index(state.progress["epoch"])
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
-        self._best = tensors_under("best.", state.tensors)
+        if best := tensors_under("best.", state.tensors):
+            room = self._dbn.layer(self._layers[self._done]).state_dict()
+            self._best = {name: tensor.clone().copy_(best[name]) for name, tensor in room.items()}
         if self._done < len(self._layers) and self._epoch:
             self._start_layer(self._layers[self._done]).restore(tensors_under("layer.", state.tensors))
         self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it

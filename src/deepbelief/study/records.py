@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from deepbelief.atomic import write_atomically
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, one_line
 
 SCHEMA: Final = 1
 
@@ -141,9 +141,15 @@ def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
     try:
         return record, load_file(arrays)
     except FileNotFoundError:
-        raise DeepBeliefError(f"{arrays} is missing: {stage_again(path)}.") from None
+        raise DeepBeliefError(f"the arrays of stage {stage}, {arrays}, are missing: {stage_again(path)}.") from None
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the latter of types that NumPy lacks
-        raise DeepBeliefError(f"{arrays} cannot be read ({error!r:.200}): {stage_again(path)}.") from None
+        fault = f"the arrays of stage {stage}, {arrays}, cannot be read ({one_line(error)})"
+        raise DeepBeliefError(f"{fault}: {stage_again(path)}.") from None
+
+
+def stage_file(run: Path, seed: int, stage: str) -> Path:
+    """Where the record of a stage lies in a run's folder; its arrays lie beside it."""
+    return run / f"seed-{seed}" / "stages" / f"{stage}.json"
 
 
 def stage_again(record: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, UnusableFileError, load_state, save_state
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, one_line
 
 Record = TypeVar("Record", covariant=True)
 
@@ -46,7 +46,7 @@ def take_up(path: Path, training: Resumable[Any]) -> float:
     except DeepBeliefError:
         raise
     except Exception as error:  # a state that was not written here can break anything
-        raise _damaged(f"{path} is damaged ({error!r:.300})") from error
+        raise _damaged(f"{path} is damaged ({one_line(error)})") from error
     # A tensor of another shape may have been spread over what was there, and a name that is missing left out.
     if _outline(again.tensors) != _outline(state.tensors) or json.dumps(again.progress) != json.dumps(progress):
         raise _damaged(f"{path} is damaged (it is not the state of this training)")
