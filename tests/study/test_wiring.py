@@ -96,9 +96,9 @@ def run(folder: Path, data: Dataset, settings: Recipe | None = None) -> Path:
     return folder / "seed-0"
 
 
-def context(folder: Path, data: Dataset | None = None, settings: Recipe | None = None) -> Context:
-    """A look at what a study of seed 0 has trained in this folder."""
-    return Context(settings or recipe(), data or dataset(), 0, torch.device("cpu"), FP32, folder, Silent())
+def context(folder: Path, data: Dataset | None = None, settings: Recipe | None = None, seed: int = 0) -> Context:
+    """A look at what a study of this seed has trained in this folder."""
+    return Context(settings or recipe(), data or dataset(), seed, torch.device("cpu"), FP32, folder, Silent())
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +199,7 @@ def test_training_images_are_those_that_are_not_held_out() -> None:
     assert len(few.training) == 50
     assert len(torch.cat([few.training.pixels, one.training.pixels]).unique(dim=0)) == 108
     assert torch.equal(few.held_out.pixels, one.held_out.pixels)
+    assert not torch.equal(context(Path(), seed=1).held_out.pixels, one.held_out.pixels)
 
 
 def test_finetuning_starts_from_the_readout(finished: Path, tmp_path: Path) -> None:
