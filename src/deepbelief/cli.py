@@ -1,5 +1,7 @@
 """The command line: parses, calls, prints. Heavy modules are imported inside the commands, so that help is quick."""
 
+# Longer than other files: nearly all of it are options and their help, a line or more each.
+
 import sys
 import time
 import warnings
@@ -299,14 +301,7 @@ def main() -> None:
         _stop("there is not enough memory for this: ask for less at once.", 1)
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: object = None,
-    line: object = None,
-) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
     place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
     print(f"deepbelief: {place}{message}", file=sys.stderr)

@@ -5,6 +5,7 @@ from typing import Final, Literal, final
 
 import torch
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -57,7 +58,7 @@ class MinibatchSettings:
     patience: int = Field(default=5, ge=0)
 
 
-@settings_dataclass(frozen=True)
+@dataclass(frozen=True)
 class LossRecord:
     """The training loss (nats) at a step of full-batch training, before the step's update."""
 
