@@ -301,7 +301,9 @@ def main() -> None:
         _stop("there is not enough memory for this: ask for less at once.", 1)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
     """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
     place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
     print(f"deepbelief: {place}{message}", file=sys.stderr)

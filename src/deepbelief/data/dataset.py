@@ -101,7 +101,7 @@ class Images:
         if not self.real and not (low >= 0 and high <= self.maximum):
             raise DataError(
                 f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}, "
-                "or use a model of real-valued units (real=True in Python)."
+                "or use a model of real-valued units (`visible = 'gaussian'` in a recipe, real=True in Python)."
             )
 
     def __len__(self) -> int:

@@ -102,7 +102,7 @@ def _scaled(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise DataError(
             f"{name} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], save 8-bit images as uint8, "
-            "or use a model of real-valued units (real=True in Python)."
+            "or use a model of real-valued units (`visible = 'gaussian'` in a recipe, real=True in Python)."
         )
     return array
 
@@ -112,6 +112,6 @@ def _as_8_bit(name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
         raise DataError(
             f"{name} has the type {array.dtype} and ranges from {array.min()} to {array.max()}, of which it is not "
             "said what is white; save it as uint8 (255), uint16 (65535) or float32 scaled to [0, 1], "
-            "or use a model of real-valued units (real=True in Python)."
+            "or use a model of real-valued units (`visible = 'gaussian'` in a recipe, real=True in Python)."
         )
     return array.astype(np.uint8)
