@@ -311,3 +311,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError("disk full")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_writes_nothing_but_a_sentence_on_the_terminal(tmp_path: Path) -> None:
+    path, state = saved(tmp_path, STACK, save_dbn)
+    for name in ("two\nlines", "\x1b[2J\x07red", "long" * 1000):
+        save_state(path, TrainingState({**state.tensors, name: torch.zeros(1)}, state.progress))
+        with pytest.raises(DeepBeliefError, match="model is damaged") as raised:
+            load_dbn(path)
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 1000

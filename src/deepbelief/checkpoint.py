@@ -90,7 +90,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     except FileNotFoundError:
         raise UnusableFileError(f"{path} does not exist", "give a .safetensors file that deepbelief saved") from None
     except (SafetensorError, OSError) as error:
-        raise UnusableFileError(f"{path} cannot be read ({error})", "give a file that deepbelief saved") from None
+        why = one_line(str(error))
+        raise UnusableFileError(f"{path} cannot be read ({why})", "give a file that deepbelief saved") from None
 
 
 def _progress(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -210,7 +211,7 @@ def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[
             with torch.device("meta"):
                 model = build(description)
         except Exception as error:  # a description that was not written here can break anything
-            raise _damaged(path, f"no model can be built from its description, {one_line(error)}") from error
+            raise _damaged(path, f"no model can be built from its description, {error!r}") from error
         _check_tensors(path, file, model.state_dict())
         tensors = {name: file.get_tensor(name) for name in model.state_dict()}
     for name, tensor in tensors.items():
@@ -228,7 +229,7 @@ def _fault(description: Mapping[str, Any]) -> str:
     """What no description may be, whatever it describes; empty if it is in order."""
     shape = description.get("image_shape")
     if shape is not None and not (isinstance(shape, list | tuple) and all(isinstance(n, int) and n > 0 for n in shape)):
-        return f"it tells of images of the shape {shape!r:.100}"
+        return f"it tells of images of the shape {shape!r}"
     words, left = 0, [description[name] for name in ("units", "sizes", "top") if name in description]
     while left:
         one = left.pop()
@@ -256,7 +257,9 @@ def _check_tensors(path: Path, file: Any, wanted: Mapping[str, Tensor]) -> None:
 
 
 def _damaged(path: Path, what: str) -> UnusableFileError:
-    return UnusableFileError(f"{path} is damaged ({what})", "give a file that deepbelief saved, or save it again")
+    return UnusableFileError(
+        f"{path} is damaged ({one_line(what)})", "give a file that deepbelief saved, or save it again"
+    )
 
 
 def _description(dbn: DBN) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class DataWarning(UserWarning):
     """Data that can be used but may not be what was meant; the command line prints it as one sentence."""
 
 
-def one_line(error: Exception) -> str:
-    """An error that was not foreseen, as a part of a sentence: its type and text on one line, cut if it is long."""
-    return f"{' '.join(repr(error).split()):.200}"
+def one_line(text: str) -> str:
+    """Text from a file, or of an error that nobody foresaw, as a part of a sentence: on one line, cut if it is long."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return f"{' '.join(printable.split()):.200}"

@@ -26,7 +26,7 @@ def built(folder: Path) -> tuple[Path, str]:
     settings = dict(matplotlib.rcParams)
     page = build_report(folder)
     assert dict(matplotlib.rcParams) == settings, "drawing has changed matplotlib's global state"
-    assert not list(folder.rglob("*.tmp"))
+    assert not list(folder.rglob(".*"))  # what is only written to is named so
     assert page == folder / "report.html"
     return folder, re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "PICTURE", page.read_text("utf-8"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepbelief.data import Dataset, Images
+from deepbelief.data import Dataset, Images, load_dataset
 from deepbelief.encoding import encode_source
 from deepbelief.errors import SettingsError
 from deepbelief.feedforward import FeedForward
@@ -206,4 +206,37 @@ def test_what_cannot_be_studied_is_refused_before_the_folder_is_claimed(
         Study("small", settings, data, tmp_path / "run").run()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "message"),
+    [
+        ("baseline", "hidden = [1000000, 1000000]", "baseline.hidden asks for"),
+        ("generation_labels", "hidden = 100000000000", "generation.labels.hidden asks for"),
+        (
+            "generation_labels_training",
+            "persistent_chains = 10000000000",
+            "generation.labels.training.persistent_chains",
+        ),
+        ("generation", "chains = 10000000000", "generation.chains asks for"),
+        ("generation", "fantasies = 10000000000", "generation.fantasies asks for"),
+        ("dbn", "hidden = [10, 100000000000]", "dbn.hidden asks for"),
+        ("pretraining", "persistent_chains = 10000000000", "pretraining.persistent_chains asks for"),
+    ],
+)
+def test_what_no_memory_holds_is_refused_before_any_work(
+    tmp_path: Path, section: str, setting: str, message: str
+) -> None:
+    header, name = f"[{section.replace('_', '.')}]\n", setting.split(" ")[0]
+    start = RECIPE.index(header) + len(header)
+    end = RECIPE.find("\n[", start) % len(RECIPE)
+    kept = [line for line in RECIPE[start:end].splitlines() if not line.startswith(name)]
+    text = RECIPE[:start] + "\n".join([setting, *kept]) + RECIPE[end:]
+    wanted = parse_recipe(text.format(visible="bernoulli", validation=0), "large.toml")
+    with pytest.raises(
+        SettingsError, match=rf"{message}.* GiB of memory, and the machine has .*: set it lower"
+    ) as raised:
+        Study("large", wanted, load_dataset("digits"), tmp_path / "run").run()
+    assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()

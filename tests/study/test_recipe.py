@@ -74,6 +74,11 @@ def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
         ("hidden = [20, 12]", "hidden = 20", "dbn.hidden = 20 is impossible"),
         ("levels = [0.0, 0.3]", "levels = [0.0, nan]", "noise.levels = nan is impossible"),
         ("learning_rate = 3.0", "learning_rate = inf", "readouts.learning_rate = inf is impossible"),
+        ("levels = [0.0, 0.3]", "levels = [0.0, 1e39]", "noise.levels = 1e+39 is impossible"),
+        ("levels = [0.0, 0.3]", "levels = [0.3, 0.3000001]", "noise.levels holds 0.3 twice: give each level once"),
+        ("epsilons = [0.0, 0.1]", "epsilons = [0.1, 0.1]", "attack.epsilons holds 0.1 twice"),
+        ("example_epsilon = 0.2", "example_epsilon = inf", "attack.example_epsilon = inf is impossible"),
+        ("[defence]", '[published]\n"accuracy/.." = 1.0\n[defence]', "published.accuracy/.."),
     ],
 )
 def test_faults_are_one_sentence_that_names_the_setting(tiny: str, old: str, new: str, message: str) -> None:
@@ -83,6 +88,40 @@ def test_faults_are_one_sentence_that_names_the_setting(tiny: str, old: str, new
     assert str(fault.value).startswith("my.toml")
     assert message in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+PER_LAYER = "[[pretraining]]\nepochs = 3\n"
+
+
+def with_tables(tiny: str, tables: int) -> str:
+    """The recipe with so many [[pretraining]] tables for its two layers."""
+    start, end = tiny.index("[pretraining]"), tiny.index("[readouts]")
+    return tiny[:start] + PER_LAYER * tables + tiny[end:]
+
+
+def test_one_table_for_each_layer(tiny: str) -> None:
+    assert [one.epochs for one in parse_recipe(with_tables(tiny, 2), "my.toml").pretraining] == [3, 3]
+    for tables in (1, 3):
+        message = (
+            rf"my.toml: pretraining has {tables} tables for the 2 layers of dbn.hidden: give one \[\[pretraining\]\]"
+        )
+        with pytest.raises(SettingsError, match=message):
+            parse_recipe(with_tables(tiny, tables), "my.toml")
+
+
+def test_patience_of_the_rbm_with_labels_needs_held_out_images(tiny: str) -> None:
+    patient = tiny.replace("persistent_chains = 20", "persistent_chains = 20\npatience = 1")
+    parse_recipe(patient, "my.toml")
+    alone = patient.replace("validation = 200", "validation = 0").replace("patience = 2", "patience = 0")
+    with pytest.raises(
+        SettingsError, match=r"generation\.labels\.training\.patience makes a choice on held-out images"
+    ):
+        parse_recipe(alone, "my.toml")
+
+
+def test_nests_that_never_end(tiny: str) -> None:
+    with pytest.raises(SettingsError, match=r"my\.toml is not valid TOML"):
+        parse_recipe(tiny + "x = " + "[" * 100_000, "my.toml")
 
 
 def test_files(tmp_path: Path, tiny: str) -> None:

@@ -65,7 +65,7 @@ def _blaming(record: Path, remedy: str) -> Iterator[None]:
     except (DeepBeliefError, MemoryError):
         raise
     except Exception as error:
-        raise DeepBeliefError(f"{record} is damaged ({one_line(error)}): {remedy}.") from error
+        raise DeepBeliefError(f"{record} is damaged ({one_line(repr(error))}): {remedy}.") from error
 
 
 def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> str:

@@ -115,10 +115,8 @@ def _read(path: Path, model: type[Model], remedy: str = "run the study again") -
         raise DeepBeliefError(f"{path} is missing: is this the folder of a finished run?") from None
     except ValidationError as error:  # of the JSON, too
         fault = error.errors()[0]
-        where = "".join(f"{part}: " for part in fault["loc"])
-        raise DeepBeliefError(
-            f"{path} is damaged or from another version of deepbelief ({where}{fault['msg']}): {remedy}."
-        ) from None
+        told = one_line(": ".join(map(str, [*fault["loc"], fault["msg"]])))
+        raise DeepBeliefError(f"{path} is damaged or from another version of deepbelief ({told}): {remedy}.") from None
 
 
 def write_stage(folder: Path, record: StageRecord, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -143,7 +141,7 @@ def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
     except FileNotFoundError:
         raise DeepBeliefError(f"the arrays of stage {stage}, {arrays}, are missing: {stage_again(path)}.") from None
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the latter of types that NumPy lacks
-        fault = f"the arrays of stage {stage}, {arrays}, cannot be read ({one_line(error)})"
+        fault = f"the arrays of stage {stage}, {arrays}, cannot be read ({one_line(repr(error))})"
         raise DeepBeliefError(f"{fault}: {stage_again(path)}.") from None
 
 

@@ -46,7 +46,7 @@ def take_up(path: Path, training: Resumable[Any]) -> float:
     except DeepBeliefError:
         raise
     except Exception as error:  # a state that was not written here can break anything
-        raise _damaged(f"{path} is damaged ({one_line(error)})") from error
+        raise _damaged(f"{path} is damaged ({one_line(repr(error))})") from error
     # A tensor of another shape may have been spread over what was there, and a name that is missing left out.
     if _outline(again.tensors) != _outline(state.tensors) or json.dumps(again.progress) != json.dumps(progress):
         raise _damaged(f"{path} is damaged (it is not the state of this training)")
