@@ -17,7 +17,7 @@ from typing import Any
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
 from deepbelief.report.text import duration, measured_on, processor
 from deepbelief.study.recipe import load_recipe
-from deepbelief.study.records import Results, read_results
+from deepbelief.study.records import Metric, Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
@@ -57,6 +57,19 @@ def for_times(results: Results) -> Results:
     """The run that was kept for its times alone, where there is one."""
     timed = KEPT / f"{results.recipe}-timed.json"
     return read_study(timed) if timed.exists() else results
+
+
+def with_log(results: Results) -> tuple[Results, str]:
+    """Results with what reference_log.py has measured and they have not, and a sentence that says so."""
+    log = kept(f"{results.recipe}-log")
+    if log is None:
+        return results, ""
+    lacking = {name: Metric(**metric) for name, metric in log["metrics"].items() if name not in results.metrics}
+    remark = (
+        " Standard deviations, sizes of updates and the example are of a later training of "
+        f"{len(log['seeds'])} seeds, {measured_on(log['machine'])}."
+    )
+    return results.model_copy(update={"metrics": results.metrics | lacking}), remark if lacking else ""
 
 
 def markdown(table: Table) -> str:
@@ -252,9 +265,10 @@ def blocks() -> dict[str, str]:
     for results in studies:
         written[f"results {results.recipe}"] = f"{circumstances(results)}\n\n{markdown(results_table(results))}"
         written[f"defence {results.recipe}"] = markdown(defence(results))
-        if published := published_tables(results):
-            tables = (f"**{table.title}**\n\n{markdown(table)}" for table in published)
-            written[f"published {results.recipe}"] = "\n\n".join([circumstances(results), *tables])
+        if results.published:
+            results, remark = with_log(results)
+            tables = (f"**{table.title}**\n\n{markdown(table)}" for table in published_tables(results))
+            written[f"published {results.recipe}"] = "\n\n".join([circumstances(results) + remark, *tables])
     written["stage times"] = markdown(stage_times([for_times(study) for study in studies]))
     if speed := kept("speed"):
         written["speed"] = speed_tables(speed)
