@@ -192,9 +192,8 @@ def test_effective_chains_and_intervals_of_known_weights() -> None:
     assert one.log_z == pytest.approx(900 - math.log(10))
     weights = Random(0).normal((30,)).double() * 0.1
     low, high = AISResult(weights, 0.0).interval
-    interval = scipy.stats.bootstrap((weights.exp().numpy(),), np.mean, rng=np.random.default_rng(0))
-    assert low == pytest.approx(math.log(interval.confidence_interval.low), abs=0.01)
-    assert high == pytest.approx(math.log(interval.confidence_interval.high), abs=0.01)
+    means = np.random.default_rng(0).choice(weights.exp().numpy(), (10_000, 30)).mean(axis=1)  # the bootstrap
+    assert (low, high) == pytest.approx(np.log(np.quantile(means, (0.025, 0.975))), abs=0.01)
 
 
 def test_single_precision_weighs_as_double_does() -> None:
