@@ -1,10 +1,20 @@
 # All of it happens in .venv, which the first target that needs it makes. Ask `make help` for the targets.
 
-PYTHON ?= python3
 RECIPE ?= default
 OUT ?= runs/$(basename $(notdir $(RECIPE)))
-BIN := .venv/bin
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+# An environment's pip3.12 says which Python it is of. Without a word an environment stays as it is; PYTHON=python3.12
+# asks for that one, and an environment of another Python makes way for it.
+ifdef PYTHON
+ENVIRONMENT := $(BIN)/pip$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo -none)
+else
+PYTHON := python3
+ENVIRONMENT := $(or $(firstword $(wildcard $(BIN)/pip3.*)),$(BIN)/pip3)
+endif
 
 # Install a Debian package where that takes no password; fail everywhere else.
 apt_install = { command -v apt-get >/dev/null && echo "Trying to install the package $(1)" && { \
@@ -12,68 +22,85 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test kill bench check format data clean
+.PHONY: help study test test-oldest wheel-test kill mutants bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a file; ARGS="more options"; OUT=folder)
 	$(BIN)/deepbelief study $(RECIPE) --out $(OUT) $(ARGS)
 
-test: data check ## all checks and tests (PYTEST_ARGS="-k name")
+test: data check ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 kill: .venv/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
 
-bench: data .venv/installed-bench ## speed beside other libraries, growth with size, precision (half an hour; tables, JSON)
+test-oldest: ## the tests with the oldest versions that pyproject.toml promises (PYTHON=python3.11; PYTEST_ARGS)
+	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
+		CONSTRAINTS=constraints-oldest.txt PYTHON=$(if $(filter python3,$(PYTHON)),python3.11,$(PYTHON)) \
+		data .venv-oldest/installed-dev
+	@.venv-oldest/bin/python -m pytest -m "not study" $(PYTEST_ARGS)
+
+wheel-test: data $(VENV)/installed-dev ## wheel and source archive: each built, installed elsewhere, its recipe smoke run
+	@$(BIN)/python tests/distribution.py
+
+bench: data $(VENV)/installed-bench ## speed beside other libraries, growth with size, precision (half an hour; tables, JSON)
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/precision.py
 	$(BIN)/python benchmarks/readme.py
 
-check: .venv/installed-dev ## format, lint and types, without changing a file
+mutants: $(VENV)/installed-mutation ## change the code in one place at a time: do the tests notice? (hours; ARGS="learning --sample 300")
+	@$(BIN)/python tests/mutants.py $(ARGS)
+
+check: $(VENV)/installed-dev ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-format: .venv/installed-dev ## mend format and lint where that can be done safely
+format: $(VENV)/installed-dev ## mend format and lint where that can be done safely
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-data: .venv/installed ## Fashion-MNIST: found, downloaded, or installed from Debian's package
+data: $(VENV)/installed ## Fashion-MNIST: found, downloaded, or installed from Debian's package
 	@$(BIN)/deepbelief data fashion-mnist \
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
-$(BIN)/pip:
+$(ENVIRONMENT):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "deepbelief needs Python 3.11 or newer, and $(PYTHON) is not: add the name of one that is," \
 			"such as PYTHON=python3.12." >&2; exit 1; }
-	@echo "Creating .venv"
-	@venv="$(PYTHON) -m venv --clear .venv"; $$venv >/dev/null || { \
+	@echo "Creating $(VENV)"
+	@venv="$(PYTHON) -m venv --clear $(VENV)"; $$venv >/dev/null || { \
 		package="$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
 		$(call apt_install,$$package) && $$venv >/dev/null || { \
-			rm -rf .venv; \
+			rm -rf $(VENV); \
 			echo "Python's venv module does not work here: install it (on Debian and Ubuntu:" \
 				"sudo apt-get install $$package) and run make again." >&2; exit 1; }; }
 
-.venv/installed: pyproject.toml constraints.txt | $(BIN)/pip
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS) $(ENVIRONMENT)
 	@echo "Installing deepbelief (a few minutes the first time)"
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install -c $(CONSTRAINTS) -e .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
+$(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools for checks and tests"
-	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[dev]"
 	@touch $@
 
-.venv/installed-bench: .venv/installed
+$(VENV)/installed-bench: $(VENV)/installed
 	@echo "Installing the libraries to compare with"
-	@$(PIP) install -c constraints.txt -e ".[bench]"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[bench]"
+	@touch $@
+
+$(VENV)/installed-mutation: $(VENV)/installed-dev
+	@echo "Installing the mutation tester"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[mutation]"
 	@touch $@

@@ -192,9 +192,8 @@ def test_effective_chains_and_intervals_of_known_weights() -> None:
     assert one.log_z == pytest.approx(900 - math.log(10))
     weights = Random(0).normal((30,)).double() * 0.1
     low, high = AISResult(weights, 0.0).interval
-    interval = scipy.stats.bootstrap((weights.exp().numpy(),), np.mean, rng=np.random.default_rng(0))
-    assert low == pytest.approx(math.log(interval.confidence_interval.low), abs=0.01)
-    assert high == pytest.approx(math.log(interval.confidence_interval.high), abs=0.01)
+    means = np.random.default_rng(0).choice(weights.exp().numpy(), (10_000, 30)).mean(axis=1)  # the bootstrap
+    assert (low, high) == pytest.approx(np.log(np.quantile(means, (0.025, 0.975))), abs=0.01)
 
 
 def test_single_precision_weighs_as_double_does() -> None:
@@ -343,7 +342,7 @@ def test_grey_values_are_drawn_as_probabilities(units: Units) -> None:
     torch.testing.assert_close(states.mean(dim=0), grey[0], rtol=0, atol=0.015)
     assert torch.equal(as_states(units, states, Random(1)), states)
     assert torch.equal(as_states(Gaussian(3), grey, Random(0)), grey)
-    with pytest.raises(DataError, match=r"range from 0.2 to 1.5 and are no probabilities"):
+    with pytest.raises(DataError, match=r"item 0 has the value 1\.5 at position 1, but [\w ]+ units takes? "):
         as_states(units, grey + torch.tensor([0.0, 1.0, 0.0]), Random(0))
 
 

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from deepbelief import supervised
 from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Features
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.feedforward import FeedForward, accuracy, predict
 from deepbelief.labelled import LabelledRBM
 from deepbelief.randomness import Random
@@ -148,7 +148,7 @@ def test_batches_come_as_the_parameters_are() -> None:
 
 def test_faults_are_refused() -> None:
     source, labels = problem()
-    with pytest.raises(SettingsError, match="90 images need 90 labels, not 89"):
+    with pytest.raises(DataError, match="90 items have 89 labels"):
         FullBatchTraining(network(), source, labels[:-1], FullBatchSettings())
     with pytest.raises(SettingsError, match="needs held-out images"):
         MinibatchTraining(network(), (source, labels), None, MinibatchSettings(), Random(0))

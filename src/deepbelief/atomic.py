@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows writes out only what is open for writing
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:

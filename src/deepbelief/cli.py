@@ -1,14 +1,17 @@
 """The command line: parses, calls, prints. Heavy modules are imported inside the commands, so that help is quick."""
 
+# Longer than other files: nearly all of it are options and their help, a line or more each.
+
 import sys
 import time
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
 
 app = typer.Typer(
     help="Deep Belief Networks: train them, look inside them, stress-test what they learnt.",
@@ -282,7 +285,10 @@ def _numbers(text: str | None, separator: str, example: str) -> tuple[int, ...] 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            warnings.showwarning = _show_warning
+            app()
     except SettingsError as error:
         _stop(error, 2)
     except DeepBeliefError as error:
@@ -293,6 +299,14 @@ def main() -> None:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         _stop("there is not enough memory for this: ask for less at once.", 1)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
+    place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    print(f"deepbelief: {place}{message}", file=sys.stderr)
 
 
 def _stop(message: object, code: int) -> NoReturn:

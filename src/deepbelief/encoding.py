@@ -11,7 +11,8 @@ from torch import Tensor
 
 from deepbelief.atomic import replacing
 from deepbelief.checkpoint import load_dbn
-from deepbelief.data import Images, Reader, Rows, Source
+from deepbelief.checks import check_width
+from deepbelief.data import Images, Reader, Rows, Source, SourceLike, as_source
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 
@@ -19,13 +20,27 @@ _BATCH: Final = 2048
 
 
 @torch.no_grad()
-def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
-    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch."""
+def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
+    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+
+    Args:
+        dbn: the model.
+        source: a `Source`, or numbers in memory: a tensor, NumPy array or list of lists, (n, width).
+        layer: from 1.
+
+    Returns:
+        A tensor without gradients, in the model's type; `.numpy()` makes it an array.
+
+    Raises:
+        SettingsError: the data have another width than the DBN, or the layer is not there.
+        DataError: the numbers are sparse, ragged, or of another shape.
+    """
+    items = as_source(source)
     layer = len(dbn) if layer is None else layer
-    size = min(_BATCH, max(1, len(source)))
-    encoded = dbn.layer(layer).weights.new_empty(len(source), dbn.layer(layer).hidden.size)
+    size = min(_BATCH, max(1, len(items)))
+    encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
     rooms = _rooms(dbn, layer - 1, size)
-    for rows, values in _read(dbn, source, size):
+    for rows, values in _read(dbn, items, size):
         _climb(dbn, values, [*(room[: len(values)] for room in rooms), encoded[rows]])
     return encoded
 
@@ -44,8 +59,7 @@ def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
 
 def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]:
     """The items of a source in order, up to `size` at a time, as the DBN takes them, with their places."""
-    if source.width != dbn.sizes[0]:
-        raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
+    check_width(source, dbn.layer(1).visible, "the DBN", "images")
     parameters = next(dbn.parameters())
     read = source.reader(size, parameters.dtype)
     for start in range(0, len(source), size):

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,15 @@ def peak_memory(device: torch.device | str = "cpu") -> int:
 
 
 def _peak_resident() -> int:
+    """The largest resident size so far, from whatever this system keeps it in."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):  # not Linux; there this counts the parent's memory in, so it is the second choice
+        import resource  # here, because Windows has no such module
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -261,8 +261,9 @@ def restore_network_and_optimizer(
     for name, tensor in tensors_under("optimizer.", tensors).items():
         number, key = name.split(".")
         memory.setdefault(int(number), {})[key] = tensor
-    parameters = list(network.parameters())
-    names = {frozenset(memory.get(number, {})) for number in range(len(parameters))}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    learning = (number for number, parameter in enumerate(parameters) if parameter.requires_grad)
+    names = {frozenset(memory.get(number, {})) for number in learning}
     shapes = [
         (tensor.shape, parameters[number].shape)
         for number, of_one in memory.items()

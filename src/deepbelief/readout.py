@@ -7,15 +7,18 @@ import numpy as np
 import scipy.optimize
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass as settings_dataclass
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from deepbelief.data import Features
+from deepbelief.arrays import TensorLike
+from deepbelief.checks import check_finite, check_width
+from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.dbn import DBN
 from deepbelief.feedforward import FeedForward, accuracy, softmax_regression
+from deepbelief.labels import as_labels, as_training_labels
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 _CHUNK: Final = 1024
 
@@ -30,14 +33,14 @@ class ReadoutClassifier(nn.Module):
         self.readout = readout
         self.layer: Final = layer
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: TensorLike) -> Tensor:
         """(batch, visible) values in [0, 1] -> (batch, classes) logits."""
         logits: Tensor = self.readout(self.dbn.encode(images, self.layer))
         return logits
 
 
 @final
-@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class ConvergedSettings:
     """L-BFGS on cross-entropy + l2/2 |W|^2 (W in units of standardised features), l2 chosen on held-out images."""
 
@@ -60,14 +63,29 @@ class ConvergedReadout:
 
 
 def fit_converged(
-    training: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor] | None, classes: int, settings: ConvergedSettings
+    training: tuple[SourceLike, TensorLike],
+    held_out: tuple[SourceLike, TensorLike] | None,
+    classes: int,
+    settings: ConvergedSettings,
 ) -> ConvergedReadout:
-    """Fit multinomial logistic regression on features (n, units) and labels (n,), to convergence if that is allowed.
+    """Fit multinomial logistic regression on features (n, units) and labels (n,) from 0, to convergence if allowed.
+
+    Tensors of any type, NumPy arrays, lists and sources are taken; the read-out has the type of the training features,
+    float32 at least.
 
     The penalties are tried from the strongest to the weakest, each starting from the last one's solution; the best
     on the held-out features is kept (the weakest without any). The standardisation is folded into the weights.
+
+    Warns:
+        DataWarning: a class has no training item.
+
+    Raises:
+        DataError: features are NaN, infinite or none at all, or labels are not as `as_training_labels` wants them.
+        SettingsError: the held-out features have another width.
     """
-    features, labels = training
+    features = _in_memory(training[0])
+    labels = as_training_labels(training[1], len(features), classes)
+    chosen_on = None if held_out is None else _held_out(held_out, features.shape[1], classes)
     mean = features.mean(dim=0)
     std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)  # 0 of a single item
     problem = _Problem((features - mean).div_(std), labels, classes)
@@ -76,11 +94,28 @@ def fit_converged(
     for l2 in sorted(settings.l2, reverse=True):
         solution, losses, converged = problem.minimise(solution, l2, settings.max_iterations)
         network = _network(solution, mean, std, classes)
-        score = 0.0 if held_out is None else accuracy(network, Features(held_out[0]), held_out[1])
-        if best is None or held_out is None or score > best[0]:
+        score = 0.0 if chosen_on is None else accuracy(network, *chosen_on)
+        if best is None or chosen_on is None or score > best[0]:
             best = score, ConvergedReadout(network, l2, losses, converged)
     assert best is not None
     return best[1]
+
+
+def _held_out(given: tuple[SourceLike, TensorLike], width: int, classes: int) -> tuple[Source, Tensor]:
+    """Held-out features of this width and their labels, checked."""
+    features = _in_memory(given[0])
+    source = as_source(features)
+    check_width(source, width, "the read-out", "held-out features")
+    return source, as_labels(given[1], len(source), classes)
+
+
+def _in_memory(given: SourceLike) -> Tensor:
+    """All items of a source at once, (n, width), all finite, in float32 or a wider type."""
+    source = as_source(given)
+    values = source.batch(slice(0, len(source)))
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    check_finite(source, dtype)
+    return values.to(dtype)
 
 
 @final

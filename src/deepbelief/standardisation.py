@@ -7,6 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_tensor
 from deepbelief.errors import DataError
 
 _FARTHEST: Final = 10  # scales from the mean; normally distributed values never come as far
@@ -32,7 +33,7 @@ class Standardisation(nn.Module):
         self.register_buffer("scale", scale)
 
     @classmethod
-    def of(cls, batches: Iterable[Tensor], real: Tensor | None = None) -> "Standardisation":
+    def of(cls, batches: Iterable[TensorLike], real: Tensor | None = None) -> "Standardisation":
         """By the means and standard deviations of the data, in batches of shape (batch, width), as float64.
 
         The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
@@ -50,7 +51,7 @@ class Standardisation(nn.Module):
         """
         n, origin = 0, torch.zeros(())
         total, squares, low, high = (torch.zeros(()) for _ in range(4))
-        for batch in batches:
+        for batch in map(as_tensor, batches):
             # From the first item on: the squares of large numbers would hide small differences.
             origin = origin if n else batch[0].double()
             values = batch.double() - origin

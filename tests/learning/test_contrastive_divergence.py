@@ -9,7 +9,6 @@ from torch.profiler import ProfilerActivity, profile
 from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
 from deepbelief.encoding import Encoded
-from deepbelief.learning import update
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.statistics import Regularisation
@@ -86,19 +85,6 @@ def test_products_in_bfloat16_see_the_parameters_as_they_become() -> None:
         rbm.weights.mul_(-1)
     again = ContrastiveDivergence(rbm, 8, products=torch.bfloat16).statistics(v, Random(3))
     assert torch.equal(phase.statistics(v, Random(3)).weights, again.weights)
-
-
-def test_the_update_without_a_fused_kernel_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained() -> list[torch.Tensor]:
-        rbm = bernoulli_rbm(6, 4, Random(0), weight_std=0.1)
-        phase, momentum, random = ContrastiveDivergence(rbm, 10), Momentum(rbm), Random(1)
-        for rate in (0.0, 0.0, 0.5, 0.9, 0.9):  # a momentum of 0 is a setting too
-            momentum.update(phase.statistics(random.uniform((10, 6)), random), 0.1, rate, 0.01)
-        return [*rbm.state_dict().values(), *momentum.velocity.values()]
-
-    fused = trained()
-    monkeypatch.setattr(update, "FUSED_ON", ())
-    torch.testing.assert_close(trained(), fused, rtol=1e-5, atol=1e-7)
 
 
 def test_persistent_chains_lose_dropped_units_for_one_step_only() -> None:

@@ -11,6 +11,7 @@ import torch
 from deepbelief.data import Dataset, Images, load_dataset
 from deepbelief.encoding import encode_source
 from deepbelief.errors import SettingsError
+from deepbelief.feedforward import FeedForward
 from deepbelief.precision import FP32
 from deepbelief.report import style
 from deepbelief.report.page import build_report
@@ -19,6 +20,7 @@ from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.records import read_stage
 from deepbelief.study.run import Study
+from deepbelief.supervised import MinibatchTraining
 
 RECIPE = """
 title = "As small as can be"
@@ -102,6 +104,7 @@ SMALL = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:class . of 0 to 2 never occurs:deepbelief.errors.DataWarning")
 @pytest.mark.parametrize("name", SMALL)
 def test_small_and_one_sided_data_make_a_study_and_its_report(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +117,10 @@ def test_small_and_one_sided_data_make_a_study_and_its_report(
     assert " nan" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", text).lower()
     neighbours = min(10, len(data.train) - settings.data.validation)
     assert f"Share of the {neighbours} nearest training images" in text
+    learnt, tested = ({data.class_names[label] for label in part.labels} for part in (data.train, data.test))
+    clusters, _ = read_stage(tmp_path / "run" / "seed-0" / "stages", "clusters")
+    assert clusters.facts["class_names"] == sorted(learnt)
+    assert not any(f"hardest to recognise is {kind}" in text for kind in {*data.class_names} - tested)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +148,11 @@ def test_the_networks_of_a_study_of_real_values_learn_from_standardised_ones(rea
     values = real.test_pixels
     z = real.dbn.encode(values, 0)
     assert torch.equal(real.contestants["ffnn"](values), real.network("ffnn")(z))
+    assert torch.equal(real.standardised(real.test).batch(slice(0, len(real.test))), z)
+    again = FeedForward([30, 4, 3], torch.relu, real.random("ffnn"))
+    training = real.standardised(real.training), real.training.required_labels()
+    list(MinibatchTraining(again, training, None, real.recipe.baseline.training, real.random("ffnn/training")).steps())
+    assert torch.equal(again(z), real.network("ffnn")(z))
     assert float(z.abs().max()) < 10 < float(values.abs().max())
 
 
@@ -151,9 +163,15 @@ def test_noise_and_attacks_are_shares_of_the_range_of_the_data(real: Context) ->
     _, arrays = read_stage(real.folder / "stages", "gradient_attack")
     change = arrays["perturbed_ffnn"] - arrays["original"].clip(0, 1)
     assert np.abs(change).max() == pytest.approx(real.recipe.attack.example_epsilon, abs=1e-5)
+    images, found = real.test_pixels[real.pgd_rows], real.pgd_images("ffnn", 0.1)
+    assert low <= float(found.min()) and float(found.max()) <= high
+    inside = (images >= low) & (images <= high)
+    assert float((found - images)[inside].abs().max()) == pytest.approx(0.1 * (high - low), rel=1e-4)
     _, arrays = read_stage(real.folder / "stages", "psychometric")
     assert 0.1 < (arrays["examples_unclipped"][1] - arrays["examples_unclipped"][0]).std() < 0.6  # of level 0.3
     assert arrays["examples_clipped"].min() >= 0 and arrays["examples_clipped"].max() <= 1
+    fields = read_stage(real.folder / "stages", "receptive_fields")[1]["layer_1"]  # weights, and no data
+    assert (fields.min(), fields.max()) == (0, 1)
     record, _ = read_stage(real.folder / "stages", "data")
     assert 0 < record.facts["pixel_mean"] < 1
 

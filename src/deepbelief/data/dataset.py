@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
 
+from deepbelief.data.split import split_rows
 from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
@@ -19,6 +20,7 @@ Reader = Callable[[Rows], torch.Tensor]
 """Gives the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Items that learning code reads batch by batch; never assumed to fit in memory."""
 
@@ -99,7 +101,7 @@ class Images:
         if not self.real and not (low >= 0 and high <= self.maximum):
             raise DataError(
                 f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}, "
-                "or give real=True for a model of real-valued units."
+                "or use a model of real-valued units (`visible = 'gaussian'` in a recipe, real=True in Python)."
             )
 
     def __len__(self) -> int:
@@ -113,14 +115,14 @@ class Images:
     def batch(self, rows: Rows) -> torch.Tensor:
         """The images at ``rows`` as (batch, width) float32, in [0, 1] unless they are real: pixels / maximum."""
         # .to before the division: uint8 / number would follow torch's global default type.
-        return _taken(self.pixels, rows).to(torch.float32) / self.maximum
+        return taken(self.pixels, rows).to(torch.float32) / self.maximum
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
         raw, ready = self.pixels.new_empty(size, self.width), self.pixels.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> torch.Tensor:
-            stored = _taken(self.pixels, rows, raw)
+            stored = taken(self.pixels, rows, raw)
             return ready[: len(stored)].copy_(stored).div_(self.maximum)
 
         return read
@@ -128,7 +130,7 @@ class Images:
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
-        return replace(self, pixels=_taken(self.pixels, rows), labels=labels)
+        return replace(self, pixels=taken(self.pixels, rows), labels=labels)
 
     def to(self, device: torch.device | str) -> "Images":
         """The same images on another device, still in their stored type."""
@@ -142,7 +144,7 @@ class Images:
         return self.labels
 
 
-def _taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
+def taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
     """The values at rows: a view for a slice; positions are gathered into ``room``, or into new memory without it."""
     if isinstance(rows, slice):
         return values[rows]
@@ -166,49 +168,6 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
         )
     if len(labels) != images:
         raise DataError(f"there are {images} images but {len(labels)} labels; give exactly one label per image.")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Features:
-    """A floating-point tensor (n, width), such as a layer's features, as a `Source`.
-
-    Raises `DataError` if the tensor has another shape or type.
-
-    >>> Features(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
-    torch.Size([2, 3])
-    """
-
-    values: torch.Tensor
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or not self.values.is_floating_point():
-            raise DataError(
-                f"features have the shape {tuple(self.values.shape)} and type {self.values.dtype}; "
-                "give floating-point numbers of the shape (items, width)."
-            )
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def width(self) -> int:
-        """Number of features per item."""
-        return self.values.shape[1]
-
-    def batch(self, rows: Rows) -> torch.Tensor:
-        """The rows asked for, (batch, width), in the tensor's own type."""
-        return _taken(self.values, rows)
-
-    def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to ``size`` items."""
-        raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
-
-        def read(rows: Rows) -> torch.Tensor:
-            stored = _taken(self.values, rows, raw)
-            return stored if stored.dtype == dtype else ready[: len(stored)].copy_(stored)
-
-        return read
 
 
 @final
@@ -297,12 +256,8 @@ class Dataset:
         labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
-        from sklearn.model_selection import train_test_split
-
-        rows = np.arange(len(labels))
-        kept, aside = train_test_split(rows, test_size=validation, random_state=seed, stratify=labels.numpy())
-        return self.train.subset(torch.from_numpy(kept)), self.train.subset(torch.from_numpy(aside))
+        kept, aside = split_rows(labels, validation, seed)
+        return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:
         """Raise the `SettingsError` of `split`, if there is one, without splitting."""

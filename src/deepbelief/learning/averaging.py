@@ -36,7 +36,9 @@ class Averaged(Generic[Module]):
         """After a step of the training."""
         self._steps += 1
         if self.module is not self._trained:
-            torch._foreach_lerp_(self._averages, self._parameters, max(1 / self._memory, 1 / self._steps))
+            share = max(1 / self._memory, 1 / self._steps)
+            for average, parameter in zip(self._averages, self._parameters, strict=True):
+                average.lerp_(parameter, share)
 
     def state(self) -> dict[str, Tensor]:
         """Everything to go on from here."""

@@ -3,14 +3,14 @@
 import math
 from typing import Self, final
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.dataclasses import dataclass
+from pydantic import Field, model_validator
 
 from deepbelief.learning.statistics import Regularisation
+from deepbelief.settings import settings_dataclass
 
 
 @final
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class CDSettings:
     """Contrastive divergence (Hinton 2002) and what others have made of it; the defaults are the reference study's.
 

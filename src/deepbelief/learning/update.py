@@ -1,6 +1,6 @@
 """From statistics to new parameters: penalties, centring, clipping, momentum."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, final
 
@@ -10,7 +10,8 @@ from torch import Tensor
 from deepbelief.learning.statistics import Statistics
 from deepbelief.rbm import RBM
 
-FUSED_ON: Final = ("cpu", "cuda")  # kinds of device with PyTorch's fused SGD, tried on the first
+UpdateOne = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], None]
+"""Moves parameter and velocity in place: (parameter, sums, velocity, divisor, momentum, decay)."""
 
 
 @final
@@ -79,6 +80,7 @@ class Momentum:
         self._parameters, self._units = dict(rbm.named_parameters()), (rbm.visible, rbm.hidden)
         self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
         self._divisor = rbm.weights.new_empty(())
+        self._update_one = _fused if _fused_agrees(rbm.weights) else _plain
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
@@ -91,30 +93,54 @@ class Momentum:
     ) -> None:
         """Change the parameters of these names by one step along sums over a batch; uses the sums up."""
         self._divisor.fill_(batch_size / learning_rate)
+        update_one = self._update_one if momentum > 0 else _plain  # without momentum PyTorch's SGD keeps no velocity
         for name, direction in sums.items():
             decay = learning_rate * weight_decay if name == "weights" else 0.0
-            self._update_one(self._parameters[name], direction, self.velocity[name], momentum, decay)
+            update_one(self._parameters[name], direction, self.velocity[name], self._divisor, momentum, decay)
         for units in self._units:
             units.constrain_()
 
-    def _update_one(self, parameter: Tensor, sums: Tensor, velocity: Tensor, momentum: float, decay: float) -> None:
-        """V = m V + S / divisor - decay W; W += V."""
-        if momentum > 0 and parameter.device.type in FUSED_ON and parameter.dtype == torch.float32:
-            # PyTorch's SGD in one pass over memory, where the plain operations below take four: W -= lr V with
-            # lr = -1. `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
-            torch._fused_sgd_(
-                [parameter],
-                [sums],
-                [velocity],
-                weight_decay=-decay,
-                momentum=momentum,
-                lr=-1.0,
-                dampening=0.0,
-                nesterov=False,
-                maximize=False,
-                is_first_step=False,
-                grad_scale=self._divisor,
-            )
-        else:
-            velocity.mul_(momentum).add_(sums.div_(self._divisor)).add_(parameter, alpha=-decay)
-            parameter.add_(velocity)
+
+def _plain(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
+    """V = m V + S / divisor - decay W; W += V."""
+    velocity.mul_(momentum).add_(sums.div_(divisor)).add_(parameter, alpha=-decay)
+    parameter.add_(velocity)
+
+
+def _fused(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
+    """The same in one pass over memory, where `_plain` takes four: PyTorch's SGD, W -= lr V with lr = -1.
+
+    `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
+    """
+    torch._fused_sgd_(
+        [parameter],
+        [sums],
+        [velocity],
+        weight_decay=-decay,
+        momentum=momentum,
+        lr=-1.0,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+        grad_scale=divisor,
+    )
+
+
+@torch.no_grad()
+def _fused_agrees(like: Tensor) -> bool:
+    """Whether `_fused` does what `_plain` does with tensors of this type on this device, found out by trying.
+
+    PyTorch keeps the function to itself: in another version it may be missing, take other arguments, or mean something
+    else, and it takes neither every device nor every type.
+    """
+    results = []
+    for update_one in (_plain, _fused):
+        parameter, sums, velocity, divisor = (like.new_full((), value) for value in (1.0, 2.0, 3.0, 4.0))
+        try:
+            update_one(parameter, sums, velocity, divisor, 0.25, 0.125)
+        except Exception:  # nobody promises how a private function refuses
+            return False
+        results.append(torch.stack([parameter, velocity]))
+    plain, fused = results
+    return torch.allclose(plain, fused)

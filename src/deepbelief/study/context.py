@@ -119,12 +119,15 @@ class Context:
         return len(self.dataset.class_names)
 
     def picture(self, values: Tensor) -> Any:
-        """(..., width) values as a NumPy array of images, (..., height, width), from 0 at `bounds[0]` to 1."""
+        """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
+        low, high = self.bounds
+        return self.shaped((values - low) / (high - low))
+
+    def shaped(self, values: Tensor) -> Any:
+        """(..., width) values as a NumPy array of images, (..., height, width)."""
         shape = self.dataset.image_shape
         shape = shape if len(shape) == 2 else (1, *shape)
-        low, high = self.bounds
-        grey = (values.detach().cpu() - low) / (high - low)
-        return grey.reshape(*values.shape[:-1], *shape).numpy()
+        return values.detach().cpu().reshape(*values.shape[:-1], *shape).numpy()
 
     # The models, loaded from the run's folder when first asked for.
 

@@ -31,7 +31,7 @@ def _fields(context: Context, layers: list[int]) -> Findings:
     found = Findings(facts={"threshold": section.threshold})
     for layer in layers:
         fields = receptive_fields(context.dbn, layer, section.threshold)[: section.units]
-        found.arrays[f"layer_{layer}"] = context.picture(fields)
+        found.arrays[f"layer_{layer}"] = context.shaped(fields)  # from 0 to 1 already
     return found
 
 

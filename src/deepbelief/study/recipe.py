@@ -1,6 +1,5 @@
 """Recipes: every setting of a study in a TOML file that a user can copy and edit."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, final
@@ -11,6 +10,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.settings import CDSettings
 from deepbelief.precision import PrecisionName
 from deepbelief.readout import ConvergedSettings
+from deepbelief.settings import sentence
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
 from deepbelief.supervised import FullBatchSettings, MinibatchSettings
@@ -215,7 +215,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     try:
         return Recipe.model_validate(tables)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_sentence(error)}") from None
+        raise SettingsError(f"{where}: {sentence(error, 'the recipe', _known_settings())}") from None
 
 
 def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list[dict[str, Any]]:
@@ -230,22 +230,6 @@ def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list
         {name: value[layer] if isinstance(value, list) else value for name, value in table.items()}
         for layer in range(layers)
     ]
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first fault of a recipe as one sentence that names the setting."""
-    fault = error.errors(include_url=False)[0]
-    unions = {"full-batch", "converged", "minibatch"}  # pydantic names the chosen kind; the file does not
-    path = [str(part) for part in fault["loc"] if not isinstance(part, int) and part not in unions]
-    name = ".".join(path) or "the recipe"
-    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        close = difflib.get_close_matches(path[-1], _known_settings(), n=1)
-        return f"{name} is not a setting" + (f": did you mean {close[0]}?" if close else ".")
-    if fault["type"] in ("missing", "union_tag_not_found"):
-        return f"{name} is missing: copy it from a recipe that comes with deepbelief (`deepbelief recipe default`)."
-    if fault["type"] == "value_error":
-        return f"{fault['ctx']['error']}."
-    return f"{name} = {fault['input']!r} is impossible: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
 def _known_settings() -> set[str]:

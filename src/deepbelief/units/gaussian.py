@@ -6,6 +6,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import check_range
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
@@ -68,6 +69,10 @@ class Gaussian(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """g times the mean."""
         return mean * torch.exp(self.log_precision)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless all values are finite."""
+        check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""

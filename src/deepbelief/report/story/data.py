@@ -13,9 +13,9 @@ def data(run: Run, stage: Stage) -> Chapter:
     """How much data there is and the mean image of every class."""
     facts, names = stage.record.facts, [str(name) for name in stage.fact("class_names")]
     held_back = f"{facts['n_validation']:,} are held back to choose when to stop, " if facts.get("n_validation") else ""
-    train, test = stage.array("class_counts_train"), stage.array("class_counts_test")
+    means, train, test = (stage.array(f"class_{what}") for what in ("means", "counts_train", "counts_test"))
     learnt = tuple(name for name, count in zip(names, train, strict=True) if count)
-    grid = Grid(stage.array("class_means"), min(5, len(learnt)), learnt)
+    grid = Grid(means[train > 0], min(5, len(learnt)), learnt)
     picture = Picture(
         "data",
         f"The mean training image of each of the {len(learnt)} classes.",
