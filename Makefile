@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test bench check format data clean
+.PHONY: help study test test-oldest wheel-test kill mutants bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -34,6 +34,9 @@ study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a fil
 
 test: data check ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
+	@$(BIN)/python tests/kill.py $(ARGS)
 
 test-oldest: ## the tests with the oldest versions that pyproject.toml promises (PYTHON=python3.11; PYTEST_ARGS)
 	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
@@ -50,6 +53,9 @@ bench: data $(VENV)/installed-bench ## speed beside other libraries, growth with
 	$(BIN)/python benchmarks/precision.py
 	$(BIN)/python benchmarks/readme.py
 
+mutants: $(VENV)/installed-mutation ## change the code in one place at a time: do the tests notice? (hours; ARGS="learning --sample 300")
+	@$(BIN)/python tests/mutants.py $(ARGS)
+
 check: $(VENV)/installed-dev ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -64,7 +70,7 @@ data: $(VENV)/installed ## Fashion-MNIST: found, downloaded, or installed from D
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv .venv-oldest build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(ENVIRONMENT):
@@ -92,4 +98,9 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)/installed-bench: $(VENV)/installed
 	@echo "Installing the libraries to compare with"
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[bench]"
+	@touch $@
+
+$(VENV)/installed-mutation: $(VENV)/installed-dev
+	@echo "Installing the mutation tester"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[mutation]"
 	@touch $@

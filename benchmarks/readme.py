@@ -14,15 +14,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deepbelief.report.tables import Table, published_table, results_table
-from deepbelief.report.text import duration, interval, quantity
-from deepbelief.study.records import Results, read_results
+from deepbelief.report.tables import Table, defence_table, published_tables, results_table
+from deepbelief.report.text import duration, measured_on, processor
+from deepbelief.study.recipe import load_recipe
+from deepbelief.study.records import Metric, Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
 PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
-PUBLISHED_ERRORS = {"hybrid": "1.28 (Larochelle & Bengio 2008)", "updown": "1.25 (Hinton, Osindero & Teh 2006)"}
+# The records of labels.py: the model's name, and the error that is published of it.
+LABELS = {
+    "hybrid": ("hybrid RBM", "1.28 (Larochelle & Bengio 2008)"),
+    "updown": ("up-down with a hybrid top RBM", ""),
+    "updown-published": ("up-down as published", "1.25 (Hinton, Osindero & Teh 2006)"),
+}
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
 
@@ -42,14 +48,28 @@ def keep(run: Path) -> None:
 
 
 def read_study(path: Path) -> Results:
-    """Kept results."""
-    return Results.model_validate_json(path.read_bytes())
+    """Kept results; the published figures beside them are those of the recipe as it is now, which may be mended."""
+    results = Results.model_validate_json(path.read_bytes())
+    return results.model_copy(update={"published": load_recipe(results.recipe)[1].published})
 
 
 def for_times(results: Results) -> Results:
     """The run that was kept for its times alone, where there is one."""
     timed = KEPT / f"{results.recipe}-timed.json"
     return read_study(timed) if timed.exists() else results
+
+
+def with_log(results: Results) -> tuple[Results, str]:
+    """Results with what reference_log.py has measured and they have not, and a sentence that says so."""
+    log = kept(f"{results.recipe}-log")
+    if log is None:
+        return results, ""
+    lacking = {name: Metric(**metric) for name, metric in log["metrics"].items() if name not in results.metrics}
+    remark = (
+        " Standard deviations, sizes of updates and the example are of a later training of "
+        f"{len(log['seeds'])} seeds, {measured_on(log['machine'])}."
+    )
+    return results.model_copy(update={"metrics": results.metrics | lacking}), remark if lacking else ""
 
 
 def markdown(table: Table) -> str:
@@ -61,30 +81,24 @@ def markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
-def processor(machine: dict[str, Any]) -> str:
-    """Cores and name."""
-    return f"{machine['cores']} cores ({machine['processor']}, {machine['capability']})"
-
-
 def circumstances(results: Results) -> str:
-    """Seeds, machine, time and memory in a sentence."""
+    """Seeds, precision, machine, memory and time in a sentence."""
     seeds = len(results.seeds)
     peak = max(results.metrics["memory/peak"].values) / 1e9
     timed = for_times(results)
     total = duration(min(timed.metrics["time/total"].values))
-    which = "the quickest seed" if timed is results else "the quickest seed of a later run"
     averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
-    return f"{averaged}; {total} ({which}) on {processor(timed.machine)}, {peak:.1f} GB of memory at most."
+    which = "" if timed is results else f" of a later run ({measured_on(timed.machine)})"
+    return (
+        f"{averaged}; {measured_on(results.machine)}, {peak:.1f} GB of memory at most. "
+        f"The quickest seed{which} took {total}."
+    )
 
 
 def defence(results: Results) -> Table:
-    """The top read-out under FGSM 0.1: bare, defended, and attacked through the defence."""
+    """The top read-out under attack: bare, defended, and attacked through the defence."""
     top = [name for name in results.contestants if name.startswith("readout_")][-1]
-    names = [f"accuracy/{top}/fgsm@0.1"]
-    for kind in ("defended", "adaptive"):
-        names += [name for name in results.metrics if re.fullmatch(rf"accuracy/{top}/fgsm_{kind}_\d+@0\.1", name)]
-    rows = tuple((quantity(name), interval(results.metrics[name], scale=100, digits=1)) for name in names)
-    return Table("", ("per cent", "accuracy"), rows)
+    return defence_table(results, top, results.settings["defence"]["steps"])
 
 
 def stage_times(studies: list[Results]) -> Table:
@@ -194,22 +208,20 @@ def generative_table(*records: dict[str, Any]) -> Table:
                 )
             )
     title = "Mean test log-likelihood (of the DBN its variational bound) of images made binary, nats, 95 % intervals"
-    header = (
-        "data",
-        "model",
-        "AIS, all images",
-        "AIS (upper)",
-        "RAISE (lower)",
-        "between them",
-        "of so many images",
-        "training",
-    )
-    return Table(title, header, tuple(rows))
+    sides = ("AIS, all images", "AIS (upper)", "RAISE (lower)", "between them")
+    return Table(title, ("data", "model", *sides, "of so many images", "training"), tuple(rows))
 
 
 def nats(mean: float, interval: list[float]) -> str:
     """A figure and half of its interval."""
     return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
+
+
+def labels_name(record: dict[str, Any]) -> str:
+    """The name in `LABELS` of the model that labels.py trained."""
+    if record["name"] == "up-down" and not record["settings"].get("discriminative_weight"):
+        return "updown-published"
+    return {"up-down": "updown", "hybrid RBM": "hybrid"}[record["name"]]
 
 
 def labels_table(record: dict[str, Any]) -> Table:
@@ -221,17 +233,21 @@ def labels_table(record: dict[str, Any]) -> Table:
         cells = (f"{run[name]:.0f}" if name == "seconds" else f"{run[name]:.2f}" for name in names)
         rows.append((str(run["seed"]), *cells))
     settings = record["settings"]
-    title = f"{record['name']}, MNIST, {settings['images']} images, {settings['epochs']} epochs; errors in per cent"
-    return Table(title, ("seed", *names), tuple(rows))
+    title = f"{LABELS[labels_name(record)][0]}, MNIST, {settings['images']} images, {settings['epochs']} epochs"
+    return Table(f"{title}; errors in per cent", ("seed", *names), tuple(rows))
 
 
-def labels_summary(records: dict[str, dict[str, Any]]) -> Table:
+def labels_summary() -> Table:
     """The errors of all kinds of models that labels.py trains, beside the published ones."""
     rows = []
-    for name, record in records.items():
+    for name, (title, published) in LABELS.items():
+        record = kept(name)
+        if record is None:
+            rows.append((title, "not measured yet", published))
+            continue
         shape = "-".join(map(str, record["settings"].get("layers") or [record["settings"]["hidden"]]))
         errors = ", ".join(f"{run['test error']:.2f}" for run in record["runs"])
-        rows.append((f"{record['name']}, 784-{shape}", errors, PUBLISHED_ERRORS[name]))
+        rows.append((f"{title}, 784-{shape}", errors, published))
     return Table("", ("MNIST, test error in per cent", "deepbelief", "published"), tuple(rows))
 
 
@@ -247,31 +263,37 @@ def blocks() -> dict[str, str]:
     written = {}
     studies = [read_study(KEPT / f"{name}.json") for name in STUDIES]
     for results in studies:
-        text = f"{circumstances(results)}\n\n{markdown(results_table(results))}"
-        written[f"results {results.recipe}"] = text
+        written[f"results {results.recipe}"] = f"{circumstances(results)}\n\n{markdown(results_table(results))}"
         written[f"defence {results.recipe}"] = markdown(defence(results))
-        if published := published_table(results):
-            written[f"published {results.recipe}"] = markdown(published)
+        if results.published:
+            results, remark = with_log(results)
+            tables = (f"**{table.title}**\n\n{markdown(table)}" for table in published_tables(results))
+            written[f"published {results.recipe}"] = "\n\n".join([circumstances(results) + remark, *tables])
     written["stage times"] = markdown(stage_times([for_times(study) for study in studies]))
     if speed := kept("speed"):
         written["speed"] = speed_tables(speed)
-        written["speed summary"] = speed_summary(speed)
+        written["speed summary"] = f"{processor(speed['machine'])}.\n\n{speed_summary(speed)}"
     if precision := kept("precision"):
         table = precision_table(precision)
-        written["precision"] = f"{table.title}.\n\n{markdown(table)}"
-    written |= dict.fromkeys(("likelihood", "generative", "hybrid", "updown"), "Not measured yet.")
+        written["precision"] = titled(table, precision)
+    written |= dict.fromkeys(("likelihood", "generative"), "Not measured yet.")
     if likelihood := kept("likelihood"):
         table = likelihood_table(likelihood)
-        written["likelihood"] = f"{table.title}.\n\n{markdown(table)}"
+        written["likelihood"] = titled(table, likelihood)
     if generative := [record for name in ("mnist", "fashion-mnist") if (record := kept(f"generative-{name}"))]:
-        table = generative_table(*generative)
-        written["generative"] = f"{table.title}.\n\n{markdown(table)}"
-    labels = {name: record for name in PUBLISHED_ERRORS if (record := kept(name))}
-    for name, record in labels.items():
-        table = labels_table(record)
-        written[name] = f"{table.title}; {processor(record['machine'])}.\n\n{markdown(table)}"
-    written["labels summary"] = markdown(labels_summary(labels))
+        written["generative"] = titled(generative_table(*generative), *generative)
+    for name in LABELS:
+        record = kept(name)
+        measured = "Not measured yet." if record is None else titled(labels_table(record), record)
+        written[name.replace("-", " ")] = measured
+    written["labels summary"] = markdown(labels_summary())
     return written
+
+
+def titled(table: Table, *records: dict[str, Any]) -> str:
+    """A table below its title, which says on what the records were measured."""
+    machines = dict.fromkeys(processor(record["machine"]) for record in records)
+    return f"{table.title}; {', '.join(machines)}.\n\n{markdown(table)}"
 
 
 def main() -> None:

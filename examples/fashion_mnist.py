@@ -8,7 +8,7 @@ import sys
 from deepbelief import DBN, CDSettings, Features, Pretraining, Random, encode_source, load_dataset
 from deepbelief.feedforward import accuracy
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
-from deepbelief.robustness.attack import fgsm
+from deepbelief.robustness.attack import fgsm, pgd
 from deepbelief.robustness.defence import Defended
 from deepbelief.robustness.noise import gaussian
 
@@ -32,13 +32,16 @@ for layer in (1, 2):
     classifier = ReadoutClassifier(dbn, layer, readout)
     print(f"read-out {layer}: accuracy {accuracy(classifier, dataset.test, test):.3f}")
 
-# How does the deeper one stand noise, an attack, and an attack that knows the top-down defence?
+# How does the deeper one stand noise, and attacks of one step and of ten, without and with the top-down defence?
 defended = Defended(classifier, dbn.reconstruct, steps=1)
+images, test = images[:1000], test[:1000]
 trials = {
     "Gaussian noise 0.3": (classifier, gaussian(images, 0.3, random)),
     "FGSM 0.1": (classifier, fgsm(classifier, images, test, 0.1)),
     "FGSM 0.1, defended": (defended, fgsm(classifier, images, test, 0.1)),
     "FGSM 0.1 that knows the defence": (defended, fgsm(defended, images, test, 0.1)),
+    "PGD 0.1": (classifier, pgd(classifier, images, test, 0.1, 10, random)),
+    "PGD 0.1 that knows the defence": (defended, pgd(defended, images, test, 0.1, 10, random)),
 }
 for title, (model, perturbed) in trials.items():
     print(f"{title}: accuracy {accuracy(model, Features(perturbed), test):.3f}")

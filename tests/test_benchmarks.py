@@ -102,6 +102,25 @@ def test_labels_are_learnt_and_tabulated() -> None:
         assert f"{run['test error']:.2f}" in table.rows[0]
 
 
+@pytest.mark.parametrize(
+    ("option", "file", "title"),
+    [
+        ([], "updown.json", "up-down with a hybrid top RBM, MNIST"),
+        (["--discriminative-weight", "0"], "updown-published.json", "up-down as published, MNIST"),
+    ],
+)
+def test_the_published_up_down_has_a_record_of_its_own(
+    option: list[str], file: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "HERE", tmp_path)
+    monkeypatch.setattr(labels, "load_dataset", lambda name, data: load_dataset("digits"))
+    small = ["--sizes", "6,8", "--pretraining-epochs", "1", "--top-epochs", "1", "--epochs", "1", "--images", "200"]
+    done = CliRunner().invoke(labels.app, ["updown", *small, *option], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    record = json.loads((tmp_path / "results" / file).read_text())
+    assert readme.labels_table(record).title.startswith(title)
+
+
 def test_the_command_of_labels_says_what_it_does() -> None:
     for command in ("hybrid", "updown"):
         done = CliRunner().invoke(labels.app, [command, "--help"])

@@ -1,5 +1,6 @@
 """What is saved comes back bit by bit; what is damaged is refused with a sentence."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
@@ -26,10 +29,10 @@ from deepbelief.checkpoint import (
     save_state,
 )
 from deepbelief.dbn import DBN
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.labelled import LabelledDBN, LabelledRBM
 from deepbelief.randomness import Random
-from deepbelief.units import Bernoulli
+from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -145,6 +148,161 @@ def test_wrong_tensors_are_refused(tmp_path: Path, model: nn.Module, save: Save,
         load(path)
 
 
+def saved(folder: Path, model: nn.Module, save: Save) -> tuple[Path, TrainingState]:
+    path = folder / "model"
+    save(path, model)
+    return path, load_state(path)
+
+
+MIXED = DBN.from_units(
+    [Joint(Bernoulli(2), Gaussian(2, 0.3), Categorical(1, 3)), Bernoulli(4), Bernoulli(3)], Random(0)
+)
+MODELS: list[tuple[nn.Module, Save, Load]] = [
+    *((model, save, load) for model, save, load, _ in KINDS),
+    (MIXED, save_dbn, load_dbn),
+    (unroll(MIXED), save_autoencoder, load_autoencoder),
+    (LabelledRBM(Bernoulli(5), 3, ReLU(4), Random(0)), save_labelled_rbm, load_labelled_rbm),
+]
+
+
+@pytest.mark.parametrize(("model", "save", "load"), MODELS)
+def test_every_model_comes_back_as_it_was(tmp_path: Path, model: nn.Module, save: Save, load: Load) -> None:
+    for parameter in model.parameters():
+        parameter.data = Random(1).normal(parameter.shape)
+    path, _ = saved(tmp_path, model, save)
+    loaded = load(path)
+    # Everything, what is in no file included, such as the zeros in the parts of joint units.
+    for before, after in (
+        (model.named_buffers(), loaded.named_buffers()),
+        (model.named_parameters(), loaded.named_parameters()),
+    ):
+        there, back = dict(before), dict(after)
+        assert there.keys() == back.keys()
+        for name, tensor in there.items():
+            assert torch.equal(tensor, back[name]), name
+            assert tensor.requires_grad == back[name].requires_grad, name
+
+
+LOTS = 10**9
+FOUR = {"kind": "Bernoulli", "size": 4}
+ONE = {"kind": "Bernoulli", "size": 1}
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        ({"units": [{"kind": "Bernoulli", "size": LOTS}] * 2}, "has the shape"),
+        ({"units": [{"kind": "Categorical", "groups": LOTS, "categories": 3}, FOUR]}, "has the shape"),
+        ({"units": [{"kind": "Joint", "parts": [{"kind": "Gaussian", "size": LOTS}] * 2}, FOUR]}, "has the shape"),
+        ({"units": [{"kind": "Bernoulli", "size": 10**30}, FOUR]}, "no model can be built"),
+        ({"units": [{"kind": "Gaussian", "size": 5, "min_std": -1.0}, FOUR]}, "no model can be built"),
+        ({"units": [ONE] * 100_000}, "more layers and parts than any model has"),
+        ({"units": [{"kind": "Joint", "parts": [ONE] * 100_000}, FOUR]}, "more layers and parts than any model has"),
+        ({"standardised": True}, "standardisation.mean is missing"),
+    ],
+)
+def test_what_a_description_claims_takes_no_memory(tmp_path: Path, claim: dict[str, Any], message: str) -> None:
+    path, state = saved(tmp_path, STACK, save_dbn)
+    save_state(path, TrainingState(state.tensors, {**state.progress, **claim}))
+    # Built with real memory, the first ones would say that there is none.
+    with pytest.raises(DeepBeliefError, match=f"model is damaged .*{message}") as raised:
+        load_dbn(path)
+    assert len(str(raised.value)) < 1000
+
+
+def test_units_of_a_joint_of_a_joint_end_somewhere(tmp_path: Path) -> None:
+    path, state = saved(tmp_path, STACK, save_dbn)
+    nested: dict[str, Any] = {"kind": "Bernoulli", "size": 5}
+    for _ in range(300):
+        nested = {"kind": "Joint", "parts": [nested]}
+    save_state(
+        path, TrainingState(state.tensors, {**state.progress, "units": [nested, {"kind": "Bernoulli", "size": 4}]})
+    )
+    with pytest.raises(DeepBeliefError, match="model is damaged") as raised:
+        load_dbn(path)
+    assert len(str(raised.value)) < 1000
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 12), st.sampled_from([LOTS, -LOTS, 2**70]), st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["Bernoulli", "Gaussian", "Joint", "Categorical", "ReLU", "Units"]),
+    st.lists(st.integers(0, 9), max_size=3), st.just({}), st.just({"kind": "Bernoulli", "size": 5}),
+)  # fmt: skip
+
+
+@st.composite
+def mutated(draw: st.DrawFn, value: Any) -> Any:
+    """The value with some of what is in it exchanged, left out or doubled."""
+    if draw(st.integers(0, 5)) == 0:
+        return draw(JUNK)
+    if isinstance(value, dict):
+        return {key: draw(mutated(inside)) for key, inside in value.items() if draw(st.integers(0, 9))}
+    if isinstance(value, list):
+        return [draw(mutated(inside)) for inside in value for _ in range(draw(st.sampled_from([0, 1, 1, 1, 1, 2])))]
+    return value
+
+
+@pytest.mark.parametrize(("model", "save", "load"), MODELS)
+def test_any_description_loads_or_is_refused_in_a_sentence(
+    tmp_path: Path, model: nn.Module, save: Save, load: Load
+) -> None:
+    path, state = saved(tmp_path, model, save)
+
+    @given(mutated(state.progress))
+    def check(progress: Any) -> None:
+        if not isinstance(progress, dict):
+            return
+        save_state(path, TrainingState(state.tensors, progress))
+        try:
+            loaded = load(path)
+        except DeepBeliefError as error:
+            assert "\n" not in str(error)
+            return
+        for name, tensor in loaded.state_dict().items():
+            assert torch.equal(tensor, state.tensors[name])
+
+    check()
+
+
+@pytest.mark.parametrize(("model", "save", "load"), MODELS)
+def test_a_description_cannot_overwrite_what_the_file_needs(
+    tmp_path: Path, model: nn.Module, save: Save, load: Load
+) -> None:
+    path, state = saved(tmp_path, model, save)
+    for name in {*state.progress} - {"model"}:
+        with pytest.raises(SettingsError, match=f"{name} is a name of the file's own"):
+            save(path, model, **{name: "mine"})
+    with pytest.raises(SettingsError, match="model is a name of the file's own"):
+        save_dbn(path, STACK, model="mine")
+    save(path, model, image_shape=(2, 3), author="me")
+    assert load_state(path).progress["author"] == "me"
+    load(path)
+
+
+@pytest.mark.parametrize(
+    ("further", "message"),
+    [
+        ({"made": {1, 2}}, "must be JSON values"),
+        ({"image_shape": "5x5"}, "it tells of images of the shape '5x5'"),
+        ({"image_shape": (0, 5)}, r"it tells of images of the shape \(0, 5\)"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path, further: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        save_dbn(tmp_path / "dbn", STACK, **further)
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_models_give_equal_files(tmp_path: Path) -> None:
+    for number in range(20):  # of two orders each would be as likely
+        save_dbn(tmp_path / str(number), STACK, image_shape=[1, 5])
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    content = (tmp_path / "0").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert list(header["__metadata__"]) == ["format", "progress"]
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "record"
     write_atomically(path, b"old")
@@ -153,3 +311,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError("disk full")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_writes_nothing_but_a_sentence_on_the_terminal(tmp_path: Path) -> None:
+    path, state = saved(tmp_path, STACK, save_dbn)
+    for name in ("two\nlines", "\x1b[2J\x07red", "long" * 1000):
+        save_state(path, TrainingState({**state.tensors, name: torch.zeros(1)}, state.progress))
+        with pytest.raises(DeepBeliefError, match="model is damaged") as raised:
+            load_dbn(path)
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 1000

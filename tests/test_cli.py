@@ -1,5 +1,6 @@
 """The command line as a user types it: output, exit codes, one sentence for a mistake, no traceback."""
 
+import errno
 import os
 import re
 import subprocess
@@ -9,13 +10,17 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from deepbelief.checkpoint import save_dbn
-from deepbelief.cli import PrecisionChoice
+from deepbelief.checkpoint import load_dbn, save_dbn
+from deepbelief.cli import PrecisionChoice, main
+from deepbelief.data import Features
 from deepbelief.dbn import DBN
+from deepbelief.learning.standardise import standardise
 from deepbelief.precision import PrecisionName
 from deepbelief.randomness import Random
+from deepbelief.units import Bernoulli, Gaussian
 
 COMMANDS = ["study", "report", "encode", "likelihood", "sample", "data", "recipe"]
 
@@ -73,7 +78,7 @@ def test_recipes_are_printed_as_files_to_edit(tmp_path: Path, tiny: str) -> None
     assert_refused(deepbelief("recipe", "other"), 2, "there is no recipe 'other': give one of default")
 
 
-def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str) -> None:
+def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_precision: str) -> None:
     (tmp_path / "mine.toml").write_text(tiny)
     done = deepbelief("study", "mine.toml", "--seeds", 2, "--device", "cpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -98,11 +103,11 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str) -> None:
     assert_refused(
         deepbelief("study", "mine.toml", "--seeds", 2, "--precision", "fp64", cwd=tmp_path),
         2,
-        "precision is 'auto' there and 'fp64' here",
+        f"precision is '{one_precision}' there and 'fp64' here",
     )
-    (tmp_path / "mine.toml").write_text(tiny.replace("steps = 30", "steps = 31"))
+    (tmp_path / "mine.toml").write_text(tiny.replace("steps = 150", "steps = 151"))
     changed = deepbelief("study", "mine.toml", "--device", "cpu", cwd=tmp_path)
-    assert_refused(changed, 2, "other settings (readouts.steps is 30 there and 31 here)")
+    assert_refused(changed, 2, "other settings (readouts.steps is 150 there and 151 here)")
 
 
 def test_encode(tmp_path: Path) -> None:
@@ -115,6 +120,18 @@ def test_encode(tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", own)
     done = deepbelief("encode", "dbn.safetensors", "own.npy", "--out", "g.npz", cwd=tmp_path)
     assert done.stdout.strip() == "g.npz: 3 images, 7 features"
+
+
+def test_what_looks_wrong_is_said_in_one_sentence(tmp_path: Path) -> None:
+    images, labels = np.arange(4 * 9, dtype=np.uint8).reshape(4, 3, 3) % 17, np.array([1, 2, 2, 1])
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    done = deepbelief("data", "own.npz", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout == "own: 4 training and 4 test images, 3x3\n"
+    assert done.stderr.startswith("deepbelief: own.npz holds no pixel above 16 where 255 is white; if less is meant")
+    assert len(done.stderr.splitlines()) == 1
+    (tmp_path / "own.csv").write_text("a,b,class\n" + 5 * "0.5,1,cat\n0,0.25,ant\n")
+    done = deepbelief("data", "own.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "own: 8 training and 2 test images, 2\n")
 
 
 def test_likelihood(tmp_path: Path) -> None:
@@ -145,6 +162,53 @@ def test_likelihood(tmp_path: Path) -> None:
     assert_refused(refused, 2, "the DBN sees 64 values, the data have 25: make them equal")
 
 
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of real-valued vectors and files of such data."""
+    folder = tmp_path_factory.mktemp("real")
+    values = 50 + 9 * np.random.default_rng(0).normal(size=(40, 6))
+    dbn = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0), weight_std=0.5)
+    standardise(dbn, Features(torch.from_numpy(values).float()))
+    save_dbn(folder / "real.safetensors", dbn, image_shape=[6])
+    np.save(folder / "real.npy", values)
+    labels = np.arange(40) % 2
+    part = {"train_images": values, "train_labels": labels, "test_images": values, "test_labels": labels}
+    np.savez(folder / "real.npz", **part)
+    return folder
+
+
+def test_real_values_are_read_for_a_model_of_real_values(real: Path) -> None:
+    done = deepbelief("encode", "real.safetensors", "real.npy", "--out", "f.npy", cwd=real)
+    assert done.returncode == 0, done.stderr
+    dbn, values = load_dbn(real / "real.safetensors"), torch.from_numpy(np.load(real / "real.npy")).float()
+    np.testing.assert_allclose(np.load(real / "f.npy"), dbn.encode(values).detach(), rtol=1e-5)
+    short = ("--images", 20, "--temperatures", 20, "--chains", 10)
+    done = deepbelief("likelihood", "real.safetensors", "real.npz", *short, cwd=real)
+    assert done.returncode == 0, done.stderr
+    assert "real.safetensors on 20 test images of real.npz" in done.stdout
+    save_dbn(real / "binary.safetensors", DBN.from_sizes([6, 5], Random(0)))
+    refused = deepbelief("encode", "binary.safetensors", "real.npy", "--out", "g.npy", cwd=real)
+    assert_refused(refused, 1, "scale it to [0, 1]")
+
+
+def test_real_values_are_drawn(real: Path) -> None:
+    words = ("--inpaint", "real.npz", "--number", 4, "--steps", 5, "--out", "r.png")
+    done = deepbelief("sample", "real.safetensors", *words, cwd=real)
+    assert done.returncode == 0, done.stderr
+    with Image.open(real / "r.png") as picture:
+        greys = np.unique(np.asarray(picture))
+    assert greys.min() == 0 and greys.max() == 255
+    assert len(greys) > 10
+
+
+def test_a_study_of_real_values(real: Path, tiny: str) -> None:
+    settings = tiny.replace('"digits"', '"real.npz"').replace("validation = 200", "validation = 4")
+    (real / "mine.toml").write_text(settings.replace("[dbn]", '[dbn]\nvisible = "gaussian"'))
+    done = deepbelief("study", "mine.toml", "--device", "cpu", "--precision", "fp32", cwd=real)
+    assert done.returncode == 0, done.stderr
+    assert "real numbers from" in (real / "runs" / "mine" / "report.html").read_text(encoding="utf-8")
+
+
 def test_sample(tmp_path: Path) -> None:
     save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 10, 7], Random(0)), image_shape=[8, 8])
     for words, out, frames in (
@@ -165,6 +229,7 @@ def test_sample(tmp_path: Path) -> None:
     [
         (("study", "defautl"), 2, "there is no recipe 'defautl'"),
         (("study", "smoke", "--device", "tpu"), 2, "the device 'tpu' is not there"),
+        (("study", "smoke", "--device", "meta"), 2, "the device 'meta' is not there"),
         (("study", "smoke", "--data", "nowhere"), 1, "nowhere"),
         (("data", "cifar"), 2, "cifar"),
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
@@ -186,6 +251,36 @@ def test_mistyped_commands_exit_with_2(words: tuple[object, ...]) -> None:
     done = deepbelief(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_dbn(tmp_path / "dbn.safetensors", DBN.from_sizes([64, 5], Random(0)))
+    out = tmp_path / "features.npy"
+    out.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(
+        sys, "argv", ["deepbelief", "encode", str(tmp_path / "dbn.safetensors"), "digits", "--out", str(out)]
+    )
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    message = f"deepbelief: {out}: No space left on device; nothing that was finished is lost.\n"
+    assert capsys.readouterr().err == message
+    assert out.read_bytes() == b"old"
+
+
+def test_a_model_whose_name_has_brackets(tmp_path: Path) -> None:
+    save_dbn(tmp_path / "[red]dbn[0].safetensors", DBN.from_sizes([64, 5], Random(0)))
+    words = ("--images", 5, "--temperatures", 5, "--chains", 3)
+    done = deepbelief("likelihood", "[red]dbn[0].safetensors", "digits", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "[red]dbn[0].safetensors on 5 test images" in " ".join(done.stdout.split())
 
 
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:

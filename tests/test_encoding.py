@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Images
+from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
-from deepbelief.encoding import Encoded, encode_source, encode_to_file
+from deepbelief.encoding import Encoded, encode_source, encode_source_all, encode_to_file
 from deepbelief.errors import SettingsError
+from deepbelief.learning.standardise import standardise
 from deepbelief.randomness import Random
+from deepbelief.units import Bernoulli
+from tests.models import KINDS, some_values
 
 
 @pytest.fixture
@@ -28,6 +31,23 @@ def test_batches_make_no_difference(dbn: DBN) -> None:
     with torch.no_grad():
         torch.testing.assert_close(encode_source(dbn, some, 1), dbn.encode(some.pixels, 1))
         torch.testing.assert_close(encode_source(dbn, some), dbn.encode(some.pixels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_layer_of_every_kind_is_the_same_alone_and_with_the_others(kind: str) -> None:
+    """Of `encode_source`, of all layers in one pass, and of a layer's own source; with standardised real values."""
+    layers = [KINDS[kind](), Bernoulli(5), Bernoulli(4), Bernoulli(3)]
+    dbn, random = DBN.from_units(layers, Random(0), weight_std=0.7).requires_grad_(False), Random(1)
+    real = layers[0].are_real
+    values = some_values(layers[0], 3000, random).detach()
+    source = Features(torch.where(real, values * 9 + 50, values))
+    standardise(dbn, source)
+    every = encode_source_all(dbn, source)
+    assert [tuple(layer.shape) for layer in every] == [(3000, 5), (3000, 4), (3000, 3)]
+    expected = dbn.encode_all(source.values)
+    for number, found in enumerate(every, start=1):
+        assert torch.equal(found, encode_source(dbn, source, number))
+        torch.testing.assert_close(found, expected[number - 1])
 
 
 @pytest.mark.parametrize("rows", [slice(3, 40), torch.tensor([4, 0, 99])])

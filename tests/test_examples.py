@@ -23,5 +23,5 @@ def test_example(script: str) -> None:
     last = done.stdout.splitlines()
     assert last[0].startswith("layer 1 epoch 1: reconstruction error")
     accuracies = [float(line.rpartition(" ")[2]) for line in last if "accuracy" in line]
-    assert len(accuracies) == 6
+    assert len(accuracies) == 8
     assert min(accuracies[:2]) > 0.8

@@ -10,13 +10,15 @@ from PIL import Image
 from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn, save_dbn, save_labelled_dbn
-from deepbelief.data import Images
+from deepbelief.data import Features, Images
 from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.gallery import PARTS, SampleSettings, draw_samples, known_part, task_of
 from deepbelief.labelled import LabelledDBN
+from deepbelief.learning.standardise import standardise
 from deepbelief.randomness import Random
-from deepbelief.sampling import fantasies, inpaint, interpolate
+from deepbelief.sampling import fantasies, fantasy_frames, inpaint, interpolate
+from deepbelief.units import Bernoulli, Gaussian, Joint, ReLU, Units
 
 IMAGES = Images(torch.rand(9, 12, generator=torch.manual_seed(0)), 1.0)
 
@@ -133,6 +135,50 @@ def test_the_shape_is_the_files_or_a_square_or_asked_for(tmp_path: Path, model: 
         draw_samples(model, tmp_path / "c.png", SampleSettings(image_shape=(5, 5)))
 
 
+@pytest.mark.parametrize("shape", [None, (12,), (1, 12)])
+@pytest.mark.parametrize("task", ["fantasies", "chains", "inpainting", "interpolation"])
+@pytest.mark.parametrize("ending", ["png", "gif"])
+def test_a_vector_is_a_row_of_pixels(tmp_path: Path, shape: tuple[int, ...] | None, task: str, ending: str) -> None:
+    vectors = tmp_path / "vectors.safetensors"
+    save_dbn(vectors, DBN.from_sizes([12, 6], Random(0)), image_shape=[12])
+    settings = SampleSettings(task, number=4, steps=3, image_shape=shape)
+    draw_samples(vectors, tmp_path / f"v.{ending}", settings, IMAGES)
+    with Image.open(tmp_path / f"v.{ending}") as picture:
+        lines = {"fantasies": 2, "chains": 2, "inpainting": 3, "interpolation": 4}[task]
+        columns = {"fantasies": 2, "interpolation": 5 if ending == "png" else 3}.get(task, 4)
+        scale = (picture.height - 1) // lines - 1
+        assert picture.size == (columns * (12 * scale + 1) + 1, lines * (scale + 1) + 1)
+
+
+@pytest.mark.parametrize("units", [Gaussian(12), ReLU(12), Joint(Gaussian(6), Bernoulli(6))])
+@pytest.mark.parametrize("ending", ["png", "gif"])
+def test_values_without_bounds_are_shown_from_the_lowest_to_the_highest(
+    tmp_path: Path, units: Units, ending: str
+) -> None:
+    values = Random(0).normal((50, 12), 9.0).abs_().add_(50)
+    dbn = DBN.from_units([units, Bernoulli(4)], Random(0), weight_std=0.3)
+    standardise(dbn, Features(values))
+    save_dbn(tmp_path / "real.safetensors", dbn, image_shape=[3, 4])
+    out, every = tmp_path / f"f.{ending}", 9 if ending == "png" else 1
+    draw_samples(tmp_path / "real.safetensors", out, SampleSettings(number=4, steps=9))
+    with Image.open(out) as picture:
+        picture.seek(getattr(picture, "n_frames", 1) - 1)
+        picture.convert("L").save(tmp_path / "last.png")
+    last = cells(tmp_path / "last.png", 2).flatten(0, 1)
+    random = Random(0, "sampling")
+    frames = torch.stack(list(fantasy_frames(load_dbn(tmp_path / "real.safetensors"), 4, random, 9, every=every)))
+    expected = (frames[-1] - frames.min()) / (frames.max() - frames.min())
+    assert_shown(last, torch.where(last.isnan(), math.nan, expected))  # one may be as grey as the lines
+    assert last.nan_to_num(0.4).std() > 0.05
+
+
+def test_a_picture_of_nothing_but_one_value_is_drawn(tmp_path: Path) -> None:
+    dbn = DBN.from_units([Gaussian(4), Bernoulli(2)], Random(0))
+    standardise(dbn, Features(torch.full((5, 4), -3.0)))
+    save_dbn(tmp_path / "flat.safetensors", dbn)
+    assert draw_samples(tmp_path / "flat.safetensors", tmp_path / "f.png", SampleSettings(number=2, steps=2)) == 1
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_parts_are_about_half_of_the_image_or_the_middle(name: str) -> None:
     known = known_part(name, (28, 28), Random(0))
@@ -183,6 +229,7 @@ def test_settings_without_meaning_are_refused(settings: dict[str, object], messa
         (SampleSettings("chains", items=(-1,)), "there are images 0 to 8: give items among these"),
         (SampleSettings("chains", items=(10**20,)), "there are images 0 to 8: give items among these"),
         (SampleSettings("chains", image_shape=(-3, -4)), "-3x-4 is another number"),
+        (SampleSettings(image_shape=(1, 3, 4)), "1x3x4 is no height and width"),
         (
             SampleSettings(number=9000, columns=1, steps=2),
             "the picture would be 5x36000 pixels, more than 16,384 a side",

@@ -21,6 +21,36 @@ def test_bernoulli_has_the_right_mean(probability: float, dtype: torch.dtype) ->
     assert scipy.stats.binomtest(int(states.count_nonzero()), n, probability).pvalue > 0.001
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("steps", [0.01, 0.3, 0.7, 1.4, 2.5, 10.0])
+@pytest.mark.parametrize("near_one", [False, True])
+def test_bernoulli_is_right_for_rare_states(near_one: bool, steps: float, dtype: torch.dtype) -> None:
+    """Probabilities of a few steps of 2^-16 and less, and as far from 1; in all kinds of shapes."""
+    random, n, rare = Random(5, "rare"), 0, 0
+    wanted = 1 - steps / 65536 if near_one else steps / 65536
+    for shape in [(1000, 1000)] * 3 + [(3_000_000,), (2, 3, 500_000), (1_000_000, 3), (3_000_000, 1)]:
+        probability = torch.full(shape, wanted, dtype=dtype)
+        states = random.bernoulli(probability)
+        assert states.shape == shape
+        n, rare = n + states.numel(), rare + int((states != float(near_one)).sum())
+    exact = float(probability.flatten()[0].double())  # as the type holds it
+    assert scipy.stats.binomtest(rare, n, 1 - exact if near_one else exact).pvalue > 0.001
+
+
+def test_rare_states_are_as_spread_as_independent_ones() -> None:
+    """The number of rare states in each of many calls is Poisson, in every row and every column the same."""
+    random, rare = Random(6, "rare"), torch.full((250, 200), 2e-5)
+    calls = torch.stack([random.bernoulli(rare) for _ in range(400)])
+    counts = calls.sum(dim=(1, 2)).numpy()  # of mean and variance 1
+    assert scipy.stats.chi2(399).cdf(counts.var(ddof=1) * 399) == pytest.approx(0.5, abs=0.499)
+    for dim in (1, 2):
+        lines = calls.sum(dim=(0, dim)).numpy()
+        assert scipy.stats.chisquare(lines, np.full(len(lines), lines.mean())).pvalue > 0.001
+    always_rare = torch.full((4_000_000,), 1e-5)
+    where = np.concatenate([random.bernoulli(always_rare).nonzero().flatten().numpy() for _ in range(20)])
+    assert scipy.stats.kstest(where / len(always_rare), "uniform").pvalue > 0.001
+
+
 def test_bernoulli_is_certain_at_the_ends() -> None:
     random = Random(0)
     assert random.bernoulli(torch.zeros(200_000)).sum() == 0

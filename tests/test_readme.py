@@ -31,15 +31,25 @@ def test_links_lead_somewhere(page: str) -> None:
     assert not missing
 
 
-def test_metric_names_in_the_docs_are_those_of_the_records() -> None:
-    """Every metric of the kept results fits a documented name, and every documented name has a metric."""
-    documented = re.findall(r"`([\w]+/[^`]+)`", (ROOT / "docs" / "records.md").read_text(encoding="utf-8"))
-    names = [name for name in documented if not re.search(r"\.|seed-", name)]
-    patterns = {name: re.compile(re.sub(r"<[\w-]+>", r"[\\w.-]+", name)) for name in names}
-    records = [(SCRIPT["KEPT"] / f"{name}.json").read_bytes() for name in SCRIPT["STUDIES"]]
-    metrics = {metric for record in records for metric in SCRIPT["Results"].model_validate_json(record).metrics}
-    assert not [metric for metric in metrics if not any(p.fullmatch(metric) for p in patterns.values())]
-    assert not [name for name, p in patterns.items() if not any(p.fullmatch(metric) for metric in metrics)]
+def test_no_example_holds_test_images_out() -> None:
+    """What is held out chooses or is looked at while a model learns; test images do neither."""
+    scripts = [*(ROOT / "examples").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = {path: path.read_text(encoding="utf-8") for path in [*scripts, *pages]}
+    assert any("held_out=held_out" in text for text in texts.values())
+    assert not [
+        path for path, text in texts.items() if re.search(r"(held_out|aside|validation)\s*=\s*\(?[\w.]*\btest", text)
+    ]
+
+
+def test_the_readme_names_precision_and_processor_and_what_has_a_discriminative_part() -> None:
+    blocks = SCRIPT["blocks"]()
+    for name in ("results default", "results reference", "published reference"):
+        assert re.search(r"(fp32|bf16|fp64) on \d+ cores \(.+, .+\)", blocks[name]), name
+    for name in ("speed", "speed summary", "precision", "likelihood", "generative", "hybrid", "updown"):
+        assert re.search(r"\d+ cores \(.+, .+\)", blocks[name]), name
+    assert "up-down with a hybrid top RBM, 784-500-500-2000 | 1.09 |  |" in blocks["labels summary"]
+    assert re.search(r"up-down as published.* \| 1\.25 \(Hinton", blocks["labels summary"])
 
 
 def test_the_library_example_runs(tmp_path: Path) -> None:

@@ -26,6 +26,14 @@ def test_it_finds_scikit_learns_optimum() -> None:
     found = ours.network(features).softmax(dim=1).detach().numpy()
     np.testing.assert_allclose(found, expected, atol=2e-4)
     assert ours.losses == sorted(ours.losses, reverse=True)
+    assert ours.converged
+    assert len(ours.losses) < 500
+
+
+def test_a_search_that_its_last_iteration_ends_has_not_converged() -> None:
+    cut = fit_converged(problem(400), None, 3, ConvergedSettings(l2=(0.01,), max_iterations=3))
+    assert len(cut.losses) == 3
+    assert not cut.converged
 
 
 def test_the_penalty_is_chosen_on_held_out_images() -> None:

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from deepbelief import supervised
 from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Features
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.feedforward import FeedForward, accuracy, predict
 from deepbelief.labelled import LabelledRBM
 from deepbelief.randomness import Random
@@ -64,37 +64,41 @@ def test_full_batch_steps_are_the_formula_whatever_the_chunk(
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
-def full_batch(seed: int = 0) -> tuple[FeedForward, FullBatchTraining]:
+def full_batch(seed: int = 0, products: torch.dtype | None = None) -> tuple[FeedForward, FullBatchTraining]:
     net = network(seed)
-    return net, FullBatchTraining(net, *problem(), FullBatchSettings(steps=6, learning_rate=0.1))
+    return net, FullBatchTraining(net, *problem(), FullBatchSettings(steps=6, learning_rate=0.1), products)
 
 
-def minibatch(seed: int = 0, patience: int = 3, epochs: int = 6) -> tuple[FeedForward, MinibatchTraining]:
+def minibatch(
+    seed: int = 0, patience: int = 3, epochs: int = 6, products: torch.dtype | None = None
+) -> tuple[FeedForward, MinibatchTraining]:
     net = network(seed)
     settings = MinibatchSettings(epochs=epochs, batch_size=16, learning_rate=0.01, dropout=0.3, patience=patience)
-    return net, MinibatchTraining(net, problem(), problem(30, seed=1), settings, Random(seed, "minibatch"))
+    return net, MinibatchTraining(net, problem(), problem(30, seed=1), settings, Random(seed, "minibatch"), products)
 
 
 @pytest.mark.parametrize("make", [full_batch, minibatch])
 @pytest.mark.parametrize("stop_after", [0, 1, 4, 6])
-def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: object, make: object, stop_after: int) -> None:
-    whole, training = make()  # type: ignore[operator]
+def test_a_restored_training_ends_bit_for_bit_the_same(
+    tmp_path: object, make: object, stop_after: int, products: torch.dtype
+) -> None:
+    whole, training = make(products=products)  # type: ignore[operator]
     list(training.steps())
-    _, interrupted = make()  # type: ignore[operator]
+    _, interrupted = make(products=products)  # type: ignore[operator]
     steps = interrupted.steps()
     for _ in range(min(stop_after, len(training.records))):
         next(steps)
     path = tmp_path / "state"  # type: ignore[operator]
     save_state(path, interrupted.state())
-    resumed, going_on = make(seed=99)  # type: ignore[operator]
+    resumed, going_on = make(seed=99, products=products)  # type: ignore[operator]
     going_on.restore(load_state(path))
     list(going_on.steps())
     assert going_on.records == training.records
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
 
 
-def test_minibatches_learn_the_problem() -> None:
-    net, training = minibatch(epochs=20, patience=20)
+def test_minibatches_learn_the_problem(products: torch.dtype) -> None:
+    net, training = minibatch(epochs=20, patience=20, products=products)
     list(training.steps())
     assert accuracy(net, *problem(300, seed=2)) > 0.9
 
@@ -144,7 +148,7 @@ def test_batches_come_as_the_parameters_are() -> None:
 
 def test_faults_are_refused() -> None:
     source, labels = problem()
-    with pytest.raises(SettingsError, match="90 images need 90 labels, not 89"):
+    with pytest.raises(DataError, match="90 items have 89 labels"):
         FullBatchTraining(network(), source, labels[:-1], FullBatchSettings())
     with pytest.raises(SettingsError, match="needs held-out images"):
         MinibatchTraining(network(), (source, labels), None, MinibatchSettings(), Random(0))

@@ -13,7 +13,7 @@ from .checkpoint import (
 from .data import Dataset, Features, Images, Labelled, load_dataset, load_images
 from .dbn import DBN
 from .encoding import encode_source, encode_to_file
-from .errors import DataError, DeepBeliefError, SettingsError
+from .errors import DataError, DataWarning, DeepBeliefError, SettingsError
 from .feedforward import FeedForward, accuracy, predict
 from .gallery import SampleSettings, draw_samples
 from .labelled import LabelledDBN, LabelledRBM
@@ -67,6 +67,7 @@ __all__ = [
     "Clamp",
     "ConvergedSettings",
     "DataError",
+    "DataWarning",
     "Dataset",
     "DeepBeliefError",
     "DivergedError",

@@ -6,6 +6,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 from deepbelief.units import Units
@@ -15,14 +16,15 @@ BASE_RATE_ITEMS: Final = 10_000
 
 
 @torch.no_grad()
-def base_rate_bias(units: Units, batches: Iterable[Tensor]) -> Tensor:
+def base_rate_bias(units: Units, batches: Iterable[TensorLike]) -> Tensor:
     """The visible biases of the base-rate model: independent units with the data's means, shape (size,).
 
     The means are those of the data and one more item whose values are the middle ones, so that no unit is certain
     (Salakhutdinov & Murray 2008 smooth in the same spirit).
     """
     total, n = units.mean(-units.bias[None])[0].double(), 1
-    for batch in batches:
+    for given in batches:
+        batch = as_batch(given, units.bias, units.size, "the units have")
         total, n = total + batch.sum(dim=0, dtype=torch.float64), n + len(batch)
     return units.bias_of_mean((total / n).to(units.bias))
 

@@ -5,6 +5,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.dbn import DBN
 
 
@@ -26,37 +27,42 @@ class Autoencoder(nn.Module):
             encoder.layer(number).visible.requires_grad_(False)
             decoder.layer(number).hidden.requires_grad_(False)
 
-    def encode(self, visible: Tensor) -> Tensor:
+    def _given(self, visible: TensorLike) -> Tensor:
+        first = self.encoder.layer(1)
+        return as_batch(visible, first.weights, first.visible.size, "the autoencoder sees")
+
+    def encode(self, visible: TensorLike) -> Tensor:
         """The code: (batch, visible) -> (batch, code); differentiable."""
         return self.encoder.encode(visible)
 
-    def decode(self, code: Tensor) -> Tensor:
+    def decode(self, code: TensorLike) -> Tensor:
         """What a code stands for: (batch, code) -> (batch, visible); differentiable."""
         return self.decoder.decode(code)
 
-    def reconstruct(self, visible: Tensor) -> Tensor:
+    def reconstruct(self, visible: TensorLike) -> Tensor:
         """Through the code and back: (batch, visible) -> (batch, visible); differentiable."""
         return self.decode(self.encode(visible))
 
-    def forward(self, visible: Tensor) -> Tensor:
+    def forward(self, visible: TensorLike) -> Tensor:
         """`reconstruct`."""
         return self.reconstruct(visible)
 
-    def squared_error(self, visible: Tensor) -> Tensor:
+    def squared_error(self, visible: TensorLike) -> Tensor:
         """sum_i (v_i - reconstruction_i)^2 of each item, shape (batch,); differentiable."""
-        return (visible - self.reconstruct(visible)).square().sum(dim=-1)
+        given = self._given(visible)
+        return (given - self.reconstruct(given)).square().sum(dim=-1)
 
-    def cross_entropy(self, visible: Tensor) -> Tensor:
+    def cross_entropy(self, visible: TensorLike) -> Tensor:
         """-log p(v | code) of each item in nats, shape (batch,); differentiable.
 
         For binary units that is the cross-entropy -sum_i v_i log r_i + (1 - v_i) log(1 - r_i) of the reconstruction r,
         for real ones the squared error over twice the variance, with a constant. Where the DBN standardises its input
         it is of the values as they were given: sum_i log scale_i more than that of the standardised ones.
         """
-        scaling = self.encoder.standardisation
-        seen = visible if scaling is None else scaling(visible)
-        constant = 0.0 if scaling is None else scaling.scale.log().sum()
-        values, first = self.encode(visible), self.decoder.layer(1)
+        scaling, given = self.encoder.standardisation, self._given(visible)
+        seen = given if scaling is None else scaling(given)
+        constant = 0.0 if scaling is None else scaling.log_jacobian.to(given)
+        values, first = self.encode(given), self.decoder.layer(1)
         for number in range(len(self.decoder), 1, -1):
             values = self.decoder.layer(number).visible_mean(values)
         field = values @ first.weights.T

@@ -1,7 +1,8 @@
 """Models and the state of a training on disk: one safetensors file each, with JSON in its header; never pickle."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,15 +15,25 @@ from torch import Tensor, nn
 from deepbelief.atomic import write_atomically
 from deepbelief.autoencoder import Autoencoder
 from deepbelief.dbn import DBN
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, SettingsError, one_line
 from deepbelief.labelled import LabelledDBN, LabelledRBM
 from deepbelief.randomness import Random
 from deepbelief.standardisation import Standardisation
 from deepbelief.units import make_units
 
 _FORMAT: Final = "deepbelief/1"
+_REAL: Final = ("F64", "F32", "F16", "BF16")  # safetensors' names of real numbers
+_MOST_WORDS: Final = 5000  # of a description: hundreds of layers; to build one takes time, however small it is
 
 Model = TypeVar("Model", bound=nn.Module)
+
+
+class UnusableFileError(DeepBeliefError):
+    """A file that is missing, damaged or of something else; `fault` says which and where, without what to do."""
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}: {remedy}.")
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,24 @@ def tensors_under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tenso
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write tensors and progress into one file, atomically."""
+    """Write tensors and progress into one file, atomically; equal states give equal files."""
     # A copy of each tensor: safetensors refuses tensors that share memory.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
     metadata = {"format": _FORMAT, "progress": json.dumps(state.progress)}
-    write_atomically(path, save(tensors, metadata))
+    write_atomically(path, _in_order(save(tensors, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file (the header's length in 8 bytes, the header in JSON, the tensors) with its metadata sorted.
+
+    safetensors itself writes them in an order that is another each time.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    ordered += b" " * (-len(ordered) % 8)  # the tensors begin at a multiple of 8
+    return len(ordered).to_bytes(8, "little") + ordered + content[end:]
 
 
 def load_state(path: Path) -> TrainingState:
@@ -52,33 +76,57 @@ def load_state(path: Path) -> TrainingState:
     Raises:
         DeepBeliefError: the file is missing, damaged or of something else.
     """
+    with _opened(path) as (file, progress):
+        # Copies: what safetensors gives lies in the file, and whoever writes to that file would change or end us.
+        return TrainingState({name: file.get_tensor(name).clone() for name in file.keys()}, progress)  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A file that `save_state` wrote, of which only the header has been read, and the progress in it."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            yield file, _progress(path, file.metadata() or {})
     except FileNotFoundError:
-        raise DeepBeliefError(f"{path} does not exist: give a .safetensors file that deepbelief saved.") from None
+        raise UnusableFileError(f"{path} does not exist", "give a .safetensors file that deepbelief saved") from None
     except (SafetensorError, OSError) as error:
-        raise DeepBeliefError(f"{path} cannot be read ({error}): give a file that deepbelief saved.") from None
+        why = one_line(str(error))
+        raise UnusableFileError(f"{path} cannot be read ({why})", "give a file that deepbelief saved") from None
+
+
+def _progress(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if metadata.get("format") != _FORMAT:
-        raise DeepBeliefError(f"{path} was not written by this version of deepbelief: give a file that it saved.")
+        raise UnusableFileError(f"{path} was not written by this version of deepbelief", "give a file that it saved")
     try:
         progress = json.loads(metadata.get("progress", ""))
     except (ValueError, RecursionError):
         progress = None
     if not isinstance(progress, dict):
         raise _damaged(path, "its header does not describe what it holds")
-    return TrainingState(tensors, progress)
+    return progress
 
 
-def save_module(path: Path, module: nn.Module, description: Mapping[str, Any]) -> None:
-    """Save a module's `state_dict` with a description that is enough to build it again."""
-    save_state(path, TrainingState(dict(module.state_dict()), dict(description)))
+def save_module(path: Path, module: nn.Module, description: Mapping[str, Any], further: Mapping[str, Any]) -> None:
+    """Save a module's `state_dict` with a description that is enough to build it again, for `load_module`.
+
+    Raises:
+        SettingsError: what is to be kept `further` beside it has a name of the description, or is nothing that JSON
+            holds; or the description is longer than that of any model.
+    """
+    if taken := sorted({*description} & {*further}):
+        raise SettingsError(f"{taken[0]} is a name of the file's own: give what is kept beside a model another name.")
+    if (fault := _fault(further)) or (fault := _fault(description)):
+        raise SettingsError(f"{path} is not written ({fault}): change that and save again.")
+    try:
+        progress = json.loads(json.dumps({**description, **further}))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"what is kept beside a model must be JSON values ({error}).") from None
+    save_state(path, TrainingState(dict(module.state_dict()), progress))
 
 
-def save_dbn(path: Path, dbn: DBN, **description: Any) -> None:
+def save_dbn(path: Path, dbn: DBN, **further: Any) -> None:
     """Save a DBN; `load_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
-    save_module(path, dbn, {"model": "DBN", **_description(dbn), **description})
+    save_module(path, dbn, {"model": "DBN", **_description(dbn)}, further)
 
 
 def load_dbn(path: Path) -> DBN:
@@ -87,12 +135,12 @@ def load_dbn(path: Path) -> DBN:
     Raises:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
-    return _load(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
+    return load_module(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
 
 
-def save_labelled_rbm(path: Path, model: LabelledRBM, **description: Any) -> None:
+def save_labelled_rbm(path: Path, model: LabelledRBM, **further: Any) -> None:
     """Save an RBM with labels; `load_labelled_rbm` gives it back. Further keywords are kept beside it (JSON values)."""
-    save_module(path, model, {"model": "LabelledRBM", "top": _top_description(model), **description})
+    save_module(path, model, {"model": "LabelledRBM", "top": _top_description(model)}, further)
 
 
 def load_labelled_rbm(path: Path) -> LabelledRBM:
@@ -102,13 +150,13 @@ def load_labelled_rbm(path: Path) -> LabelledRBM:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
     otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote"
-    return _load(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
+    return load_module(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
 
 
-def save_labelled_dbn(path: Path, model: LabelledDBN, **description: Any) -> None:
+def save_labelled_dbn(path: Path, model: LabelledDBN, **further: Any) -> None:
     """Save a DBN with labels; `load_labelled_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
     shape = {**_description(model.below), "top": _top_description(model.top), "untied": model.recognition is not None}
-    save_module(path, model, {"model": "LabelledDBN", **shape, **description})
+    save_module(path, model, {"model": "LabelledDBN", **shape}, further)
 
 
 def load_labelled_dbn(path: Path) -> LabelledDBN:
@@ -118,12 +166,12 @@ def load_labelled_dbn(path: Path) -> LabelledDBN:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
     otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
-    return _load(path, "LabelledDBN", otherwise, _labelled_dbn)
+    return load_module(path, "LabelledDBN", otherwise, _labelled_dbn)
 
 
-def save_autoencoder(path: Path, model: Autoencoder, **description: Any) -> None:
+def save_autoencoder(path: Path, model: Autoencoder, **further: Any) -> None:
     """Save an autoencoder; `load_autoencoder` gives it back. Further keywords are kept beside it (JSON values)."""
-    save_module(path, model, {"model": "Autoencoder", **_description(model.encoder), **description})
+    save_module(path, model, {"model": "Autoencoder", **_description(model.encoder)}, further)
 
 
 def load_autoencoder(path: Path) -> Autoencoder:
@@ -133,55 +181,85 @@ def load_autoencoder(path: Path) -> Autoencoder:
         DeepBeliefError: the file is missing, damaged or holds something else.
     """
     otherwise = "no autoencoder: give a file that save_autoencoder wrote"
-    return _load(path, "Autoencoder", otherwise, lambda description: Autoencoder(_dbn(description), _dbn(description)))
+    return load_module(
+        path, "Autoencoder", otherwise, lambda description: Autoencoder(_dbn(description), _dbn(description))
+    )
 
 
-def _load(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
-    """The model in a file of this kind, built from its description; `otherwise` says what any other file holds."""
-    state = load_state(path)
-    held = state.progress.get("model")
-    if (held, kind) == ("LabelledDBN", "DBN"):
-        otherwise = (
-            "a DBN with labels: draw its classes with `deepbelief sample --labels all`, load it in Python with "
-            "load_labelled_dbn, or give a file such as runs/default/seed-0/models/dbn.safetensors"
-        )
-    if held != kind:
-        raise DeepBeliefError(f"{path} holds {otherwise}.")
-    _check_image_shape(path, state.progress.get("image_shape"))
-    try:
-        model = build(state.progress)
-    except Exception as error:  # a description that was not written here can break anything
-        raise _damaged(path, f"no model can be built from its description, {error!r}") from error
-    _check_tensors(path, state.tensors, model.state_dict())
+def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
+    """The model in a file of this kind, on the CPU; `otherwise` says what any other file holds.
+
+    `build` makes it from its description, on the device "meta": whatever a description claims takes neither memory
+    nor random numbers before it is known that the file has the tensors for it.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+    with _opened(path) as (file, description):
+        held = description.get("model")
+        if (held, kind) == ("LabelledDBN", "DBN"):
+            otherwise = (
+                "a DBN with labels: draw its classes with `deepbelief sample --labels all`, load it in Python with "
+                "load_labelled_dbn, or give a file such as runs/default/seed-0/models/dbn.safetensors"
+            )
+        if held != kind:
+            fault, _, remedy = otherwise.partition(": ")
+            raise UnusableFileError(f"{path} holds {fault}", remedy)
+        if fault := _fault(description):
+            raise _damaged(path, fault)
+        try:
+            with torch.device("meta"):
+                model = build(description)
+        except Exception as error:  # a description that was not written here can break anything
+            raise _damaged(path, f"no model can be built from its description, {error!r}") from error
+        _check_tensors(path, file, model.state_dict())
+        tensors = {name: file.get_tensor(name) for name in model.state_dict()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise _damaged(path, f"{name} holds NaN or infinite values")
     first, _ = next(model.named_parameters())
-    model.to(state.tensors[first].dtype).load_state_dict(state.tensors)
+    model.to(tensors[first].dtype).to_empty(device="cpu")
+    for buffer in model.buffers():
+        buffer.zero_()  # what no file holds, such as the biases of the parts of joint units
+    model.load_state_dict(tensors)
     return model
 
 
-def _check_image_shape(path: Path, shape: Any) -> None:
-    """Refuse a shape that no image has; a file need not tell any."""
-    if shape is not None and not (isinstance(shape, list) and all(isinstance(n, int) and n > 0 for n in shape)):
-        raise _damaged(path, f"it tells of images of the shape {shape!r}")
+def _fault(description: Mapping[str, Any]) -> str:
+    """What no description may be, whatever it describes; empty if it is in order."""
+    shape = description.get("image_shape")
+    if shape is not None and not (isinstance(shape, list | tuple) and all(isinstance(n, int) and n > 0 for n in shape)):
+        return f"it tells of images of the shape {shape!r}"
+    words, left = 0, [description[name] for name in ("units", "sizes", "top") if name in description]
+    while left:
+        one = left.pop()
+        inside = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        words += len(inside)
+        left.extend(inside)
+        if words > _MOST_WORDS:
+            return "it describes more layers and parts than any model has"
+    return ""
 
 
-def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Refuse tensors other than a model wants, and parameters that are no numbers."""
-    for name in sorted({*found, *wanted}):
-        if name not in found:
+def _check_tensors(path: Path, file: Any, wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors other than a model wants, by what the file's header says of them."""
+    there = set(file.keys())
+    for name in sorted({*there, *wanted}):
+        if name not in there:
             raise _damaged(path, f"{name} is missing")
         if name not in wanted:
             raise _damaged(path, f"{name} has no place in its model")
-        shape, expected = list(found[name].shape), list(wanted[name].shape)
-        if shape != expected:
-            raise _damaged(path, f"{name} has the shape {shape}, not {expected}")
-        if not found[name].is_floating_point():
-            raise _damaged(path, f"{name} holds {found[name].dtype}, no real numbers")
-        if not found[name].isfinite().all():
-            raise _damaged(path, f"{name} holds NaN or infinite values")
+        found, expected = file.get_slice(name), list(wanted[name].shape)
+        if found.get_shape() != expected:
+            raise _damaged(path, f"{name} has the shape {found.get_shape()}, not {expected}")
+        if found.get_dtype() not in _REAL:
+            raise _damaged(path, f"{name} holds {file.get_tensor(name).dtype}, no real numbers")
 
 
-def _damaged(path: Path, what: str) -> DeepBeliefError:
-    return DeepBeliefError(f"{path} is damaged ({what}): give a file that deepbelief saved, or save it again.")
+def _damaged(path: Path, what: str) -> UnusableFileError:
+    return UnusableFileError(
+        f"{path} is damaged ({one_line(what)})", "give a file that deepbelief saved, or save it again"
+    )
 
 
 def _description(dbn: DBN) -> dict[str, Any]:
@@ -192,9 +270,9 @@ def _description(dbn: DBN) -> dict[str, Any]:
 
 def _dbn(description: Mapping[str, Any]) -> DBN:
     if "units" in description:
-        dbn = DBN.from_units([make_units(one) for one in description["units"]], Random(0))
+        dbn = DBN.from_units([make_units(one) for one in description["units"]], Random(0, device="meta"))
     else:  # from before there were other kinds than binary units
-        dbn = DBN.from_sizes(description["sizes"], Random(0))
+        dbn = DBN.from_sizes(description["sizes"], Random(0, device="meta"))
     if description.get("standardised"):
         dbn.standardisation = Standardisation(torch.zeros(dbn.sizes[0]), torch.ones(dbn.sizes[0]))
     return dbn
@@ -213,4 +291,4 @@ def _top_description(model: LabelledRBM) -> dict[str, Any]:
 
 def _top(description: Mapping[str, Any]) -> LabelledRBM:
     values, hidden = make_units(description["values"]), make_units(description["hidden"])
-    return LabelledRBM(values, description["classes"], hidden, Random(0))
+    return LabelledRBM(values, description["classes"], hidden, Random(0, device="meta"))

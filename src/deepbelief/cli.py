@@ -1,13 +1,17 @@
 """The command line: parses, calls, prints. Heavy modules are imported inside the commands, so that help is quick."""
 
+# Longer than other files: nearly all of it are options and their help, a line or more each.
+
 import sys
+import time
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
 from deepbelief.terminal import write_in_any_encoding
 
 app = typer.Typer(
@@ -78,9 +82,8 @@ def study(
     if precision is not None:
         settings = settings.model_copy(update={"precision": precision.value})
     chosen = choose_device(device)
-    dataset = load_dataset(settings.data.name, data, progress=download_line)
-    folder = out or Path("runs") / name
-    console = Console()
+    dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
+    folder, console = out or Path("runs") / name, Console()
     try:
         with TerminalProgress(console) as progress:
             results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
@@ -89,7 +92,7 @@ def study(
         _stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
-    console.print(f"\n{total:.0f} s of work. The report: {page}", soft_wrap=True, highlight=False)
+    typer.echo(f"\n{total:.0f} s of work. The report: {page}")
 
 
 @app.command()
@@ -117,12 +120,13 @@ def encode(
 
     Example: deepbelief encode runs/default/seed-0/models/dbn.safetensors fashion-mnist --out features.npy
     """
-    from deepbelief.data import load_images
-    from deepbelief.encoding import encode_to_file
+    from deepbelief.encoding import check_ending, encode_to_file
     from deepbelief.machine import choose_device
+    from deepbelief.reading import images_for
     from deepbelief.watching import download_line
 
-    pixels = load_images(images, data, part.value, progress=download_line)
+    check_ending(out)
+    pixels = images_for(model, images, data, part.value, download_line)
     shape = encode_to_file(model, pixels, out, layer, choose_device(device))
     typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")
 
@@ -142,27 +146,25 @@ def likelihood(
 ) -> None:
     """Estimate a DBN's mean log-likelihood in nats (a bound of it, if deep), from both sides: by AIS and by RAISE.
 
-    Grey images are drawn once as zeros and ones where the visible units are binary.
+    Grey images are drawn once as zeros and ones where the visible units are binary; real values are taken as they are.
 
     Example: deepbelief likelihood runs/default/seed-0/models/dbn.safetensors fashion-mnist --temperatures 2000
     """
-    import time
-
     from rich.console import Console
 
     from deepbelief.checkpoint import load_dbn
-    from deepbelief.data import load_images
     from deepbelief.likelihood import AISSettings, evaluate
     from deepbelief.machine import choose_device
     from deepbelief.memory import keep_freed_memory
     from deepbelief.randomness import Random
+    from deepbelief.reading import images_for
     from deepbelief.report.tables import Table
     from deepbelief.watching import download_line, print_results, steps_line
 
     keep_freed_memory()
     started, on = time.perf_counter(), choose_device(device)
     dbn = load_dbn(model).to(on)
-    training, test = (load_images(dataset, data, part, progress=download_line) for part in ("train", "test"))
+    training, test = (images_for(model, dataset, data, part.value, download_line) for part in Part)
     settings = AISSettings.of(temperatures, chains)
     found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
     title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
@@ -191,7 +193,7 @@ def sample(
     known: Annotated[
         str | None,
         typer.Option(
-            help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top"
+            help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top/left"
         ),
     ] = None,
     items: Annotated[
@@ -217,6 +219,8 @@ def sample(
 ) -> None:
     """Draw what a model makes up, or makes of images: in place of DATA a .npy or .npz file, or the name of a data set.
 
+    Black is 0 and white 1, or where the model's visible units are real-valued the lowest and the highest value drawn.
+
     Example: deepbelief sample runs/default/seed-0/models/dbn.safetensors --out fantasies.png
 
     Example: deepbelief sample dbn.safetensors --inpaint fashion-mnist --known left --out completed.png
@@ -225,16 +229,16 @@ def sample(
 
     Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
     """
-    from deepbelief.data import load_images
     from deepbelief.gallery import SampleSettings, draw_samples, task_of
     from deepbelief.machine import choose_device
+    from deepbelief.reading import images_for
     from deepbelief.watching import download_line, steps_line
 
     task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)
     classes = () if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or ()
     places, sides = _numbers(items, ",", "--items 3,17"), _numbers(shape, "x", "--shape 28x28")
     settings = SampleSettings(task, number, steps, seed, samples, known, places, columns, classes, sides)
-    images = None if name is None else load_images(name, data, part.value, progress=download_line)
+    images = None if name is None else images_for(model, name, data, part.value, download_line)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 
@@ -283,7 +287,10 @@ def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
     write_in_any_encoding()
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            warnings.showwarning = _show_warning
+            app()
     except SettingsError as error:
         _stop(error, 2)
     except DeepBeliefError as error:
@@ -294,6 +301,14 @@ def main() -> None:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         _stop("there is not enough memory for this: ask for less at once.", 1)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
+    place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    print(f"deepbelief: {place}{message}", file=sys.stderr)
 
 
 def _stop(message: object, code: int) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM, bernoulli_rbm
@@ -20,6 +21,8 @@ class DBN(nn.Module):
 
     All passes go through means (probabilities), are deterministic and can be differentiated. With a `standardisation`
     the visible layer of the first RBM sees standardised values; `encode` takes and `decode` gives them as they were.
+
+    Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
 
     >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
     >>> import torch
@@ -78,32 +81,37 @@ class DBN(nn.Module):
         assert isinstance(rbm, RBM)
         return rbm
 
-    def _seen(self, visible: Tensor) -> Tensor:
-        return visible if self.standardisation is None else self.standardisation(visible)
+    def _seen(self, visible: TensorLike) -> Tensor:
+        first = self.layer(1)
+        values = as_batch(visible, first.weights, first.visible.size, "the DBN sees")
+        return values if self.standardisation is None else self.standardisation(values)
 
-    def encode(self, visible: Tensor, layer: int | None = None) -> Tensor:
+    def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
         """Up to hidden layer `layer` (the top one if None): (batch, visible) -> (batch, units of the layer)."""
         values = self._seen(visible)
         for number in range(1, (len(self) if layer is None else layer) + 1):
             values = self.layer(number).hidden_mean(values)
         return values
 
-    def encode_all(self, visible: Tensor) -> list[Tensor]:
+    def encode_all(self, visible: TensorLike) -> list[Tensor]:
         """The means of every hidden layer, from layer 1 up; each product is computed once."""
         values = [self._seen(visible)]
         for number in range(1, len(self) + 1):
             values.append(self.layer(number).hidden_mean(values[-1]))
         return values[1:]
 
-    def decode(self, hidden: Tensor, layer: int | None = None) -> Tensor:
+    def decode(self, hidden: TensorLike, layer: int | None = None) -> Tensor:
         """From hidden layer `layer` (the top one if None) down: (batch, units of the layer) -> (batch, visible)."""
-        values = hidden
-        for number in range(len(self) if layer is None else layer, 0, -1):
+        top = len(self) if layer is None else layer
+        units = self.layer(top).hidden if top else self.layer(1).visible
+        values = as_batch(hidden, self.layer(1).weights, units.size, f"layer {top} has")
+        for number in range(top, 0, -1):
             values = self.layer(number).visible_mean(values)
         return values if self.standardisation is None else self.standardisation.undo(values)
 
-    def reconstruct(self, visible: Tensor, steps: int = 1, layer: int | None = None) -> Tensor:
+    def reconstruct(self, visible: TensorLike, steps: int = 1, layer: int | None = None) -> Tensor:
         """`steps` times up to `layer` (the top one if None) and back down: (batch, visible) -> (batch, visible)."""
+        values = as_batch(visible, self.layer(1).weights, self.layer(1).visible.size, "the DBN sees")
         for _ in range(steps):
-            visible = self.decode(self.encode(visible, layer), layer)
-        return visible
+            values = self.decode(self.encode(values, layer), layer)
+        return values

@@ -1,6 +1,6 @@
 """Feature extraction: images -> the hidden means of a DBN's layer."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from deepbelief.atomic import replacing
 from deepbelief.checkpoint import load_dbn
-from deepbelief.data import Images, Reader, Rows, Source
+from deepbelief.checks import check_width
+from deepbelief.data import Images, Reader, Rows, Source, SourceLike, as_source
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 
@@ -19,34 +20,68 @@ _BATCH: Final = 2048
 
 
 @torch.no_grad()
-def encode_source(dbn: DBN, source: Source, layer: int | None = None) -> Tensor:
-    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch."""
-    if source.width != dbn.sizes[0]:
-        raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {source.width}: make them equal.")
-    parameters, size = next(dbn.parameters()), min(_BATCH, max(1, len(source)))
+def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
+    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+
+    Args:
+        dbn: the model.
+        source: a `Source`, or numbers in memory: a tensor, NumPy array or list of lists, (n, width).
+        layer: from 1.
+
+    Returns:
+        A tensor without gradients, in the model's type; `.numpy()` makes it an array.
+
+    Raises:
+        SettingsError: the data have another width than the DBN, or the layer is not there.
+        DataError: the numbers are sparse, ragged, or of another shape.
+    """
+    items = as_source(source)
     layer = len(dbn) if layer is None else layer
-    read, climb = source.reader(size, parameters.dtype), _climber(dbn, layer, size)
-    encoded = parameters.new_empty(len(source), dbn.layer(layer).hidden.size)
-    for start in range(0, len(source), size):
-        rows = slice(start, min(start + size, len(source)))
-        climb(read(rows).to(parameters), encoded[rows])
+    size = min(_BATCH, max(1, len(items)))
+    encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
+    rooms = _rooms(dbn, layer - 1, size)
+    for rows, values in _read(dbn, items, size):
+        _climb(dbn, values, [*(room[: len(values)] for room in rooms), encoded[rows]])
     return encoded
 
 
-def _climber(dbn: DBN, layer: int, size: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """`dbn.encode` of up to `size` items into a given tensor, without gradients; layers between have kept memory."""
-    rbms = [dbn.layer(number) for number in range(1, layer + 1)]
-    rooms = [rbm.weights.new_empty(size, rbm.hidden.size) for rbm in rbms[:-1]]
+@torch.no_grad()
+def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
+    """The means of every hidden layer, from layer 1 up, for everything in a source, (n, units) each.
 
-    @torch.no_grad()
-    def climb(values: Tensor, out: Tensor) -> Tensor:
-        if dbn.standardisation is not None:
-            values = dbn.standardisation(values)
-        for rbm, room in zip(rbms, [*rooms, out], strict=True):
-            values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=room[: len(values)]))
-        return values
+    Each product is computed once, as in `DBN.encode_all`.
+    """
+    encoded = _rooms(dbn, len(dbn), len(source))
+    for rows, values in _read(dbn, source, min(_BATCH, max(1, len(source)))):
+        _climb(dbn, values, [layer[rows] for layer in encoded])
+    return encoded
 
-    return climb
+
+def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]:
+    """The items of a source in order, up to `size` at a time, as the DBN takes them, with their places."""
+    check_width(source, dbn.layer(1).visible, "the DBN", "images")
+    parameters = next(dbn.parameters())
+    read = source.reader(size, parameters.dtype)
+    for start in range(0, len(source), size):
+        rows = slice(start, min(start + size, len(source)))
+        yield rows, read(rows).to(parameters)
+
+
+def _rooms(dbn: DBN, layers: int, items: int) -> list[Tensor]:
+    """Memory for the means of layers 1, 2, ..., (items, units) each."""
+    rbms = (dbn.layer(number) for number in range(1, layers + 1))
+    return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
+
+
+@torch.no_grad()
+def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
+    """The means of layers 1, 2, ... of these items, each written into one of `outs`; gives back the last."""
+    if dbn.standardisation is not None:
+        values = dbn.standardisation(values)
+    for number, out in enumerate(outs, start=1):
+        rbm = dbn.layer(number)
+        values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=out))
+    return values
 
 
 @final
@@ -74,9 +109,19 @@ class Encoded:
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
         parameters = next(self.dbn.parameters())
-        read, climb = self.source.reader(size, parameters.dtype), _climber(self.dbn, self.layer, size)
-        room = parameters.new_empty(size, self.width)
-        return lambda rows: climb(read(rows).to(parameters), room).to(dtype)
+        read, rooms = self.source.reader(size, parameters.dtype), _rooms(self.dbn, self.layer, size)
+
+        def encoded(rows: Rows) -> Tensor:
+            values = read(rows).to(parameters)
+            return _climb(self.dbn, values, [room[: len(values)] for room in rooms]).to(dtype)
+
+        return encoded
+
+
+def check_ending(out: Path) -> None:
+    """`SettingsError` if no features can be written to a file of this name."""
+    if out.suffix not in (".npy", ".npz"):
+        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
 
 
 def encode_to_file(
@@ -88,8 +133,7 @@ def encode_to_file(
         SettingsError: `out` has another ending, the layer is not there, or the images have another size.
         DeepBeliefError: the model cannot be read.
     """
-    if out.suffix not in (".npy", ".npz"):
-        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
+    check_ending(out)
     features = encode_source(load_dbn(model).to(device), images.to(device), layer).cpu().numpy()
     with replacing(out) as temporary, temporary.open("wb") as file:
         if out.suffix == ".npy":

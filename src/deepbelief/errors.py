@@ -5,9 +5,19 @@ class DeepBeliefError(Exception):
     """Something failed that the user can mend (a damaged file, a full disk, a foreign run folder)."""
 
 
-class SettingsError(DeepBeliefError):
+class SettingsError(DeepBeliefError, ValueError):
     """A setting, argument or recipe that is unknown or impossible; the command line exits with 2."""
 
 
 class DataError(DeepBeliefError):
     """A data set that cannot be found, downloaded or read."""
+
+
+class DataWarning(UserWarning):
+    """Data that can be used but may not be what was meant; the command line prints it as one sentence."""
+
+
+def one_line(text: str) -> str:
+    """Text from a file, or of an error that nobody foresaw, as a part of a sentence: on one line, cut if it is long."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return f"{' '.join(printable.split()):.200}"

@@ -1,14 +1,17 @@
 """The feed-forward network: linear layers with an activation between them, and how it classifies."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, final
 
 import torch
 from torch import Tensor, nn
 
-from deepbelief.data import Source, in_batches
+from deepbelief.arrays import TensorLike, as_batch
+from deepbelief.data import SourceLike, as_source, in_batches
+from deepbelief.errors import DataError
+from deepbelief.labels import as_labels
 from deepbelief.randomness import Random
 
 Classifier = Callable[[Tensor], Tensor]
@@ -31,13 +34,13 @@ class FeedForward(nn.Module):
         self.activation: Final = activation
         self.layers = nn.ModuleList()
         for inputs, outputs in pairwise(sizes):
-            layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")  # PyTorch's own draw is skipped
+            layer = nn.Linear(inputs, outputs, device="meta")  # PyTorch's own draw is skipped
+            layer.to_empty(device=random.device)
             bound = 1.0 / math.sqrt(inputs)
             with torch.no_grad():
                 layer.weight.copy_(random.uniform((outputs, inputs), -bound, bound))
                 layer.bias.copy_(random.uniform((outputs,), -bound, bound))
             self.layers.append(layer)
-        self.to(random.device)
 
     def linear(self, number: int) -> nn.Linear:
         """The linear layer `number`, counted from 1 at the input; -1 is the last."""
@@ -45,11 +48,12 @@ class FeedForward(nn.Module):
         assert isinstance(layer, nn.Linear)
         return layer
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: TensorLike) -> Tensor:
         """Logits: (batch, sizes[0]) -> (batch, sizes[-1])."""
+        activity = as_batch(values, self.linear(1).weight, self.sizes[0], "the network sees")
         for layer in self.layers[:-1]:
-            values = self.activation(layer(values))
-        return self._logits(values)
+            activity = self.activation(layer(activity))
+        return self._logits(activity)
 
     def forward_with_dropout(self, values: Tensor, dropout: float, random: Random) -> Tensor:
         """Logits with each hidden unit left out with probability `dropout` (Srivastava et al. 2014)."""
@@ -80,18 +84,43 @@ def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tens
     return loss, error @ rows, error.sum(dim=1)
 
 
-@torch.no_grad()
-def predict(classifier: Classifier, source: Source, batch_size: int = 2000) -> Tensor:
+def predict(classifier: Classifier, source: SourceLike, batch_size: int = 2000) -> Tensor:
     """The most probable class of everything in a source, (n,) int64.
 
     A module gets its batches in the type and on the device of its parameters, any other function as they are.
     """
+    found = [logits.argmax(dim=1) for logits in _logits_of(classifier, source, batch_size)]
+    return torch.cat(found) if found else torch.empty(0, dtype=torch.int64)
+
+
+def accuracy(classifier: Classifier, source: SourceLike, labels: TensorLike) -> float:
+    """The share of a source whose most probable class is its label; read as for `predict`.
+
+    Args:
+        classifier: as for `predict`.
+        source: the items; a source, tensor, NumPy array or list of lists.
+        labels: one whole number from 0 for each.
+
+    Raises:
+        DataError: there are no items, or the labels are none for these items and classes.
+    """
+    items = as_source(source)
+    wanted = as_labels(labels, len(items))
+    if not len(wanted):
+        raise DataError("there are no items to classify: give at least 1.")
+    start, hits = 0, torch.zeros((), dtype=torch.int64)
+    for logits in _logits_of(classifier, items):
+        if not start:
+            as_labels(wanted, classes=logits.shape[1])
+        part = wanted[start : start + len(logits)].to(logits.device)
+        hits = hits.to(logits.device) + (logits.argmax(dim=1) == part).sum()
+        start += len(logits)
+    return float(hits) / len(wanted)
+
+
+@torch.no_grad()
+def _logits_of(classifier: Classifier, source: SourceLike, batch_size: int = 2000) -> Iterator[Tensor]:
+    """What the classifier says, batch by batch."""
     like = next(classifier.parameters(), None) if isinstance(classifier, nn.Module) else None
-    batches = (batch if like is None else batch.to(like) for batch in in_batches(source, batch_size))
-    return torch.cat([classifier(batch).argmax(dim=1) for batch in batches])
-
-
-def accuracy(classifier: Classifier, source: Source, labels: Tensor) -> float:
-    """The share of a source whose most probable class is its label; read as for `predict`."""
-    predicted = predict(classifier, source)
-    return float((predicted == labels.to(predicted.device)).double().mean())
+    for batch in in_batches(as_source(source), batch_size):
+        yield classifier(batch if like is None else batch.to(like))

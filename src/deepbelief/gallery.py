@@ -120,6 +120,9 @@ def draw_samples(
 ) -> int:
     """Draw what a model makes up (or makes of images) into a .png, or how it comes about into a .gif or .apng.
 
+    Values from 0 to 1 are shown from black to white. Those of a model whose visible units have no such bounds are
+    shown from the lowest (black) to the highest (white) that occurs in the picture, in all of its frames.
+
     Returns how many frames were written.
 
     Raises:
@@ -141,9 +144,16 @@ def draw_samples(
         kept = [*kept, cells] if moving else [cells]
         if progress is not None:
             progress("Sampling", min(number * settings.every, steps), steps)
-    columns = kept[0].shape[1]
-    write_picture(out, [grid(cells.flatten(0, 1).cpu().numpy(), shape, columns, scale) for cells in kept])
+    columns, bounds = kept[0].shape[1], (0.0, 1.0) if dbn.layer(1).visible.bounded else _range(kept)
+    write_picture(out, [grid(cells.flatten(0, 1).cpu().numpy(), shape, columns, scale, bounds) for cells in kept])
     return len(kept)
+
+
+def _range(frames: Sequence[Tensor]) -> tuple[float, float]:
+    """The lowest and the highest value that is shown; where all are the same, it is the lowest."""
+    ends = [cells[~cells.isnan()].aminmax() for cells in frames]
+    low, high = min(float(end.min) for end in ends), max(float(end.max) for end in ends)
+    return low, high if high > low else low + max(1.0, abs(low))
 
 
 def _steps(settings: SampleSettings, moving: bool) -> int:
@@ -155,7 +165,8 @@ def _steps(settings: SampleSettings, moving: bool) -> int:
 
 def _scale(cells: Tensor, shape: Sequence[int], wide: int) -> int:
     """How many pixels a picture has for each of an image, to be about so wide, and not too high."""
-    height, width = cells.shape[0] * (shape[-2] + 1), cells.shape[1] * (shape[-1] + 1)
+    high, long = (1, *shape)[-2:]  # a vector is a row of pixels
+    height, width = cells.shape[0] * (high + 1), cells.shape[1] * (long + 1)
     most = _MOST_PIXELS // max(height, width)
     if not most:
         raise SettingsError(
@@ -217,7 +228,8 @@ def _frames(
         for frame in chain(dbn, given, random, betas=[1.0] * steps, samples=samples, every=every):
             yield _lines([given, frame], columns)
     elif settings.task == "inpainting":
-        known = known_part(settings.known or "top", shape, Random(settings.seed, "known")).to(like.device)
+        part = settings.known or ("left" if math.prod(shape[:-1]) == 1 else "top")  # a vector has no top
+        known = known_part(part, shape, Random(settings.seed, "known")).to(like.device)
         seen = torch.where(known, given, math.nan)
         for frame in inpainting_frames(dbn, given, known, random, steps, samples=samples, every=every):
             yield _lines([given, seen, frame], columns)
@@ -271,7 +283,9 @@ def _image_shape(model: Path, dbn: DBN, given: tuple[int, ...] | None) -> tuple[
     side = math.isqrt(width)
     saved = load_state(model).progress.get("image_shape")
     for shape in (saved, (side, side)) if given is None else (given,):
-        if shape is not None and min(shape) > 0 and math.prod(shape) == width:
+        if shape is not None and len(shape) <= 2 and min(shape) > 0 and math.prod(shape) == width:
             return tuple(shape)
-    what = "no shape of its images is known" if given is None else f"{'x'.join(map(str, given))} is another number"
+    what = "no shape of its images is known"
+    if given is not None:
+        what = f"{'x'.join(map(str, given))} is {'another number' if len(given) <= 2 else 'no height and width'}"
     raise SettingsError(f"the model sees {width} values and {what}: give height and width, such as --shape 28x28.")

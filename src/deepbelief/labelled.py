@@ -6,8 +6,10 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.labels import as_labels
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
 from deepbelief.units import Bernoulli, Categorical, Joint, Units
@@ -39,36 +41,41 @@ class LabelledRBM(nn.Module):
         self.classes: Final = classes
         self.rbm = RBM(Joint(values, Categorical(1, classes)), hidden, random, weight_std)
 
-    def join(self, values: Tensor, labels: Tensor) -> Tensor:
-        """[v, one-hot y], what the RBM sees: (batch, values) and (batch,) int64 -> (batch, values + classes)."""
-        one_hot = nn.functional.one_hot(labels.to(values.device), self.classes)
-        return torch.cat([values, one_hot.to(values)], dim=-1)
+    def _v(self, values: TensorLike) -> Tensor:
+        return as_batch(values, self.rbm.weights, self.values, "the RBM sees, beside the label,")
 
-    def log_joint(self, values: Tensor) -> Tensor:
+    def join(self, values: TensorLike, labels: TensorLike) -> Tensor:
+        """[v, one-hot y], what the RBM sees: (batch, values) and (batch,) -> (batch, values + classes)."""
+        given = self._v(values)
+        one_hot = nn.functional.one_hot(as_labels(labels, len(given), self.classes).to(given.device), self.classes)
+        return torch.cat([given, one_hot.to(given)], dim=-1)
+
+    def log_joint(self, values: TensorLike) -> Tensor:
         """log p(v, y) of every label, up to what is the same for all of them: (batch, values) -> (batch, classes).
 
         a_y + log sum_h exp((v W + U_y) h - E_h(h)), W and U being the weights of the values and of the labels.
         """
-        field = values @ self.rbm.weights[: self.values]
+        field = self._v(values) @ self.rbm.weights[: self.values]
         # Label by label: all at once would take as many times the memory.
         logs = [self.rbm.hidden.log_partition(field + label) for label in self.rbm.weights[self.values :]]
         return torch.stack(logs, dim=-1) + self.rbm.visible.bias[self.values :]
 
-    def predict_log_proba(self, values: Tensor) -> Tensor:
+    def predict_log_proba(self, values: TensorLike) -> Tensor:
         """log p(y | v), exactly: (batch, values) -> (batch, classes); differentiable."""
         return self.log_joint(values).log_softmax(dim=-1)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: TensorLike) -> Tensor:
         """`predict_log_proba`: a `Classifier`."""
         return self.predict_log_proba(values)
 
-    def clamp_label(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
         """Which visible units of `rbm` these labels fix, and at what, for a sampler: both (batch, values + classes).
 
         The first is a mask, True at the label's units; the second holds the one-hot labels there and else 0.
         """
         bias = self.rbm.visible.bias.detach()
-        fixed = self.join(bias.new_zeros(len(labels), self.values), labels)
+        wanted = as_labels(labels, classes=self.classes)
+        fixed = self.join(bias.new_zeros(len(wanted), self.values), wanted)
         known = torch.arange(len(bias), device=bias.device) >= self.values
         return known.expand_as(fixed), fixed
 
@@ -117,18 +124,18 @@ class LabelledDBN(nn.Module):
         below = DBN.from_sizes(sizes[:-1], random, weight_std)
         return cls(below, LabelledRBM(Bernoulli(sizes[-2]), classes, Bernoulli(sizes[-1]), random, weight_std))
 
-    def encode(self, visible: Tensor) -> Tensor:
+    def encode(self, visible: TensorLike) -> Tensor:
         """The means of the layer that the top RBM sees: (batch, visible) -> (batch, top.values)."""
         return (self.below if self.recognition is None else self.recognition).encode(visible)
 
-    def predict_log_proba(self, visible: Tensor) -> Tensor:
+    def predict_log_proba(self, visible: TensorLike) -> Tensor:
         """log p(y | v) with the layers below at their means: (batch, visible) -> (batch, classes); differentiable."""
         return self.top.predict_log_proba(self.encode(visible))
 
-    def forward(self, visible: Tensor) -> Tensor:
+    def forward(self, visible: TensorLike) -> Tensor:
         """`predict_log_proba`: a `Classifier`."""
         return self.predict_log_proba(visible)
 
-    def clamp_label(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
         """`LabelledRBM.clamp_label` of the top RBM; what is sampled there goes down with `below.decode`."""
         return self.top.clamp_label(labels)

@@ -22,8 +22,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.zeros(1, device=device).item()  # which the device "meta", that holds no values, refuses
+    except (RuntimeError, AssertionError, ImportError):
         raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
     return device
 

@@ -1,11 +1,12 @@
 """Training on shuffled minibatches, epoch by epoch with the best one kept; and gradient descent of any loss by that."""
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, final
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, tensors_under
@@ -64,8 +65,9 @@ class Best:
 
     def restore(self, tensors: Mapping[str, Tensor], epoch: int | None, records: list[ValidationRecord]) -> None:
         """Go on from what `state` gave, the best epoch and the records up to here."""
-        self._kept = {name: tensor.to(self._kept[name]) for name, tensor in tensors_under("best.", tensors).items()}
-        self.epoch = epoch
+        for name, kept in self._kept.items():
+            kept.copy_(tensors[f"best.{name}"])
+        self.epoch = epoch if epoch is None else operator.index(epoch)
         scores = [one.validation_accuracy for one in records if one.validation_accuracy is not None]
         self._score = max(scores, default=-math.inf)
 
@@ -241,18 +243,33 @@ def check_loss(loss: float, number: int, unit: str = "epoch") -> None:
 def network_and_optimizer(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Parameters and the optimizer's memory as named tensors."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for index, memory in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in memory.items() if value is not None}
+    for number, memory in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in memory.items() if value is not None}
     return tensors
 
 
 def restore_network_and_optimizer(
     network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 ) -> None:
-    """Undo `network_and_optimizer`."""
+    """Undo `network_and_optimizer`.
+
+    Raises:
+        ValueError: the optimizer's memory is not one of these parameters.
+    """
     network.load_state_dict(tensors_under("network.", tensors))
     memory: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors_under("optimizer.", tensors).items():
-        index, key = name.split(".")
-        memory.setdefault(int(index), {})[key] = tensor
+        number, key = name.split(".")
+        memory.setdefault(int(number), {})[key] = tensor
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    learning = (number for number, parameter in enumerate(parameters) if parameter.requires_grad)
+    names = {frozenset(memory.get(number, {})) for number in learning}
+    shapes = [
+        (tensor.shape, parameters[number].shape)
+        for number, of_one in memory.items()
+        for tensor in of_one.values()
+        if tensor.ndim  # Adam's count of steps has no shape
+    ]
+    if len(names) != 1 or any(found != wanted for found, wanted in shapes):
+        raise ValueError("the optimizer's memory does not fit the network")
     optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})

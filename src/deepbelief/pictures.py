@@ -21,11 +21,18 @@ _PAUSE: Final = 1500  # milliseconds on the last image of an animation, before i
 Picture = NDArray[np.uint8]
 
 
-def grid(images: NDArray[Any], image_shape: Sequence[int], columns: int, scale: int = 1) -> Picture:
+def grid(
+    images: NDArray[Any],
+    image_shape: Sequence[int],
+    columns: int,
+    scale: int = 1,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Picture:
     """Images (n, width) in rows of `columns`, as one grey picture with lines of one pixel between and around them.
 
-    Values are taken as grey from 0 (black) to 1 (white); those outside are clipped, and NaN, where there is nothing,
-    is drawn as the lines are. Each pixel becomes `scale` x `scale`. An image of shape (w,) is drawn as a row of pixels.
+    Values are taken as grey from `bounds[0]` (black) to `bounds[1]` (white); those outside are clipped, and NaN, where
+    there is nothing, is drawn as the lines are. Each pixel becomes `scale` x `scale`. An image of shape (w,) is drawn
+    as a row of pixels.
 
     Raises:
         SettingsError: the images do not have that shape, or there is none.
@@ -38,7 +45,8 @@ def grid(images: NDArray[Any], image_shape: Sequence[int], columns: int, scale: 
         shape = "x".join(map(str, image_shape))
         raise SettingsError(f"images of shape {shape} cannot be made of an array of shape {images.shape}.")
     rows, columns = -(-len(images) // columns), min(columns, len(images))
-    grey = np.where(np.isnan(images), _LINE, np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255)).astype(np.uint8)
+    shades = np.clip((np.nan_to_num(images) - bounds[0]) / (bounds[1] - bounds[0]), 0, 1) * 255
+    grey = np.where(np.isnan(images), _LINE, np.rint(shades)).astype(np.uint8)
     grey = grey.reshape(-1, height, width).repeat(scale, axis=1).repeat(scale, axis=2)
     high, wide = height * scale + 1, width * scale + 1
     picture = np.full((rows * high + 1, columns * wide + 1), _LINE, dtype=np.uint8)

@@ -1,16 +1,28 @@
 """The one source of random numbers: seeded, fast, with a state that is saved in checkpoints."""
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deepbelief.errors import DeepBeliefError
 
-_HALFWAY: Final = 0.5 - 2.0**-17  # half, and half of a step of 1/65536 less: equal steps below and above
+_STEPS: Final = 2.0**16  # a random number of 16 bits is one of so many
+_OFFSETS: Final = 2**16  # where the row of fractions for a call of `bernoulli` may begin
+_FEWEST_FRACTIONS: Final = 2**18
+
+
+@lru_cache(maxsize=8)
+def _negative_fractions(size: int, dtype: torch.dtype) -> Tensor:
+    """-f for `size` numbers f spread evenly over (0, 1), in an order that is random and the same for ever."""
+    order = np.random.Generator(np.random.SFC64(0)).permutation(size)
+    return torch.from_numpy(-(order + 0.5) / size).to(dtype)
 
 
 @final
@@ -18,7 +30,8 @@ class Random:
     """A stream of random numbers, set by a seed and a name; streams of other names are independent of it.
 
     Numbers that decide what is computed (initial values, order of the images, noise) are drawn on the CPU, so
-    that they are the same on every device. States of units, needed in bulk, are drawn where the tensors are.
+    that they are the same on every device. States of units, needed in bulk, are drawn where the tensors are. On the
+    device "meta", whose tensors have a shape and no values, `normal` and `uniform` draw nothing and take no time.
 
     >>> random = Random(0, "example")
     >>> random.bernoulli(torch.tensor([0.0, 1.0])).tolist()
@@ -31,26 +44,37 @@ class Random:
         self._bits = np.random.SFC64(entropy)
         self._numbers = np.random.Generator(self._bits)
         # One generator on the device; on the CPU it is not used, because SFC64 is ten times faster there.
-        self._on_device = torch.Generator(self.device)
+        self._on_device = torch.Generator("cpu" if self.device.type == "meta" else self.device)
         self._on_device.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
     def bernoulli(self, probability: Tensor, out: Tensor | None = None) -> Tensor:
-        """Binary states of the same shape and type, 1 with the given probability (rounded to 1/65536 on the CPU).
+        """Binary states of the same shape and type, 1 with the given probability, however small or near 1 it is.
 
-        On the CPU a state is 1 where p + u >= 1, with u uniform on the midpoints of 65,536 equal parts of (0, 1);
-        elsewhere it is 1 where u < p, with u uniform in [0, 1). With `out`, another tensor of that shape and type, the
+        A state is 1 where u < p, with u uniform in (0, 1). On the CPU u is (k + f) / 65536 with k of 16 random bits for
+        each state. The fraction f counts only where k is the whole part of 65536 p, once in 65,536 states; so it is
+        taken from a fixed row of numbers that are spread evenly over (0, 1), beginning at another place in each call,
+        and costs next to nothing. Elsewhere u has 24 bits. With `out`, another tensor of that shape and type, the
         states are written there and no tensor is made. A NaN, which a training that diverges may give, is no error.
         """
         out = torch.empty_like(probability) if out is None else out
-        # Narrow types hold neither the 16 bits nor the sum.
+        # Narrow types do not hold 16 bits.
         uniform = out if out.dtype in (torch.float32, torch.float64) else torch.empty_like(out, dtype=torch.float32)
         if out.device.type != "cpu":
             # Not `torch.bernoulli`: on a GPU it stops at a NaN, and then nothing runs there any more.
             torch.lt(self.uniform_(uniform), probability, out=uniform)
         else:
-            uniform.copy_(self._sixteen_bits(out.shape))
-            torch.add(probability, uniform, alpha=2.0**-16, out=uniform).ge_(_HALFWAY)  # uniform is in [-1/2, 1/2)
+            bits = self._sixteen_bits(out.numel() + 1)
+            uniform.copy_(torch.from_numpy(bits[:-1]).view(out.shape))
+            torch.sub(uniform, probability, alpha=_STEPS, out=uniform)  # k - 65536 p, exact where it is near -f
+            torch.lt(uniform, self._fractions(out.shape, int(bits[-1]), uniform.dtype), out=uniform)
         return out if uniform is out else out.copy_(uniform)
+
+    @staticmethod
+    def _fractions(shape: torch.Size, offset: int, dtype: torch.dtype) -> Tensor:
+        """-f for states of this shape: each row has the numbers of the row before it from the second on."""
+        rows, columns = math.prod(shape[:-1]), shape[-1] if shape else 1
+        size = max(_FEWEST_FRACTIONS, 1 << (_OFFSETS + rows + columns).bit_length())
+        return _negative_fractions(size, dtype).as_strided((rows, columns), (1, 1), offset).reshape(shape)
 
     def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
         """0 with probability `dropout` and else 1 / (1 - dropout), of the shape and device of `like`.
@@ -61,22 +85,26 @@ class Random:
         if like.device.type != "cpu":
             kept = torch.empty_like(like, dtype=dtype).bernoulli_(1 - dropout, generator=self._on_device)
         else:
-            kept = (self._sixteen_bits(like.shape) >= round(65536 * dropout) - 32768).to(dtype)
+            bits = torch.from_numpy(self._sixteen_bits(like.numel()).view(np.int16)).view(like.shape)
+            kept = (bits >= round(65536 * dropout) - 32768).to(dtype)
         return kept.div_(1 - dropout)
 
-    def _sixteen_bits(self, shape: torch.Size) -> Tensor:
-        """Uniform whole numbers from -32768 to 32767, int16, on the CPU."""
-        n = shape.numel()
+    def _sixteen_bits(self, n: int) -> NDArray[np.uint16]:
+        """Uniform whole numbers from 0 to 65535, shape (n,)."""
         words = self._bits.random_raw((n + 3) // 4)  # 64 bits each: four numbers
-        return torch.from_numpy(words.view(np.int16)[:n]).view(shape)
+        return np.asarray(words).view(np.uint16)[:n]
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
+        if self.device.type == "meta":
+            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
         numbers = self._numbers.standard_normal(tuple(shape), dtype=np.float32)
         return torch.from_numpy(numbers).mul_(std).to(self.device)
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), float32, on this source's device."""
+        if self.device.type == "meta":
+            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
         numbers = self._numbers.random(tuple(shape), dtype=np.float32)
         return torch.from_numpy(numbers).mul_(high - low).add_(low).to(self.device)
 

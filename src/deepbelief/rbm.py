@@ -4,6 +4,7 @@ from typing import final
 
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units import Bernoulli, Units
@@ -16,6 +17,8 @@ class RBM(nn.Module):
     Any kind of units may stand on either side, unless both are without bounds. `weights` is W, shape (visible, hidden);
     all other parameters belong to the units. The weights start from N(0, std^2); without a `weight_std` it is Xavier's,
     sqrt(2 / (visible + hidden)) (Glorot & Bengio 2010).
+
+    Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
 
     Raises:
         SettingsError: both kinds of units are unbounded, which has no joint distribution.
@@ -40,36 +43,44 @@ class RBM(nn.Module):
         self.weights = nn.Parameter(random.normal((visible.size, hidden.size), std))
         self.to(random.device)
 
-    def hidden_mean(self, visible: Tensor) -> Tensor:
+    def _v(self, visible: TensorLike) -> Tensor:
+        return as_batch(visible, self.weights, self.visible.size, "the RBM sees")
+
+    def _h(self, hidden: TensorLike) -> Tensor:
+        return as_batch(hidden, self.weights, self.hidden.size, "the RBM's hidden layer has")
+
+    def hidden_mean(self, visible: TensorLike) -> Tensor:
         """E[h | v] = hidden.mean(v W): (batch, visible) -> (batch, hidden)."""
-        return self.hidden.mean(visible @ self.weights)
+        return self.hidden.mean(self._v(visible) @ self.weights)
 
-    def visible_mean(self, hidden: Tensor) -> Tensor:
+    def visible_mean(self, hidden: TensorLike) -> Tensor:
         """E[v | h] = visible.mean(h W^T): (batch, hidden) -> (batch, visible)."""
-        return self.visible.mean(hidden @ self.weights.T)
+        return self.visible.mean(self._h(hidden) @ self.weights.T)
 
-    def sample_hidden(self, visible: Tensor, random: Random) -> Tensor:
+    def sample_hidden(self, visible: TensorLike, random: Random) -> Tensor:
         """h ~ p(h | v): (batch, visible) -> (batch, hidden)."""
-        return self.hidden.sample(visible @ self.weights, random)
+        return self.hidden.sample(self._v(visible) @ self.weights, random)
 
-    def sample_visible(self, hidden: Tensor, random: Random) -> Tensor:
+    def sample_visible(self, hidden: TensorLike, random: Random) -> Tensor:
         """v ~ p(v | h): (batch, hidden) -> (batch, visible)."""
-        return self.visible.sample(hidden @ self.weights.T, random)
+        return self.visible.sample(self._h(hidden) @ self.weights.T, random)
 
-    def energy(self, visible: Tensor, hidden: Tensor) -> Tensor:
+    def energy(self, visible: TensorLike, hidden: TensorLike) -> Tensor:
         """E(v, h) in nats, shape (batch,)."""
-        interaction = ((visible @ self.weights) * hidden).sum(dim=-1)
-        return self.visible.energy(visible) + self.hidden.energy(hidden) - interaction
+        v, h = self._v(visible), self._h(hidden)
+        return self.visible.energy(v) + self.hidden.energy(h) - ((v @ self.weights) * h).sum(dim=-1)
 
-    def free_energy(self, visible: Tensor) -> Tensor:
+    def free_energy(self, visible: TensorLike) -> Tensor:
         """F(v) = E_v(v) - log sum_h exp(v W h - E_h(h)) in nats, shape (batch,): p(v) = exp(-F(v)) / Z."""
-        return self.visible.energy(visible) - self.hidden.log_partition(visible @ self.weights)
+        v = self._v(visible)
+        return self.visible.energy(v) - self.hidden.log_partition(v @ self.weights)
 
-    def reconstruct(self, visible: Tensor, steps: int = 1) -> Tensor:
+    def reconstruct(self, visible: TensorLike, steps: int = 1) -> Tensor:
         """`steps` passes up and down through means, shape (batch, visible); differentiable, without sampling."""
+        values = self._v(visible)
         for _ in range(steps):
-            visible = self.visible_mean(self.hidden_mean(visible))
-        return visible
+            values = self.visible_mean(self.hidden_mean(values))
+        return values
 
     def extra_repr(self) -> str:
         """Sizes for `print`."""

@@ -1,11 +1,13 @@
 """Real-valued data on a scale that learning likes, and back; kept with the model."""
 
+import math
 from collections.abc import Iterable
 from typing import Final, final
 
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import TensorLike, as_tensor
 from deepbelief.errors import DataError
 
 _FARTHEST: Final = 10  # scales from the mean; normally distributed values never come as far
@@ -15,9 +17,11 @@ _FARTHEST: Final = 10  # scales from the mean; normally distributed values never
 class Standardisation(nn.Module):
     """z = (x - mean) / scale for each value of an item, and back.
 
+    A value that never changes has a scale of 0: z is 0 whatever it is, and x comes back as exactly the mean.
+
     Args:
         mean: shape (width,).
-        scale: shape (width,), above 0.
+        scale: shape (width,), 0 or more.
     """
 
     mean: Tensor
@@ -29,20 +33,25 @@ class Standardisation(nn.Module):
         self.register_buffer("scale", scale)
 
     @classmethod
-    def of(cls, batches: Iterable[Tensor]) -> "Standardisation":
+    def of(cls, batches: Iterable[TensorLike], real: Tensor | None = None) -> "Standardisation":
         """By the means and standard deviations of the data, in batches of shape (batch, width), as float64.
 
         The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
         that |z| <= 10 for these data: the rare changes of a value that hardly ever changes, such as a pixel at the
         edge, would else be the largest values of all. Each value is judged by itself, in whatever units it comes; one
-        that never changes has a scale of 1.
+        that never changes has a scale of 0.
+
+        Args:
+            batches: the data.
+            real: which values are real numbers, bool, (width,), as `Units.are_real` tells; all of them if None. The
+                others, states and counts, mean what they are: theirs are a mean of 0 and a scale of 1.
 
         Raises:
             DataError: there is no item, or a value is NaN or infinite.
         """
         n, origin = 0, torch.zeros(())
         total, squares, low, high = (torch.zeros(()) for _ in range(4))
-        for batch in batches:
+        for batch in map(as_tensor, batches):
             # From the first item on: the squares of large numbers would hide small differences.
             origin = origin if n else batch[0].double()
             values = batch.double() - origin
@@ -55,11 +64,24 @@ class Standardisation(nn.Module):
         mean = total / n
         std = (squares / n - mean.square()).clamp_(min=0).sqrt()
         scale = torch.maximum(std, torch.maximum(high - mean, mean - low) / _FARTHEST)
-        return cls(origin + mean, torch.where(high > low, scale, 1.0))
+        mean, scale = origin + mean, torch.where(high > low, scale, 0.0)
+        if real is not None:
+            mean, scale = torch.where(real, mean, 0.0), torch.where(real, scale, 1.0)
+        return cls(mean, scale)
+
+    @property
+    def divisor(self) -> Tensor:
+        """The scale, and infinity where it is 0, which takes whatever is divided by it to 0: shape (width,)."""
+        return torch.where(self.scale > 0, self.scale, math.inf)
+
+    @property
+    def log_jacobian(self) -> Tensor:
+        """log p(z) - log p(x) = sum_i log scale_i of the values that change, as float64: a tensor of one number."""
+        return torch.where(self.scale > 0, self.scale, 1.0).double().log().sum()
 
     def forward(self, values: Tensor) -> Tensor:
         """z, shape (batch, width); can be differentiated."""
-        return (values - self.mean) / self.scale
+        return (values - self.mean) / self.divisor
 
     def undo(self, standardised: Tensor) -> Tensor:
         """x, shape (batch, width)."""

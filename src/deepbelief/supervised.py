@@ -1,19 +1,21 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, final
 
 import torch
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass as settings_dataclass
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from deepbelief.arrays import TensorLike
 from deepbelief.checkpoint import TrainingState
-from deepbelief.data import Source
+from deepbelief.checks import check_finite, check_width
+from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import SettingsError
 from deepbelief.feedforward import FeedForward, accuracy, softmax_regression
+from deepbelief.labels import as_labels, as_training_labels
 from deepbelief.minibatches import (
     Minibatches,
     ValidationRecord,
@@ -22,12 +24,13 @@ from deepbelief.minibatches import (
     restore_network_and_optimizer,
 )
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 _CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
 
 
 @final
-@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class FullBatchSettings:
     """Gradient descent on the mean cross-entropy of all images at once, W += V with V = m V - lr gradient."""
 
@@ -38,7 +41,7 @@ class FullBatchSettings:
 
 
 @final
-@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class MinibatchSettings:
     """Adam on shuffled minibatches, its learning rate falling linearly to 0 over the epochs.
 
@@ -67,23 +70,25 @@ class LossRecord:
 class FullBatchTraining:
     """Full-batch SGD with momentum; iterate over `steps()`.
 
-    With `products`, such as `torch.bfloat16`, the matrix products of hidden layers are done in that type.
+    With `products`, such as `torch.bfloat16`, the matrix products of hidden layers are done in that type. What is taken
+    and refused is as for `MinibatchTraining`.
     """
 
     def __init__(
         self,
         network: FeedForward,
-        source: Source,
-        labels: Tensor,
+        source: SourceLike,
+        labels: TensorLike,
         settings: FullBatchSettings,
         products: torch.dtype | None = None,
     ) -> None:
-        check_labels(source, labels)
+        items = _checked(network, source)
+        wanted = as_training_labels(labels, len(items), network.sizes[-1])
         self._network, self._settings, self._products = network, settings, products
         parameters = next(network.parameters())
-        rows = [slice(start, start + _CHUNK) for start in range(0, len(source), _CHUNK)]
-        self._chunks = [(source.batch(part).to(parameters), labels[part].to(parameters.device)) for part in rows]
-        self._n = len(source)
+        rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
+        self._chunks = [(items.batch(part).to(parameters), wanted[part].to(parameters.device)) for part in rows]
+        self._n = len(items)
         self._optimizer = torch.optim.SGD(
             network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, foreach=False
         )
@@ -133,24 +138,35 @@ class MinibatchTraining:
     """Adam with dropout and early stopping; iterate over `steps()`, one step being an epoch.
 
     With `products`, such as `torch.bfloat16`, the matrix products of training are done in that type.
+
+    Items are a source, tensor, NumPy array or list of lists (n, width); labels are whole numbers from 0, (n,), in any
+    of these forms.
+
+    Warns:
+        DataWarning: a class has no training item.
+
+    Raises:
+        SettingsError: the network sees another number of values, or there is a patience and nothing to stop by.
+        DataError: values are NaN, infinite or none at all, or labels are not as `as_training_labels` wants them.
     """
 
     def __init__(
         self,
         network: FeedForward,
-        training: tuple[Source, Tensor],
-        held_out: tuple[Source, Tensor] | None,
+        training: tuple[SourceLike, TensorLike],
+        held_out: tuple[SourceLike, TensorLike] | None,
         settings: MinibatchSettings,
         random: Random,
         products: torch.dtype | None = None,
     ) -> None:
-        check_labels(*training)
-        if settings.patience and (held_out is None or not len(held_out[0])):
+        source = _checked(network, training[0])
+        wanted = as_training_labels(training[1], len(source), network.sizes[-1])
+        self._held_out = _measured(network, held_out) if settings.patience and held_out is not None else None
+        if settings.patience and self._held_out is None:
             raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
         self._network, self._dropout, self._random, self._products = network, settings.dropout, random, products
-        source, self._labels = training[0], training[1].to(random.device)
+        self._labels = wanted.to(random.device)
         self._read = source.reader(min(settings.batch_size, len(source)), next(network.parameters()).dtype)
-        self._held_out = held_out if settings.patience else None
         score = None if self._held_out is None else self._accuracy
         self._descent = Minibatches(network, len(source), self._loss, score, settings, random)
 
@@ -193,7 +209,17 @@ def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, dtype=dtype if other else None, enabled=other)
 
 
-def check_labels(source: Source, labels: Tensor) -> None:
-    """Raise a `SettingsError` unless there is one label for everything in the source."""
-    if len(source) != len(labels):
-        raise SettingsError(f"{len(source)} images need {len(source)} labels, not {len(labels)}.")
+def _checked(network: FeedForward, given: SourceLike, what: str = "data") -> Source:
+    """A source that the network can learn from."""
+    source = as_source(given)
+    check_width(source, network.sizes[0], "the network", what)
+    check_finite(source, next(network.parameters()).dtype)
+    return source
+
+
+def _measured(network: FeedForward, held_out: tuple[SourceLike, TensorLike]) -> tuple[Source, Tensor] | None:
+    """Held-out items and their labels, checked; None if there are none."""
+    if not len(as_source(held_out[0])):
+        return None
+    source = _checked(network, held_out[0], "held-out data")
+    return source, as_labels(held_out[1], len(source), network.sizes[-1])

@@ -8,6 +8,7 @@ from typing import Final, final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from deepbelief.report.tables import Table as Rows
 
@@ -21,13 +22,13 @@ class TerminalProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = Progress(
-            TextColumn("{task.fields[stage]}"),
+            TextColumn("{task.fields[stage]}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[line]}", style="dim"),
+            TextColumn("{task.fields[line]}", style="dim", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -52,14 +53,14 @@ class TerminalProgress:
         """Part of the stage is done."""
         self._bars.update(self._task, completed=done, total=total, line=line)
         if not self._console.is_terminal and time.monotonic() - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
-            self._console.print(f"{self._title}: {done}/{total} {line}", highlight=False)
+            self._console.print(Text(f"{self._title}: {done}/{total} {line}"))
             self._last_line = time.monotonic()
 
     def finished(self, name: str, seconds: float, line: str) -> None:
         """The stage is done."""
         self._bars.update(self._task, visible=False)
         title = self._title if self._title.endswith(f" {name}") else f"{name:>20}"
-        self._console.print(f"{title}  {seconds:.1f} s  [dim]{line}[/dim]", highlight=False, soft_wrap=True)
+        self._console.print(Text.assemble(f"{title}  {seconds:.1f} s  ", (line, "dim")), soft_wrap=True)
 
 
 def download_line(filename: str, done: int, total: int) -> None:
@@ -77,9 +78,10 @@ def steps_line(what: str, done: int, total: int) -> None:
 
 def print_results(console: Console, rows: Rows) -> None:
     """Print a table of the report."""
-    table = Table(title=rows.title)
+    # As `Text`, since in a plain string rich takes what stands in brackets for markup.
+    table = Table(title=Text(rows.title, "table.title"))
     for column, name in enumerate(rows.header):
-        table.add_column(name, justify="right" if column else "left", no_wrap=not column)
+        table.add_column(Text(name), justify="right" if column else "left", no_wrap=not column)
     for number, row in enumerate(rows.rows):
-        table.add_row(*(f"[bold]{cell}[/bold]" if (number, at) in rows.strong else cell for at, cell in enumerate(row)))
+        table.add_row(*(Text(cell, "bold" if (number, at) in rows.strong else "") for at, cell in enumerate(row)))
     console.print(table)

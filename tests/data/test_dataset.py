@@ -95,6 +95,37 @@ def test_images_refuse(pixels, maximum, labels, fault):
         Images(pixels, maximum, labels)
 
 
+REAL = torch.tensor([[-3.5, 1e9], [0.25, 40.0], [7.0, -0.125]])
+
+
+def test_real_values_are_kept_as_they_are():
+    images: Source = Images(REAL, 1.0, torch.tensor([0, 1, 0]), real=True)
+    rows = torch.tensor([2, 0])
+    assert torch.equal(images.batch(rows), REAL[rows])
+    assert torch.equal(images.reader(3, torch.float32)(slice(0, 2)), REAL[:2])
+    for derived in (images.subset(rows), images.to("cpu").subset(rows)):
+        assert derived.real and torch.equal(derived.batch(slice(None)), REAL[rows])
+        assert derived.required_labels().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_real_values_are_finite(bad):
+    with pytest.raises(DataError, match="NaN or infinite"):
+        Images(torch.tensor([[0.5, bad]]), 1.0, real=True)
+
+
+@pytest.mark.parametrize("pixels, maximum", [(torch.zeros(1, 2, dtype=torch.uint8), 1.0), (torch.zeros(1, 2), 2.0)])
+def test_real_values_are_never_scaled(pixels, maximum):
+    with pytest.raises(DataError, match=r"give torch\.float32 and the maximum 1"):
+        Images(pixels, maximum, real=True)
+
+
+def test_bounds_are_those_of_the_training_values():
+    assert some_dataset().bounds == (0.0, 1.0)
+    train, test = (Images(values, 1.0, torch.tensor([0, 1, 0]), real=True) for values in (REAL, 9 * REAL))
+    assert Dataset("real", train, test, (2,), ("a", "b")).bounds == (-3.5, 1e9)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("rows", [slice(2, 5), torch.tensor([4, 0, 3]), torch.tensor([1])])
 def test_readers_give_what_batches_give(rows, dtype):
@@ -115,7 +146,7 @@ def test_features():
     assert (len(features), features.width) == (7, 4)
     assert torch.equal(features.batch(torch.tensor([6, 2])), values[[6, 2]])
     assert torch.equal(features.batch(slice(2, 4)), values[2:4])
-    for bad in (torch.zeros(3), torch.zeros(3, 3, dtype=torch.int64)):
+    for bad in (torch.zeros(3), torch.zeros(3, 3, 1)):
         with pytest.raises(DataError, match="features have the shape"):
             Features(bad)
 
@@ -130,11 +161,16 @@ def test_features():
         ({"image_shape": (2, 2)}, "does not fit the shape"),
         ({"class_names": ("a", "b")}, "range from 0 to 2 but there are 2 class names"),
         ({"test": Images(torch.zeros(1, 6), 1.0, torch.tensor([-1]))}, "test labels range from -1"),
+        ({"test": Images(torch.zeros(1, 6), 1.0, torch.tensor([0]), real=True)}, "grey .* but the test images real"),
     ],
 )
 def test_datasets_refuse(changes, fault):
     with pytest.raises(DataError, match=fault):
         dataclasses.replace(some_dataset(), **changes)
+
+
+def test_fingerprint_of_grey_images_stays_what_it_was():
+    assert some_dataset().fingerprint == "2d344f84bbb07c7889f509fed3144679f2261b15fd767122c3fc777fe1320c1b"
 
 
 def test_fingerprint_follows_every_part_of_the_data():
@@ -150,6 +186,11 @@ def test_fingerprint_follows_every_part_of_the_data():
         dataclasses.replace(dataset, train=dataset.test, test=dataset.train),
     ]
     assert len({dataset.fingerprint, *(other.fingerprint for other in others)}) == 5
+    grey = Images(torch.eye(6), 1.0, torch.arange(6) % 3)
+    real = dataclasses.replace(grey, real=True)
+    assert dataclasses.replace(dataset, train=grey, test=grey).fingerprint != (
+        dataclasses.replace(dataset, train=real, test=real).fingerprint
+    )
     # Not part of the data: what they are called.
     assert dataclasses.replace(dataset, name="other").fingerprint == dataset.fingerprint
 

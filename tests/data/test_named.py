@@ -11,24 +11,32 @@ import pytest
 import torch
 
 from deepbelief.data import load_dataset, load_images, named
-from deepbelief.errors import DataError, SettingsError
+from deepbelief.errors import DataError, DataWarning, SettingsError
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
     content = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-    path.write_bytes(gzip.compress(content, 1) if path.suffix == ".gz" else content)
+    path.write_bytes(gzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
 
 
-def write_set(folder: Path, mark: int, suffix: str = ".gz") -> Path:
-    """A small data set whose first pixel tells where it came from."""
+def write_set(folder: Path, mark: int = 5, suffix: str = ".gz") -> Path:
+    """A small data set; sets of another mark have other pixels and other labels."""
     folder.mkdir(parents=True, exist_ok=True)
     for images, labels, n in (
         (named.TRAIN_IMAGES, named.TRAIN_LABELS, 4),
         (named.TEST_IMAGES, named.TEST_LABELS, 2),
     ):
         write_idx(folder / (images + suffix), np.full((n, 3, 2), mark, np.uint8))
-        write_idx(folder / (labels + suffix), (np.arange(n) * 3).astype(np.uint8))
+        write_idx(folder / (labels + suffix), ((np.arange(n) * 3 + mark - 5) % 10).astype(np.uint8))
     return folder
+
+
+MARKS = {"fashion-mnist": 4, "mnist": 5, "kmnist": 6}
+"""The mark of the small set that stands for each, which is known by what it holds (kmnist: by its zipped files)."""
+
+
+def digests(folder: Path, suffix: str) -> dict[str, str]:
+    return {file: hashlib.sha256((folder / f"{file}{suffix}").read_bytes()).hexdigest() for file in named.FILES}
 
 
 def mark_of(name: str = "fashion-mnist", folder: Path | None = None) -> int:
@@ -36,8 +44,16 @@ def mark_of(name: str = "fashion-mnist", folder: Path | None = None) -> int:
 
 
 @pytest.fixture
+def read_from(monkeypatch):
+    """The folders that data sets were read from, in order."""
+    folders, read = [], named._read
+    monkeypatch.setattr(named, "_read", lambda known, folder: (folders.append(folder), read(known, folder))[1])
+    return folders
+
+
+@pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Empty stand-ins for the environment's folder, the cache and Debian's; nothing is downloaded."""
+    """Empty stand-ins for the environment's folder, the cache and Debian's, small sets for the known; no downloads."""
 
     def no_network(filename, *_, **__):
         raise DataError(f"{filename} could not be downloaded: http://nowhere/ (no connection)")
@@ -45,100 +61,120 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setenv(named.ENVIRONMENT_VARIABLE, str(tmp_path / "env"))
     monkeypatch.setattr(named.pooch, "os_cache", lambda project: tmp_path / "cache" / project)
     monkeypatch.setattr(named, "download", no_network)
-    moved = dataclasses.replace(named.FASHION_MNIST, debian_folder=tmp_path / "debian")
-    monkeypatch.setitem(named._IDX_DATASETS, "fashion-mnist", moved)
+    for name, mark in MARKS.items():
+        checksums = digests(write_set(tmp_path / "published" / name, mark), ".gz")
+        contents = {} if name == "kmnist" else digests(write_set(tmp_path / "plain" / name, mark, ""), "")
+        known = dataclasses.replace(named._IDX_DATASETS[name], checksums=checksums, contents=contents)
+        debian = tmp_path / "debian" if name == "fashion-mnist" else None
+        monkeypatch.setitem(named._IDX_DATASETS, name, dataclasses.replace(known, debian_folder=debian))
     return tmp_path
 
 
-def test_the_order_of_places(places):
+def test_the_order_of_places(places, read_from):
+    for place in ("debian", "cache/deepbelief/fashion-mnist", "env", "env/fashion-mnist"):
+        write_set(places / place, 4)
+        assert mark_of() == 4 and read_from[-1] == places / place
+    for place in ("given", "given/fashion-mnist"):
+        write_set(places / place, 4)
+        assert mark_of(folder=places / "given") == 4 and read_from[-1] == places / place
+
+
+def test_an_incomplete_folder_of_the_environment_falls_through(places, read_from):
     write_set(places / "debian", 4)
-    assert mark_of() == 4
-    write_set(places / "cache/deepbelief/fashion-mnist", 3)
-    assert mark_of() == 3
-    write_set(places / "env", 2)
-    assert mark_of() == 2
-    write_set(places / "env/fashion-mnist", 1)
-    assert mark_of() == 1
-    assert mark_of(folder=write_set(places / "given", 9)) == 9
-    write_set(places / "given/fashion-mnist", 8)
-    assert mark_of(folder=places / "given") == 8
+    (write_set(places / "env", 4) / f"{named.TEST_LABELS}.gz").unlink()
+    assert mark_of() == 4 and read_from == [places / "debian"]
 
 
-def test_an_incomplete_folder_of_the_environment_falls_through(places):
+def test_an_empty_variable_is_no_folder(places, monkeypatch, read_from):
     write_set(places / "debian", 4)
-    (write_set(places / "env", 2) / f"{named.TEST_LABELS}.gz").unlink()
-    assert mark_of() == 4
-
-
-def test_an_empty_variable_is_no_folder(places, monkeypatch):
-    write_set(places / "debian", 4)
-    monkeypatch.chdir(write_set(places / "here", 7))
+    monkeypatch.chdir(write_set(places / "here", 4))
     monkeypatch.setenv(named.ENVIRONMENT_VARIABLE, "")
     assert mark_of() == 4
     monkeypatch.delenv(named.ENVIRONMENT_VARIABLE)
     assert mark_of() == 4
+    assert read_from == [places / "debian"] * 2
 
 
 def test_a_given_folder_never_falls_through(places):
-    write_set(places / "env", 2)
+    write_set(places / "env", 4)
     with pytest.raises(DataError, match="does not exist"):
         mark_of(folder=places / "given")
-    (write_set(places / "given", 2) / f"{named.TEST_LABELS}.gz").unlink()
+    (write_set(places / "given", 4) / f"{named.TEST_LABELS}.gz").unlink()
     with pytest.raises(DataError, match=r"given lacks t10k-labels-idx1-ubyte.gz of fashion-mnist"):
         mark_of(folder=places / "given")
 
 
 def test_plain_files_and_a_mixture(places):
-    folder = write_set(places / "given", 5, suffix="")
-    assert mark_of("kmnist", folder) == 5
-    (folder / named.TRAIN_LABELS).unlink()
-    write_idx(folder / f"{named.TRAIN_LABELS}.gz", np.zeros(4, np.uint8))
-    assert mark_of("kmnist", folder) == 5
+    folder = write_set(places / "given", suffix="")
+    assert mark_of("mnist", folder) == 5
+    (folder / named.TRAIN_LABELS).rename(folder / "labels")
+    content = (folder / "labels").read_bytes()
+    (folder / f"{named.TRAIN_LABELS}.gz").write_bytes(gzip.compress(content, 9))  # zipped anew, in another way
+    assert mark_of("mnist", folder) == 5
 
 
 def test_what_is_loaded(places):
-    dataset = load_dataset("kmnist", write_set(places / "given", 51))
+    dataset = load_dataset("kmnist", write_set(places / "given", 6))
     assert dataset.image_shape == (3, 2) and dataset.train.maximum == 255
     assert dataset.class_names == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-    assert torch.equal(dataset.test.batch(slice(None)), torch.full((2, 6), 0.2))
-    assert dataset.train.required_labels().tolist() == [0, 3, 6, 9]
+    assert torch.equal(dataset.test.batch(slice(None)), torch.full((2, 6), 6.0) / 255)
+    assert dataset.train.required_labels().tolist() == [1, 4, 7, 0]
     assert len(load_images("kmnist", places / "given")) == 2
     assert len(load_images("kmnist", places / "given", part="train")) == 4
 
 
-def test_the_files_of_another_set_are_not_taken(places, monkeypatch):
-    digest = hashlib.sha256(bytes([0, 3])).hexdigest()  # the test labels that write_set writes
-    mnist = dataclasses.replace(named.MNIST, test_labels=digest)
-    monkeypatch.setitem(named._IDX_DATASETS, "mnist", mnist)
-    write_set(places / "env", 2)
-    assert mark_of("mnist") == 2
-    with pytest.raises(DataError, match="kmnist is not on this machine"):
-        mark_of("kmnist")
-    with pytest.raises(DataError, match="are those of mnist, not of kmnist; ask for mnist"):
-        mark_of("kmnist", places / "env")
+@pytest.mark.parametrize("asked", MARKS)
+@pytest.mark.parametrize("there", MARKS)
+def test_a_set_is_never_taken_for_another(places, asked, there):
+    folder = write_set(places / "given", MARKS[there])
+    write_set(places / f"env/{asked}", MARKS[there])
+    write_set(places / "env", MARKS[there])
+    if asked == there:
+        assert mark_of(asked, folder) == mark_of(asked) == MARKS[there]
+        return
+    with pytest.raises(DataError, match=f"-ubyte.gz is the file of {there}, not of {asked}; ask for {there}, or give"):
+        mark_of(asked, folder)
+    with pytest.raises(DataError, match=f"{asked} is not on this machine"):  # and no warning
+        mark_of(asked)
 
 
-@pytest.mark.parametrize(
-    ("file", "array", "fault"),
-    [
-        (named.TRAIN_LABELS, np.zeros(3, np.uint8), "4 images but 3 labels"),
-        (named.TRAIN_LABELS, np.full(4, 10, np.uint8), "range from 10 to 10 but there are 10 class names"),
-        (named.TRAIN_LABELS, np.zeros((4, 1), np.uint8), "in 2 dimensions instead of uint8 in 1"),
-        (named.TEST_IMAGES, np.zeros((2, 3), np.uint8), "in 2 dimensions instead of uint8 in 3"),
-        (named.TEST_IMAGES, np.zeros((2, 2, 3), np.uint8), "pixels but test images"),
-        (named.TRAIN_IMAGES, np.zeros((4, 0, 2), np.uint8), "pixels but test images"),
-    ],
-)
-def test_files_that_do_not_fit(places, file, array, fault):
-    folder = write_set(places / "given", 5)
-    write_idx(folder / f"{file}.gz", array)
-    with pytest.raises(DataError, match=fault) as error:
-        load_dataset("mnist", folder)
-    assert str(folder) in str(error.value)
+@pytest.mark.parametrize("name", MARKS)
+@pytest.mark.parametrize("file", named.FILES)
+def test_each_file_is_told_from_those_of_other_sets(places, file, name):
+    """A folder that is right but for one file, of another set or of none, is refused or passed over with a sentence."""
+    other = "mnist" if name == "fashion-mnist" else "fashion-mnist"
+    for mark, sentence in (
+        (MARKS[other], f"is the file of {other}, not of {name}"),
+        (99, f"is not the file of {name} as"),
+    ):
+        foreign = write_set(places / f"foreign-{mark}", mark) / f"{file}.gz"
+        for folder in (write_set(places / "given", MARKS[name]), write_set(places / "env", MARKS[name])):
+            (folder / f"{file}.gz").write_bytes(foreign.read_bytes())
+        with pytest.raises(DataError, match=f"{file}.gz {sentence}"):
+            mark_of(name, places / "given")
+        with (
+            pytest.warns(DataWarning, match=f"env is passed over: .*{file}.gz {sentence}"),
+            pytest.raises(DataError, match=f"{name} is not on this machine"),
+        ):
+            mark_of(name)
+
+
+def test_kmnist_is_known_by_its_zipped_files_alone(places):
+    with pytest.raises(DataError, match=r"ubyte is not the file of kmnist as it is published.* still gzipped"):
+        mark_of("kmnist", write_set(places / "given", 6, suffix=""))
+
+
+def test_foreign_files_in_the_cache_are_no_download(places):
+    cache = write_set(places / "cache/deepbelief/mnist", 99)
+    with pytest.warns(DataWarning, match="passed over"), pytest.raises(DataError, match="put a fresh copy there"):
+        mark_of("mnist")
+    write_set(cache, 4)
+    with pytest.raises(DataError, match="is the file of fashion-mnist, not of mnist"):
+        mark_of("mnist")
 
 
 def test_a_damaged_file_is_named(places):
-    path = write_set(places / "env", 5) / f"{named.TRAIN_IMAGES}.gz"
+    path = write_set(places / "env", 4) / f"{named.TRAIN_IMAGES}.gz"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz is cut short"):
         mark_of()
@@ -157,14 +193,14 @@ def test_nowhere_to_be_found(places):
 
 
 def test_only_what_lacks_is_downloaded(places, monkeypatch):
-    source = write_set(places / "source", 6)
+    source, published = write_set(places / "source", 6), named._IDX_DATASETS["kmnist"]
     cache = places / "cache/deepbelief/kmnist"
     cache.mkdir(parents=True)
     fetched = []
 
     def fetch(filename, mirrors, checksum, folder, progress):
         assert mirrors == named.KMNIST.mirrors
-        assert checksum == named.KMNIST.checksums[filename.removesuffix(".gz")]
+        assert checksum == published.checksums[filename.removesuffix(".gz")]
         fetched.append(filename)
         (folder / filename).hardlink_to(source / filename)
 
@@ -176,16 +212,20 @@ def test_only_what_lacks_is_downloaded(places, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(SettingsError, match=r"'fashion'; use one of fashion-mnist, mnist, kmnist, digits, or .* .npz"):
+    with pytest.raises(
+        SettingsError, match=r"'fashion'; use one of fashion-mnist, mnist, kmnist, digits, or .* .npz or .csv"
+    ):
         load_dataset("fashion")
     with pytest.raises(SettingsError, match="use one of"):
-        load_images("data.csv")
+        load_images("data.txt")
 
 
 @pytest.mark.parametrize("known", named._IDX_DATASETS.values(), ids=lambda known: known.name)
 def test_what_is_known_is_complete(known):
     assert set(known.checksums) == set(named.FILES)
-    assert all(len(bytes.fromhex(checksum)) == 32 for checksum in known.checksums.values())
+    assert set(known.contents) == (set() if known.name == "kmnist" else set(named.FILES))
+    digests = [*known.checksums.values(), *known.contents.values()]
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in digests) and len({*digests}) == len(digests)
     assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in known.mirrors)
     assert len(set(known.class_names)) == 10
 
@@ -202,7 +242,7 @@ def test_digits(tmp_path):
 
 
 def installed(known: named.IdxDataset) -> bool:
-    return named._find(known, None) is not None
+    return any(named._places(known))
 
 
 @pytest.mark.skipif(not installed(named.FASHION_MNIST), reason="Fashion-MNIST is not on this machine")

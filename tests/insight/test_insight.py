@@ -42,6 +42,7 @@ def test_confusion_rows_are_shares() -> None:
     matrix = confusion(labels, predicted, 3)
     np.testing.assert_allclose(matrix, [[0.5, 0, 0.5], [0.5, 0.5, 0], [0, 0, 0]])
     assert most_confused(matrix) == (0, 2, 0.5)
+    assert most_confused(np.eye(3))[2] == 0
 
 
 def test_neighbours_are_the_nearest() -> None:

@@ -11,7 +11,7 @@ from deepbelief.learning.finetuning import unfold
 from deepbelief.learning.standardise import standardise
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
-from deepbelief.units import Bernoulli, ReLU
+from deepbelief.units import Bernoulli, Gaussian, ReLU
 
 
 def test_before_training_it_is_the_dbn_with_its_readout() -> None:
@@ -20,12 +20,17 @@ def test_before_training_it_is_the_dbn_with_its_readout() -> None:
     images = random.uniform((7, 6))
     network = unfold(dbn, 3, random, readout)
     torch.testing.assert_close(network(images), ReadoutClassifier(dbn, 2, readout)(images))
-    standardise(dbn, Features(images * 3 + 1))
-    torch.testing.assert_close(unfold(dbn, 3, random, readout)(images), ReadoutClassifier(dbn, 2, readout)(images))
     before = dbn.layer(1).weights.clone()
     with torch.no_grad():
         network.linear(1).weight.zero_()
     assert torch.equal(before, dbn.layer(1).weights)
+
+
+def test_the_first_layer_of_the_network_standardises() -> None:
+    dbn, random = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0)), Random(1)
+    readout, values = FeedForward([4, 3], torch.relu, random), random.uniform((7, 6)) * 3 + 1
+    standardise(dbn, Features(values))
+    torch.testing.assert_close(unfold(dbn, 3, random, readout)(values), ReadoutClassifier(dbn, 2, readout)(values))
 
 
 def test_hidden_units_without_a_sigmoid_do_not_unfold() -> None:

@@ -143,7 +143,7 @@ def test_the_centred_gradient(visible: str, hidden: str) -> None:
 @pytest.mark.parametrize("visible", [name for name in KINDS if (name, "Bernoulli") in PAIRS])
 @torch.no_grad()
 def test_dropped_units_are_absent_from_both_phases(visible: str) -> None:
-    """With its mask an item sees an RBM of the units that are left: the gradient is that RBM's, and 0 elsewhere."""
+    """With its mask an item sees an RBM of the units that are left, with weights W / (1 - dropout), and 0 elsewhere."""
     rbm, data = job(visible, "Bernoulli")
     workspace = Workspace(rbm, 9, 9, regularisation=Regularisation(dropout=0.5))
     phases = workspace.load(data, 9, Random(3), same_kept=True)
@@ -154,7 +154,7 @@ def test_dropped_units_are_absent_from_both_phases(visible: str) -> None:
         part = RBM(copy.deepcopy(rbm.visible), Bernoulli(max(1, int(kept.sum()))), Random(0)).double()
         if not kept.any():
             continue
-        part.weights.copy_(rbm.weights[:, kept])
+        part.weights.copy_(rbm.weights[:, kept] / 0.5)
         part.hidden.bias.copy_(rbm.hidden.bias[kept])
         torch.testing.assert_close(phases.positive[item, kept], part.hidden_mean(data[item : item + 1])[0])
         assert not phases.positive[item, ~kept].any()

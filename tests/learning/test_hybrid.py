@@ -1,5 +1,7 @@
 """The discriminative and the hybrid RBM: gradients against autograd and enumeration, averaging, exact resumption."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.feedforward import accuracy
 from deepbelief.labelled import LabelledRBM
 from deepbelief.learning.averaging import Averaged
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.discriminative import Discriminative, combine
 from deepbelief.learning.hybrid import HybridSettings, HybridTraining
 from deepbelief.learning.statistics import Statistics
@@ -176,6 +179,74 @@ def test_a_restored_training_ends_bit_for_bit_the_same(
     assert going_on.records == training.records
     assert going_on.best_epoch == training.best_epoch
     assert all(torch.equal(a, b) for a, b in zip(tensors(whole), tensors(resumed), strict=True))
+
+
+WHOLE = {
+    "epochs": 3,
+    "batch_size": 16,
+    "learning_rate": 0.02,
+    "momentum": 0.7,
+    "generative_weight": 0.4,
+    "weight_decay": 0.1,
+    "averaging": 0.5,  # epochs: a mean at first, and then one that forgets
+    "patience": 0,
+}
+
+
+def written_out(
+    model: LabelledRBM, data: tuple[Features, Tensor], s: HybridSettings, random: Random
+) -> Iterator[float]:
+    """The training as its formulas read; gives the loss of each epoch, the model then being the average."""
+    (source, labels), rbm, n = data, model.rbm, len(data[1])
+    trained = dict(copy.deepcopy(rbm).named_parameters())
+    first = {name: torch.zeros_like(one) for name, one in trained.items()}
+    second = {name: torch.zeros_like(one) for name, one in trained.items()}
+    average, step, batches = copy.deepcopy(rbm), 0, -(-n // s.batch_size)
+    if s.persistent_chains:
+        chains = random.bernoulli(torch.sigmoid(rbm.hidden.bias.expand(s.persistent_chains, -1)))
+        phase = PersistentContrastiveDivergence(rbm, n, chains, s.gibbs_steps)
+    else:
+        phase = ContrastiveDivergence(rbm, n, s.gibbs_steps, visible_samples=s.visible_samples)
+    for epoch in range(s.epochs):
+        order, total = random.permutation(n), 0.0
+        for index, rows in enumerate(order.split(s.batch_size)):
+            rbm.load_state_dict(trained)
+            joined = model.join(source.values[rows], labels[rows])
+            with torch.enable_grad():
+                log_p = model(source.values[rows])[torch.arange(len(rows)), labels[rows]].sum()
+                slopes = torch.autograd.grad(log_p, list(rbm.parameters()))
+            generative = phase.statistics(joined, random).by_parameter()
+            rate, step, total = s.learning_rate * (1 - (epoch + index / batches) / s.epochs), step + 1, total - log_p
+            for (name, one), slope in zip(trained.items(), slopes, strict=True):
+                slope = (slope + s.generative_weight * generative[name]) / len(rows)
+                first[name] = s.momentum * first[name] + (1 - s.momentum) * slope
+                second[name] = 0.999 * second[name] + 0.001 * slope**2
+                m, v = first[name] / (1 - s.momentum**step), second[name] / (1 - 0.999**step)
+                decay = s.weight_decay * one.detach() if name == "weights" else 0
+                one.data.add_(rate * (m / (v.sqrt() + 1e-8) - decay))
+                mean = average.get_parameter(name).data
+                mean.lerp_(one.data, max(1 / (s.averaging * batches), 1 / step) if s.averaging else 1.0)
+        rbm.load_state_dict(average.state_dict())
+        yield float(total) / n
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"averaging": 0.0}, {"gibbs_steps": 3, "visible_samples": False}, {"persistent_chains": 7, "gibbs_steps": 2}],
+)
+def test_a_whole_training_is_the_loop_written_out(changes: dict[str, object]) -> None:
+    settings = HybridSettings(**{**WHOLE, **changes})  # type: ignore[arg-type]
+    (source, labels), held_out = problem(52), problem(60, seed=1)
+    data = Features(source.values.double()), labels
+    ours, theirs = (LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(12), Random(0)).double() for _ in range(2))
+    expected = written_out(theirs, data, settings, Random(1))
+    training = HybridTraining(ours, data, held_out, settings, Random(1))
+    for record in training.epochs():
+        assert record.loss == pytest.approx(next(expected), rel=1e-9)
+        assert record.validation_accuracy == accuracy(theirs, *held_out)
+    for (name, found), wanted in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10, msg=name)
 
 
 def test_early_stopping_keeps_the_best_epoch() -> None:

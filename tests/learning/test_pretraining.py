@@ -19,19 +19,21 @@ def images(n: int = 70, width: int = 9) -> Images:
     return Images(values.to(torch.uint8), 255.0, None)
 
 
-def job(epochs: int = 4, seed: int = 1, **changes: object) -> tuple[DBN, Pretraining]:
+def job(
+    epochs: int = 4, seed: int = 1, products: torch.dtype | None = None, **changes: object
+) -> tuple[DBN, Pretraining]:
     random = Random(seed, "pretraining")
     dbn = DBN.from_sizes([9, 6, 5], random)
     settings = CDSettings(epochs=epochs, batch_size=16, **changes)  # type: ignore[arg-type]
-    return dbn, Pretraining(dbn, images(), [settings] * 2, random)
+    return dbn, Pretraining(dbn, images(), [settings] * 2, random, products=products)
 
 
 def weights(dbn: DBN) -> list[torch.Tensor]:
     return [tensor.clone() for tensor in dbn.state_dict().values()]
 
 
-def test_every_epoch_of_every_layer_is_recorded_and_learns() -> None:
-    _, training = job(epochs=30)
+def test_every_epoch_of_every_layer_is_recorded_and_learns(products: torch.dtype) -> None:
+    _, training = job(epochs=30, products=products)
     records = list(training.epochs())
     assert [(record.layer, record.epoch) for record in records] == [
         (layer, e) for layer in (1, 2) for e in range(1, 31)
@@ -90,7 +92,7 @@ def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     from deepbelief.learning.contrastive_divergence import ContrastiveDivergence
     from deepbelief.learning.update import Momentum
 
-    settings = CDSettings(epochs=1, batch_size=16, shuffle=False)
+    settings = CDSettings(epochs=1, batch_size=16, shuffle=False, visible_bias_from_data=False)
     ours, theirs = Random(3), Random(3)
     dbn, expected = (DBN.from_sizes([9, 4], random) for random in (ours, theirs))
     list(Pretraining(dbn, images(22), [settings], ours).epochs())
@@ -103,18 +105,20 @@ def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 5, 8])
-def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: object, stop_after: int) -> None:
-    whole, training = job()
+def test_a_restored_training_ends_bit_for_bit_the_same(
+    tmp_path: object, products: torch.dtype, stop_after: int
+) -> None:
+    whole, training = job(products=products)
     expected_records = list(training.epochs())
 
-    _, interrupted = job()
+    _, interrupted = job(products=products)
     records = interrupted.epochs()
     for _ in range(stop_after):
         next(records)
     path = tmp_path / "state"  # type: ignore[operator]
     save_state(path, interrupted.state())
 
-    resumed, going_on = job(seed=99)  # everything that matters comes from the checkpoint
+    resumed, going_on = job(seed=99, products=products)  # everything that matters comes from the checkpoint
     going_on.restore(load_state(path))
     assert len(list(going_on.epochs())) == 8 - stop_after
     assert going_on.records == expected_records
@@ -133,8 +137,8 @@ def test_features_that_are_not_kept_teach_the_same(monkeypatch: pytest.MonkeyPat
         torch.testing.assert_close(ours, theirs)
 
 
-def test_persistent_chains_go_on_exactly(tmp_path: object) -> None:
-    changes = {"persistent_chains": 10, "gibbs_steps": 2}
+def test_persistent_chains_go_on_exactly(tmp_path: object, products: torch.dtype) -> None:
+    changes = {"persistent_chains": 10, "gibbs_steps": 2, "products": products}
     whole, training = job(**changes)
     list(training.epochs())
     _, interrupted = job(**changes)
@@ -148,7 +152,7 @@ def test_persistent_chains_go_on_exactly(tmp_path: object) -> None:
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
 
 
-def test_persistent_chains_raise_the_exact_likelihood() -> None:
+def test_persistent_chains_raise_the_exact_likelihood(products: torch.dtype) -> None:
     patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
     random = Random(0)
     dbn = DBN.from_sizes([6, 4], random).requires_grad_(False)
@@ -159,21 +163,31 @@ def test_persistent_chains_raise_the_exact_likelihood() -> None:
         return float(-free(patterns).mean() - torch.logsumexp(-free(states), dim=0))
 
     before = log_likelihood()
-    settings = CDSettings(epochs=200, batch_size=20, learning_rate=0.05, persistent_chains=50, final_momentum=0.5)
-    list(Pretraining(dbn, Features(patterns.repeat(20, 1)), [settings], random).epochs())
+    settings = CDSettings(
+        epochs=200,
+        batch_size=20,
+        learning_rate=0.1,
+        learning_rate_to_zero=True,
+        persistent_chains=200,
+        gibbs_steps=3,
+        final_momentum=0.5,
+        weight_decay=0.005,
+    )
+    list(Pretraining(dbn, Features(patterns.repeat(20, 1)), [settings], random, products=products).epochs())
     assert before < -3.5  # 6 nats' worth of states, hardly told apart
     assert log_likelihood() > -1.2  # at best log(1/2) = -0.69
 
 
 def test_training_with_narrow_products_learns_as_much() -> None:
-    random = Random(1, "pretraining")
-    dbn = DBN.from_sizes([9, 6, 5], random)
-    settings = [CDSettings(epochs=30, batch_size=16)] * 2
-    narrow = list(Pretraining(dbn, images(), settings, random, products=torch.bfloat16).epochs())
-    _, training = job(epochs=30)
-    for ours, theirs in zip(narrow, training.epochs(), strict=True):
-        assert ours.reconstruction_error == pytest.approx(theirs.reconstruction_error, rel=0.1)
-    assert dbn.layer(1).weights.dtype == torch.float32
+    def errors(products: torch.dtype) -> list[float]:
+        random = Random(1, "pretraining")
+        dbn = DBN.from_sizes([9, 6, 5], random)
+        settings = [CDSettings(epochs=20, batch_size=50, learning_rate_to_zero=True, final_momentum=0.5)] * 2
+        records = list(Pretraining(dbn, images(1000), settings, random, products=products).epochs())
+        assert dbn.layer(1).weights.dtype == torch.float32
+        return [sum(record.reconstruction_error for record in records[end - 10 : end]) for end in (20, 40)]
+
+    assert errors(torch.bfloat16) == pytest.approx(errors(torch.float32), rel=0.1)
 
 
 def test_divergence_is_noticed() -> None:

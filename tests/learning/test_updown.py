@@ -59,9 +59,12 @@ def test_a_direction_learns_along_the_slope_of_its_log_probability(visible: str,
 
 
 def written_out(
-    model: LabelledDBN, joined: Tensor, rate: float, top_rate: float, steps: int, weight: float, random: Random
-) -> None:
-    """One step for binary units as in the appendix of Hinton, Osindero & Teh (2006), all states drawn first."""
+    model: LabelledDBN, joined: Tensor, steps: int, weight: float, random: Random
+) -> tuple[list[tuple[Tensor, Tensor]], list[tuple[Tensor, Tensor]]]:
+    """The slopes of one step for binary units as in the appendix of Hinton, Osindero & Teh (2006), drawn first.
+
+    Two lists of parameters and their slopes: of the layers below, and of the top RBM.
+    """
     assert model.recognition is not None
     (r1, r2), (g1, g2) = (model.recognition.rbms, model.below.rbms)
     top, n, sigmoid = model.top.rbm, len(joined), torch.sigmoid
@@ -86,51 +89,60 @@ def written_out(
     changes = []
     for g, low, high in ((g1, v, h1), (g2, h1, h2)):
         error = low - sigmoid(high @ g.weights.T + g.visible.bias)
-        changes += [(g.weights, rate * error.T @ high / n), (g.visible.bias, rate * error.mean(dim=0))]
+        changes += [(g.weights, error.T @ high / n), (g.visible.bias, error.mean(dim=0))]
     for r, low, high in ((r1, t0, t1), (r2, t1, t2)):
         error = high - sigmoid(low @ r.weights + r.hidden.bias)
-        changes += [(r.weights, rate * low.T @ error / n), (r.hidden.bias, rate * error.mean(dim=0))]
-    changes += [
-        (top.weights, top_rate * (seen.T @ p - dreamt.T @ q) / n),
-        (top.visible.bias, top_rate * (seen - dreamt).mean(dim=0)),
-        (top.hidden.bias, top_rate * (p - q).mean(dim=0)),
-    ]
+        changes += [(r.weights, low.T @ error / n), (r.hidden.bias, error.mean(dim=0))]
     with torch.enable_grad():
         log_p = (model.top.predict_log_proba(h2) * y).sum(dim=1).mean()
         of_top = top.weights, top.visible.bias, top.hidden.bias
         slopes = torch.autograd.grad(log_p, of_top)
-    changes += [(parameter, top_rate * weight * slope) for parameter, slope in zip(of_top, slopes, strict=True)]
-    for parameter, change in changes:
-        parameter.add_(change)
+    generative = (seen.T @ p - dreamt.T @ q) / n, (seen - dreamt).mean(dim=0), (p - q).mean(dim=0)
+    both = (one + weight * slope for one, slope in zip(generative, slopes, strict=True))
+    return changes, list(zip(of_top, both, strict=True))
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("steps", "weight"), [(1, 0.0), (3, 0.0), (2, 0.7)])
-def test_steps_are_the_published_ones_written_out(steps: int, weight: float) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"momentum": 0.0, "averaging": 0.0, "weight_decay": 0.0},
+        {"momentum": 0.0, "averaging": 0.0, "weight_decay": 0.0, "gibbs_steps": 3},
+        {"gibbs_steps": 2, "discriminative_weight": 0.7},
+        {"gibbs_steps": 3, "growing_gibbs_steps": True, "averaging": 2.0},
+    ],
+)
+def test_a_whole_training_is_the_published_one_written_out(changes: dict[str, object]) -> None:
     source, labels = problem(20)
-    source = Features(source.values.double())
+    source, held_out = Features(source.values.double()), problem(60, seed=1)
     ours = LabelledDBN.from_sizes([9, 6, 5, 7], CLASSES, Random(0), weight_std=0.8).double()
     theirs = copy.deepcopy(ours)
     theirs.recognition = copy.deepcopy(theirs.below)
-    settings = UpDownSettings(
-        epochs=2,
-        batch_size=8,
-        learning_rate=0.3,
-        top_learning_rate=0.2,
-        momentum=0,
-        gibbs_steps=steps,
-        discriminative_weight=weight,
-        averaging=0,
-    )
-    list(UpDown(ours, (source, labels), None, settings, Random(1)).epochs())
+    given = {"momentum": 0.6, "weight_decay": 0.05, "averaging": 1.0, "gibbs_steps": 1, **changes}
+    s = UpDownSettings(epochs=3, batch_size=8, learning_rate=0.3, top_learning_rate=0.2, **given)  # type: ignore[arg-type]
+    records = UpDown(ours, (source, labels), held_out, s, Random(1)).epochs()
 
-    random, joined = Random(1), Labelled(source, labels, CLASSES)
-    for epoch in range(2):
+    random, joined, average = Random(1), Labelled(source, labels, CLASSES), copy.deepcopy(theirs)
+    velocity = {parameter: torch.zeros_like(parameter) for parameter in theirs.parameters()}
+    step = 0
+    for epoch in range(3):
         order = random.permutation(20)
         for index, rows in enumerate((order[:8], order[8:16], order[16:])):
-            left = 1 - (epoch + index / 3) / 2
-            written_out(theirs, joined.batch(rows), 0.3 * left, 0.2 * left, steps, weight, random)
-    for (name, found), expected in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+            left, step = 1 - (epoch + index / 3) / 3, step + 1
+            slopes = written_out(
+                theirs, joined.batch(rows), s.gibbs_steps_at(epoch + 1), s.discriminative_weight, random
+            )
+            for rate, found in zip((0.3 * left, 0.2 * left), slopes, strict=True):
+                for parameter, slope in found:
+                    decay = s.weight_decay * parameter if parameter.ndim == 2 else 0
+                    velocity[parameter] = s.momentum * velocity[parameter] + rate * (slope - decay)
+                    parameter.add_(velocity[parameter])
+            share = max(1 / (3 * s.averaging), 1 / step) if s.averaging else 1.0
+            for mean, parameter in zip(average.parameters(), theirs.parameters(), strict=True):
+                mean.lerp_(parameter, share)
+        assert next(records).validation_accuracy == accuracy(average, *held_out)
+    assert next(records, None) is None
+    for (name, found), expected in zip(ours.state_dict().items(), average.state_dict().values(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10, msg=name)
 
 
@@ -167,6 +179,15 @@ def test_the_two_directions_part_and_classify_no_worse(tmp_path: Path) -> None:
     save_labelled_dbn(tmp_path / "model", model)
     values = problem()[0].values
     assert torch.equal(load_labelled_dbn(tmp_path / "model")(values), model(values))
+
+
+def test_early_stopping_keeps_the_best_epoch() -> None:
+    model, training = job(epochs=60, patience=3, learning_rate=0.1, top_learning_rate=0.3)
+    records = list(training.epochs())
+    scores = [record.validation_accuracy or 0 for record in records]
+    assert training.best_epoch == scores.index(max(scores)) + 1
+    assert 1 < training.best_epoch == len(records) - 3 < 57
+    assert accuracy(model, *problem(60, seed=1)) == max(scores)
 
 
 def test_the_generative_weights_come_to_predict_the_data() -> None:

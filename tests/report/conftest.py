@@ -31,6 +31,8 @@ class Synthetic:
     levels: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(14))
     epsilons: tuple[float, ...] = (0, 0.05, 0.1, 0.2)
     optional: bool = True  # validation curves, free-energy gap
+    aware: float = 0.065  # how wide a ball PGD through the defence needs; wider than others: its gradient is masked
+    epochs: int = 20  # that the feed-forward network may take
 
     @property
     def layers(self) -> range:
@@ -57,7 +59,14 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
     results = Results(
         recipe="default",
         title="Made up & tried out",
-        settings={"recipe": "default", "data": {"name": "made up", "limit": None}, "pretraining": {"rate": 0.1}},
+        settings={
+            "recipe": "default",
+            "data": {"name": "made up", "limit": None},
+            "pretraining": {"rate": 0.1},
+            "readouts": {"max_iterations": 150},
+            "baseline": {"training": {"epochs": plan.epochs, "patience": 3}},
+            "finetuning": {"epochs": 20, "patience": 0},
+        },
         published=plan.published,
         seeds=list(plan.seeds),
         stages=STAGES,
@@ -65,7 +74,10 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
         metrics={name: Metric.over_seeds([found[name] for found in metrics]) for name in metrics[0]},
         data={"name": "made up", "fingerprint": "0123"},
         versions={"deepbelief": "0.0", "python": "3.11"},
-        machine={"processor": "abacus <i>", "cores": 2, "memory_bytes": 2**34},
+        machine={
+            **{"processor": "abacus <i>", "cores": 2, "memory_bytes": 2**34},
+            **{"capability": "AVX2", "device": "cpu", "precision": "bf16"},
+        },
     )
     write_json(folder / "results.json", results)
     return folder
@@ -87,13 +99,17 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         for kind, width in (("gaussian", 0.9 - 0.1 * number), ("gaussian_clipped", 1.3 - 0.1 * number)):
             for level in plan.levels:
                 found[f"accuracy/{name}/{kind}@{level:g}"] = chance + (clean - chance) * _fall(level, width, random)
-        kinds = {"fgsm": 0.08, "uniform": 0.6}
+        kinds = {"fgsm": 0.08, "pgd": 0.06, "uniform": 0.6}
         if name.startswith("readout"):
             kinds |= {
                 "fgsm_defended_1": 0.1,
                 "fgsm_adaptive_1": 0.075,
                 "fgsm_defended_3": 0.09,
                 "fgsm_adaptive_3": 0.07,
+                "pgd_defended_1": 0.09,
+                "pgd_adaptive_1": plan.aware,
+                "pgd_defended_3": 0.08,
+                "pgd_adaptive_3": plan.aware,
             }
         for kind, width in kinds.items():
             for level in plan.epsilons:
@@ -151,11 +167,12 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
     whole = network | {"method": "full-batch", "best_epoch": None}
     read = {f"readout_{x}/{key}": course[key] + 0.1 * x * (key == "loss") for x in plan.layers for key in course}
     method = "converged" if plan.optional else "full-batch"
+    converged = {"converged": {f"readout_{x}": x == 1 for x in plan.layers}} if plan.optional else {}
     matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
     means = {x: random.random((count, 5)) for x in plan.layers}
     trees = {f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(mean, "complete") for x, mean in means.items()}
     return {
-        "readouts": ({"method": method, "l2": {f"readout_{x}": 1e-4 for x in plan.layers}}, read),
+        "readouts": ({"method": method, "l2": {f"readout_{x}": 1e-4 for x in plan.layers}, **converged}, read),
         "baseline": (network, epochs) if plan.optional else (whole, course),
         "finetuning": (network, epochs),
         "clusters": ({"class_names": list(plan.names)}, trees),
@@ -171,7 +188,8 @@ def _attack_stages(plan: Synthetic, random: np.random.Generator, images: np.ndar
     answers["class_names"] = list(plan.names)
     attacked = np.clip(image + 0.2 * np.sign(noise), 0, 1)
     defence = {"contestant": who[0], "epsilon": 0.1, "label": 0}
-    defence |= {"predictions": {"original": 0, "attacked": 1, "reconstructed_1": 0, "reconstructed_3": 1}}
+    pgd = {"pgd": {"images": 350, "steps": 10}}
+    defence |= pgd | {"predictions": {"original": 0, "attacked": 1, "reconstructed_1": 0, "reconstructed_3": 1}}
     rebuilt = np.stack([images.mean(axis=1)[0]] * 2)
     return {
         "psychometric": (
@@ -186,7 +204,7 @@ def _attack_stages(plan: Synthetic, random: np.random.Generator, images: np.ndar
             answers | {"epsilon": 0.2},
             {"original": image} | {f"perturbed_{contestant}": attacked for contestant in who},
         ),
-        "robustness": ({}, {"epsilons": epsilons}),
+        "robustness": (pgd, {"epsilons": epsilons}),
         "topdown_defence": (
             defence,
             {"original": image, "attacked": attacked, "reconstructed": rebuilt, "num_steps": np.asarray([1, 3])},

@@ -13,6 +13,7 @@ import pytest
 from deepbelief.errors import DeepBeliefError
 from deepbelief.report.page import build_report
 from deepbelief.report.story import STORY
+from deepbelief.study.records import Results, read_stage, write_json, write_stage
 
 MakeRun = Callable[..., Path]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +26,7 @@ def built(folder: Path) -> tuple[Path, str]:
     settings = dict(matplotlib.rcParams)
     page = build_report(folder)
     assert dict(matplotlib.rcParams) == settings, "drawing has changed matplotlib's global state"
-    assert not list(folder.rglob("*.tmp"))
+    assert not list(folder.rglob(".*"))  # what is only written to is named so
     assert page == folder / "report.html"
     return folder, re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "PICTURE", page.read_text("utf-8"))
 
@@ -117,11 +118,58 @@ def test_published_figures_stand_beside_ours(one: tuple[Path, str], several: tup
     assert "published" not in one[1].lower()
     table = re.search(r'<section id="published">.*?</section>', several[1], re.DOTALL)
     assert table is not None
-    assert "79.02 %" in table[0]
-    assert "reconstruction error after epoch 2, layer 1" in table[0]
-    assert "+40.0 %" in table[0]
+    assert "<td>79.02</td>" in table[0]
+    assert "Reconstruction error, mean over the batches of an epoch" in table[0]
+    assert "(+40.0 %)" in table[0]
     assert "not measured" in table[0]
     assert "clean, published" in several[1]
+
+
+def test_the_head_says_in_which_precision_and_on_what(report: tuple[Path, str]) -> None:
+    head = report[1].partition("<nav")[0]
+    kicker = re.search(r'<p class="kicker">(.*?)</p>', head)
+    assert kicker is not None
+    assert kicker[1].endswith("bf16 on 2 cores (abacus &lt;i&gt;, AVX2)")
+    assert "in per cent; bf16 on 2 cores (abacus &lt;i&gt;, AVX2)" in head
+
+
+def test_a_read_out_that_was_cut_off_says_so(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    assert "Not all came to their end: read-out 2 stopped at iteration 150 of 150, not converged." in one[1]
+    assert "<td>converged at iteration 150</td>" in one[1]
+    assert "converged" not in several[1]
+    assert "<td>150 steps</td>" in several[1]
+
+
+def test_what_early_stopping_did_is_told(one: tuple[Path, str], make_run: MakeRun) -> None:
+    assert "All 20 epochs were run; epoch 17, the best of them on held-out images, is kept." in one[1]
+    assert "All 20 epochs were run, and the last is kept." in one[1]  # fine-tuning has no patience
+    stopped = built(keep(make_run(epochs=30), "baseline"))[1]
+    assert "Training ended after 20 of 30 epochs, as 3 in a row had brought nothing better" in stopped
+
+
+def test_an_attack_that_should_do_more_and_does_less_is_warned_of(one: tuple[Path, str], make_run: MakeRun) -> None:
+    assert "A warning" not in one[1]
+    masked = built(keep(make_run(aware=0.2), "data", "topdown_defence"))[1]
+    assert "A warning: " in masked
+    for less in ("FGSM that ignores the defence", "FGSM through the defence", "PGD that ignores the defence"):
+        assert (
+            f"{less} does more than PGD through the defence (at epsilon 0.05, 0.1 and 0.2, once up and down)" in masked
+        )
+
+
+def test_records_from_before_pgd_still_give_a_page(make_run: MakeRun) -> None:
+    folder = keep(make_run(), "robustness", "topdown_defence")
+    text = (folder / "results.json").read_text()
+    results = Results.model_validate_json(text)
+    older = {name: metric for name, metric in results.metrics.items() if "pgd" not in name}
+    write_json(folder / "results.json", results.model_copy(update={"metrics": older}))
+    for stage in ("robustness", "topdown_defence"):
+        record, arrays = read_stage(folder / "seed-0" / "stages", stage)
+        facts = {name: fact for name, fact in record.facts.items() if name != "pgd"}
+        write_stage(folder / "seed-0" / "stages", record.model_copy(update={"facts": facts}), arrays)
+    page = built(folder)[1]
+    assert "PGD" not in page
+    assert "Under FGSM at epsilon 0.1, going up and down once" in page
 
 
 def test_circumstances_are_told(report: tuple[Path, str]) -> None:

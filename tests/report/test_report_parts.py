@@ -12,8 +12,8 @@ from deepbelief.report.curves import Curve, spread
 from deepbelief.report.settings import as_toml
 from deepbelief.report.sheet import grey, shorten
 from deepbelief.report.style import contestant_looks, layer_look, luminance, render
-from deepbelief.report.tables import nearest_levels, published_table, results_table
-from deepbelief.report.text import contestant_name, duration, interval, listing, memory, percent, quantity, times
+from deepbelief.report.tables import defence_table, nearest_levels, published_tables, results_table
+from deepbelief.report.text import contestant_name, duration, interval, listing, measured_on, memory, percent, times
 from deepbelief.study.records import Metric, read_results
 
 MakeRun = Callable[..., Path]
@@ -21,16 +21,18 @@ MakeRun = Callable[..., Path]
 
 def test_results_table_has_a_row_per_contestant_and_a_column_per_perturbation(make_run: MakeRun) -> None:
     table = results_table(read_results(make_run()))
-    assert table.header == ("contestant", "clean", "noise 0.3", "noise 0.7", "FGSM 0.05", "FGSM 0.1", "FGSM 0.2")
+    attacks = ("FGSM 0.05", "FGSM 0.1", "FGSM 0.2", "PGD 0.05", "PGD 0.1")
+    assert table.header == ("contestant", "clean", "noise 0.3", "noise 0.7", *attacks)
+    assert table.title == "Accuracy on the test images, in per cent; bf16 on 2 cores (abacus <i>, AVX2)"
     assert [row[0] for row in table.rows] == ["read-out 1", "read-out 2", "feed-forward", "fine-tuned"]
-    assert {len(row) for row in table.rows} == {7}
+    assert {len(row) for row in table.rows} == {9}
 
 
 def test_results_table_stresses_the_best_of_each_column(make_run: MakeRun) -> None:
     table = results_table(read_results(make_run()))
     clean = [float(row[1]) for row in table.rows]
     assert (clean.index(max(clean)), 1) in table.strong
-    assert {column for _, column in table.strong} == set(range(1, 7))
+    assert {column for _, column in table.strong} == set(range(1, 9))
 
 
 def test_results_table_puts_published_figures_beside_ours(make_run: MakeRun) -> None:
@@ -45,13 +47,45 @@ def test_results_without_metrics_give_a_table_of_names(make_run: MakeRun) -> Non
     assert results_table(results).header == ("contestant",)
 
 
-def test_published_table_gives_the_relative_difference(make_run: MakeRun) -> None:
-    results = read_results(make_run(published={"reconstruction_error/layer_1@1": 4.0, "other": 0.0}))
-    table = published_table(results)
-    assert table is not None
-    assert table.rows[0] == ("reconstruction error after epoch 1, layer 1", "4.0000", "3.2000", "−20.0 %")  # noqa: RUF001
-    assert table.rows[1][2] == "not measured"
-    assert published_table(results.model_copy(update={"published": {}})) is None
+def test_published_figures_stand_in_one_table_for_each_quantity(make_run: MakeRun) -> None:
+    published = {"reconstruction_error/layer_1@1": 4.0, "reconstruction_error/layer_2@2": 3.0, "other": 0.0}
+    published |= {"accuracy/ffnn": 0.5, "accuracy/ffnn/gaussian@0.3": 0.4, "prediction/readout_1/fgsm@0.2": 2.0}
+    results = read_results(make_run(published=published))
+    metrics = results.metrics | {
+        "accuracy/ffnn": Metric.over_seeds([0.55]),
+        "prediction/readout_1/fgsm@0.2": Metric(values=[2, 6, 2], mean=10 / 3, ci95=None),
+    }
+    tables = published_tables(results.model_copy(update={"metrics": metrics}))
+    assert [table.title.partition(",")[0] for table in tables] == [
+        "Reconstruction error",
+        "other",
+        "Accuracy on the test images",
+        "Class that the example is taken for",
+    ]
+    errors, other, accuracy, prediction = tables
+    assert errors.header == (
+        "epoch",
+        "layer 1, published",
+        "layer 1, this run",
+        "layer 2, published",
+        "layer 2, this run",
+    )
+    assert errors.rows[0] == ("1", "4.0000", "3.2000 (−20.0 %)", "", "")  # noqa: RUF001
+    assert errors.rows[1] == ("2", "", "", "3.0000", "3.1000 (+3.3 %)")
+    assert other.rows == (("", "0.0000", "not measured"),)
+    assert accuracy.rows[0] == ("clean", "50.00", "55.00 (+10.0 %)")
+    assert accuracy.rows[1][:2] == ("noise 0.3", "40.00")
+    assert prediction.rows == (("FGSM 0.2", "2", "2, 6, 2"),)
+    assert published_tables(results.model_copy(update={"published": {}})) == []
+
+
+def test_the_defence_is_told_of_both_attacks_with_what_there_is(make_run: MakeRun) -> None:
+    results = read_results(make_run())
+    table = defence_table(results, "readout_1", [1])
+    assert table.header == ("attack, defence", "epsilon 0.05", "epsilon 0.1", "epsilon 0.2")
+    assert [row[0].partition(",")[0] for row in table.rows] == ["FGSM"] * 3 + ["PGD"] * 3
+    older = {name: metric for name, metric in results.metrics.items() if "pgd" not in name}
+    assert len(defence_table(results.model_copy(update={"metrics": older}), "readout_1", [1]).rows) == 3
 
 
 def test_nearest_levels_leave_zero_and_repetition_out() -> None:
@@ -64,9 +98,8 @@ def test_nearest_levels_leave_zero_and_repetition_out() -> None:
     [
         (contestant_name("readout_2"), "read-out 2"),
         (contestant_name("big_svm"), "big svm"),
-        (quantity("accuracy/ffnn/fgsm@0.1"), "test accuracy under FGSM 0.1, feed-forward"),
-        (quantity("loss/readout_1@501"), "training loss at step 501, read-out 1"),
-        (quantity("something/else"), "something/else"),
+        (measured_on({"device": "NVIDIA H100", "precision": "bf16", "cores": 8}), "bf16 on NVIDIA H100"),
+        (measured_on({"processor": "abacus", "cores": 2}), "2 cores (abacus)"),
         (interval(None), "–"),  # noqa: RUF001
         (interval(Metric.over_seeds([0.5])), "0.500"),
         (

@@ -14,12 +14,14 @@ from deepbelief.study.stages import STAGES
 
 @pytest.mark.study
 @pytest.mark.timeout(900)
-def test_smoke_recipe_on_fashion_mnist(tmp_path: Path) -> None:
+def test_smoke_recipe_on_fashion_mnist(tmp_path: Path, one_precision: str) -> None:
     command = [sys.executable, "-m", "deepbelief", "study", "smoke", "--out", "run", "--device", "cpu"]
+    command += ["--precision", one_precision]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     results = read_results(tmp_path / "run")
     assert results.data["name"] == "fashion-mnist"
+    assert results.machine["precision"] == one_precision
     # Far above chance, though hardly trained: each contestant has learnt the real classes.
     for name in results.contestants:
         assert results.metrics[f"accuracy/{name}"].mean > 0.75, name

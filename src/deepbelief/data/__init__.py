@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from deepbelief.data.dataset import Dataset, Features, Images, Reader, Rows, Source, in_batches, spread
+from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, in_batches, spread
 from deepbelief.data.download import Progress
-from deepbelief.data.files import Part, load_npy, load_npz, load_npz_images
+from deepbelief.data.features import Features, SourceLike, as_source
+from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled
 from deepbelief.data.named import load_named
 from deepbelief.errors import SettingsError
@@ -17,6 +18,8 @@ __all__ = [
     "Reader",
     "Rows",
     "Source",
+    "SourceLike",
+    "as_source",
     "in_batches",
     "load_dataset",
     "load_images",
@@ -24,12 +27,18 @@ __all__ = [
 ]
 
 
-def load_dataset(name_or_path: str, folder: Path | None = None, *, progress: Progress | None = None) -> Dataset:
-    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz file.
+def load_dataset(
+    name_or_path: str, folder: Path | None = None, *, real: bool = False, progress: Progress | None = None
+) -> Dataset:
+    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz or .csv file.
 
     ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
     variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
-    with (file name, bytes that came, bytes in all) meanwhile. See `load_npz` for what a .npz file must hold.
+    with (file name, bytes that came, bytes in all) meanwhile. See `load_npz` and `load_csv` for what a file must
+    hold; with ``real`` its numbers are real values and kept as they are, but for 8-bit images of NumPy's files, which
+    are scaled to [0, 1] always.
+
+    Warns by a `DataWarning` of data that may not be what is meant, such as images that are nearly black.
 
     Raises `SettingsError` for an unknown name, `DataError` for data that are missing or damaged.
 
@@ -38,18 +47,25 @@ def load_dataset(name_or_path: str, folder: Path | None = None, *, progress: Pro
     """
     suffix = Path(name_or_path).suffix.lower()
     if suffix == ".npz":
-        return load_npz(Path(name_or_path))
+        return load_npz(Path(name_or_path), real)
+    if suffix == ".csv":
+        return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
         raise SettingsError(f"{name_or_path} can hold images only; save them with their labels as a .npz file.")
     return load_named(name_or_path, folder, progress)
 
 
 def load_images(
-    name_or_path: str, folder: Path | None = None, part: Part = "test", *, progress: Progress | None = None
+    name_or_path: str,
+    folder: Path | None = None,
+    part: Part = "test",
+    *,
+    real: bool = False,
+    progress: Progress | None = None,
 ) -> Images:
-    """Load images to encode: all of a .npy file, or one ``part`` ("train" or "test") of a data set or .npz file.
+    """Load images to encode: all of a .npy or .csv file, or a ``part`` ("train" or "test") of a data set or .npz file.
 
-    Images of a .npz file need no labels here. ``folder`` and ``progress`` are as in `load_dataset`.
+    Images of a file need no labels here. ``folder``, ``real`` and ``progress`` are as in `load_dataset`.
 
     Raises `SettingsError` for an unknown name or part, `DataError` for data that are missing or damaged.
 
@@ -60,8 +76,10 @@ def load_images(
         raise SettingsError(f"There is no part {part!r} of a data set; use train or test.")
     suffix = Path(name_or_path).suffix.lower()
     if suffix == ".npy":
-        return load_npy(Path(name_or_path))
+        return load_npy(Path(name_or_path), real)
+    if suffix == ".csv":
+        return load_csv_images(Path(name_or_path), real)
     if suffix == ".npz":
-        return load_npz_images(Path(name_or_path), part)
+        return load_npz_images(Path(name_or_path), part, real)
     dataset = load_named(name_or_path, folder, progress)
     return dataset.train if part == "train" else dataset.test

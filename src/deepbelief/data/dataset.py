@@ -4,14 +4,15 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
 
+from deepbelief.data.split import split_rows
 from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
@@ -19,6 +20,7 @@ Reader = Callable[[Rows], torch.Tensor]
 """Gives the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Items that learning code reads batch by batch; never assumed to fit in memory."""
 
@@ -59,6 +61,8 @@ class Images:
     ``pixels``: (n, width), uint8 or float32, each from 0 to ``maximum``.
     ``maximum``: the pixel value that means 1.0: 255 for 8-bit images, 16 for digits, 1 for float images.
     ``labels``: (n,) int64, or None.
+    ``real``: the pixels are real numbers of any finite size, float32, and are kept as they are (``maximum`` 1), for
+    models whose visible units are real-valued.
 
     Raises `DataError` if shapes, types or values are others than these.
 
@@ -71,6 +75,7 @@ class Images:
     pixels: torch.Tensor
     maximum: float
     labels: torch.Tensor | None = None
+    real: bool = False
 
     def __post_init__(self) -> None:
         pixels = self.pixels
@@ -78,15 +83,26 @@ class Images:
             raise DataError(f"images have the shape {tuple(pixels.shape)}; give one row per image: (images, values).")
         if pixels.dtype not in (torch.uint8, torch.float32):
             raise DataError(f"images have the type {pixels.dtype}; give torch.uint8 or torch.float32.")
+        if self.real and (pixels.dtype != torch.float32 or self.maximum != 1):
+            raise DataError(
+                f"real values have the type {pixels.dtype} and the maximum {self.maximum:g}; "
+                "give torch.float32 and the maximum 1."
+            )
         if pixels.numel():
-            low, high = (float(bound) for bound in pixels.aminmax())
-            # Written so that NaN, which aminmax hands on, fails too.
-            if not (low >= 0 and high <= self.maximum):
-                raise DataError(
-                    f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}."
-                )
+            self._check_range()
         if self.labels is not None:
             _check_labels(self.labels, len(pixels))
+
+    def _check_range(self) -> None:
+        low, high = (float(bound) for bound in self.pixels.aminmax())
+        # Both are written so that NaN, which aminmax hands on, fails too.
+        if self.real and not (math.isfinite(low) and math.isfinite(high)):
+            raise DataError(f"values range from {low:g} to {high:g}; replace what is NaN or infinite.")
+        if not self.real and not (low >= 0 and high <= self.maximum):
+            raise DataError(
+                f"pixels range from {low:g} to {high:g}; scale them so that all lie from 0 to {self.maximum:g}, "
+                "or use a model of real-valued units (`visible = 'gaussian'` in a recipe, real=True in Python)."
+            )
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -97,16 +113,16 @@ class Images:
         return self.pixels.shape[1]
 
     def batch(self, rows: Rows) -> torch.Tensor:
-        """The images at ``rows`` as (batch, width) float32 in [0, 1]: pixels / maximum."""
+        """The images at ``rows`` as (batch, width) float32, in [0, 1] unless they are real: pixels / maximum."""
         # .to before the division: uint8 / number would follow torch's global default type.
-        return _taken(self.pixels, rows).to(torch.float32) / self.maximum
+        return taken(self.pixels, rows).to(torch.float32) / self.maximum
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
         raw, ready = self.pixels.new_empty(size, self.width), self.pixels.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> torch.Tensor:
-            stored = _taken(self.pixels, rows, raw)
+            stored = taken(self.pixels, rows, raw)
             return ready[: len(stored)].copy_(stored).div_(self.maximum)
 
         return read
@@ -114,11 +130,12 @@ class Images:
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
-        return Images(_taken(self.pixels, rows), self.maximum, labels)
+        return replace(self, pixels=taken(self.pixels, rows), labels=labels)
 
     def to(self, device: torch.device | str) -> "Images":
         """The same images on another device, still in their stored type."""
-        return Images(self.pixels.to(device), self.maximum, None if self.labels is None else self.labels.to(device))
+        labels = None if self.labels is None else self.labels.to(device)
+        return replace(self, pixels=self.pixels.to(device), labels=labels)
 
     def required_labels(self) -> torch.Tensor:
         """The labels, (n,) int64; `DataError` if there are none."""
@@ -127,7 +144,7 @@ class Images:
         return self.labels
 
 
-def _taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
+def taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
     """The values at rows: a view for a slice; positions are gathered into ``room``, or into new memory without it."""
     if isinstance(rows, slice):
         return values[rows]
@@ -151,49 +168,6 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
         )
     if len(labels) != images:
         raise DataError(f"there are {images} images but {len(labels)} labels; give exactly one label per image.")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Features:
-    """A floating-point tensor (n, width), such as a layer's features, as a `Source`.
-
-    Raises `DataError` if the tensor has another shape or type.
-
-    >>> Features(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
-    torch.Size([2, 3])
-    """
-
-    values: torch.Tensor
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or not self.values.is_floating_point():
-            raise DataError(
-                f"features have the shape {tuple(self.values.shape)} and type {self.values.dtype}; "
-                "give floating-point numbers of the shape (items, width)."
-            )
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def width(self) -> int:
-        """Number of features per item."""
-        return self.values.shape[1]
-
-    def batch(self, rows: Rows) -> torch.Tensor:
-        """The rows asked for, (batch, width), in the tensor's own type."""
-        return _taken(self.values, rows)
-
-    def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to ``size`` items."""
-        raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
-
-        def read(rows: Rows) -> torch.Tensor:
-            stored = _taken(self.values, rows, raw)
-            return stored if stored.dtype == dtype else ready[: len(stored)].copy_(stored)
-
-        return read
 
 
 @final
@@ -233,6 +207,12 @@ class Dataset:
                 f"the training images have {self.train.width} values each but the test images {self.test.width}; "
                 "give images of one size."
             )
+        if self.train.real != self.test.real:
+            kinds = {True: "real values", False: "grey values from 0 to 1"}
+            raise DataError(
+                f"the training images hold {kinds[self.train.real]} but the test images {kinds[self.test.real]}; "
+                "give both of one kind."
+            )
         if math.prod(self.image_shape) != self.train.width:
             raise DataError(
                 f"the images have {self.train.width} values each, which does not fit the shape {self.image_shape}; "
@@ -240,12 +220,21 @@ class Dataset:
             )
 
     @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value: 0 and 1 of images, those of the training part where values are real."""
+        if not self.train.real:
+            return 0.0, 1.0
+        low, high = self.train.pixels.aminmax()
+        return float(low), float(high)
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) over the shape and all pixels and labels: equal for equal data on every machine."""
         digest = hashlib.sha256(repr(self.image_shape).encode())
         for images in (self.train, self.test):
             pixels = images.pixels.cpu().numpy()
-            digest.update(f"{pixels.dtype} {pixels.shape} {images.maximum:g}".encode())
+            kind = " real" if images.real else ""
+            digest.update(f"{pixels.dtype} {pixels.shape} {images.maximum:g}{kind}".encode())
             # "<": the same bytes on machines of either byte order.
             digest.update(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data)
             digest.update(np.ascontiguousarray(images.required_labels().cpu().numpy(), "<i8").data)
@@ -267,12 +256,8 @@ class Dataset:
         labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
-        from sklearn.model_selection import train_test_split
-
-        rows = np.arange(len(labels))
-        kept, aside = train_test_split(rows, test_size=validation, random_state=seed, stratify=labels.numpy())
-        return self.train.subset(torch.from_numpy(kept)), self.train.subset(torch.from_numpy(aside))
+        kept, aside = split_rows(labels, validation, seed)
+        return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:
         """Raise the `SettingsError` of `split`, if there is one, without splitting."""

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, final
 
 import pooch
 import requests
 
+from deepbelief.atomic import sweep, temporary_name
 from deepbelief.errors import DataError
 
 Progress = Callable[[str, int, int], None]
@@ -31,7 +33,8 @@ def download(
 
     ``mirrors`` are base addresses that end in a slash, tried in order, each ``retries`` times more after a failure.
     ``checksum`` is a SHA-256 in hexadecimal, or ``"md5:..."``. The file is written under a passing name, checked, and
-    only then moved to its own, so ``folder`` never holds part of it and several processes may ask for it at once.
+    only then moved to its own, so ``folder`` never holds part of it and several processes may ask for it at once. What
+    killed processes have left of downloads is removed.
 
     Returns the file's path.
 
@@ -48,15 +51,18 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"the folder {folder} for downloads cannot be made ({error.strerror})") from error
-    failures = []
+    path, failures = folder / filename, []
+    if path.is_file() and pooch.hashes.hash_matches(path, checksum):
+        return path
+    sweep(folder)
     for mirror in mirrors:
-        # One store per mirror: pooch itself knows one address per file.
-        store = pooch.create(folder, mirror, registry={filename: checksum}, retry_if_failed=retries)
         bar = None if progress is None else _Bar(filename, progress)
         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_SECONDS_TO_WAIT)
         try:
-            with _quiet_pooch():
-                return Path(store.fetch(filename, downloader=downloader))
+            with _quiet_pooch(), TemporaryDirectory(prefix=temporary_name(""), dir=folder) as room:
+                # One store per mirror: pooch itself knows one address per file. What it has begun lies in the room.
+                store = pooch.create(room, mirror, registry={filename: checksum}, retry_if_failed=retries)
+                return Path(store.fetch(filename, downloader=downloader)).replace(path)
         except PermissionError as error:
             raise DataError(f"the folder {folder} for downloads cannot be written ({error.strerror})") from error
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; ValueError is pooch's wrong checksum

@@ -1,19 +1,19 @@
-"""The user's own images: .npz files with labels for studies, .npy files with images alone for encoding."""
+"""The user's own images: .npz and .csv files with labels for studies, .npy files with images alone for encoding."""
 
 import math
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final, Literal
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from deepbelief.data.arrays import read_npy, read_npz
 from deepbelief.data.dataset import Dataset, Images, located
+from deepbelief.data.labels import read_classes, read_labels, warn_of_unlearnt
+from deepbelief.data.pixels import Pixels, read_pixels, warn_if_dark
+from deepbelief.data.split import split_rows
+from deepbelief.data.table import LABEL_COLUMNS, Table, read_table
 from deepbelief.errors import DataError
 
 Part = Literal["train", "test"]
@@ -23,181 +23,155 @@ Arrays = Mapping[str, NDArray[Any]]
 _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}
 _LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
-# What NumPy and zipfile raise on damaged files; RuntimeError is a zip with a password.
-_UNREADABLE: Final = (
-    *(OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
+_KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
+_TABLE_TEST: Final = 5  # one in so many rows of a table is set aside for testing
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, real: bool = False) -> Dataset:
     """Load a .npz file with train_images, train_labels, test_images and test_labels (or Keras' x_train, y_train, ...).
 
-    Images: (n, height, width) or (n, values), uint8 or bool, or floating-point in [0, 1]. 8-bit images that hold
-    nothing above 1 are taken as binary (1 is white). Labels: (n,) whole numbers from 0. Optional: class_names,
-    (classes,) text; without it classes are named by their numbers. The data set is named as the file is.
+    Images: (n, height, width) or (n, values), or with a channel axis of 1; see `read_pixels` for their types and what
+    stands for white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
+    the labels that occur, in order, and named by them. The data set is named as the file is.
+
+    Warns by a `DataWarning` of images that are nearly black and of classes without a training image.
 
     Raises `DataError` if the file cannot be read or holds anything else.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path, images = Path(folder) / "mine.npz", np.zeros((4, 5, 5), np.uint8)
     ...     np.savez(path, x_train=images, y_train=[0, 1, 2, 0], x_test=images, y_test=[2, 1, 0, 0])
     ...     load_npz(path).class_names
     ('0', '1', '2')
     """
-    arrays = _read_npz(path)
-    maximum = _common_maximum(arrays)
+    arrays = read_npz(path, {*_KNOWN_KEYS, "class_names"})
     with located(path):
-        train, shape = _part(arrays, "train", maximum)
-        test, test_shape = _part(arrays, "test", maximum)
-        if shape != test_shape:
+        train, test = _pixels(arrays, "train", real), _pixels(arrays, "test", real)
+        if train.shape != test.shape:
             raise DataError(
-                f"training images are of shape {shape} but test images of {test_shape}; give images of one size."
+                f"training images are of shape {train.shape} but test images of {test.shape}; give images of one size."
             )
-        if not len(train) or not len(test):
+        if not len(train.values) or not len(test.values):
             raise DataError("there are no images; give at least one for training and one for testing.")
-        names = _class_names(arrays, train.required_labels(), test.required_labels())
-        return Dataset(path.stem, train, test, shape, names)
+        train_key, test_key = _required(arrays, _LABEL_KEYS["train"]), _required(arrays, _LABEL_KEYS["test"])
+        saved = {key: arrays[key] for key in (train_key, test_key)}
+        labels, names = read_classes(saved, arrays.get("class_names"))
+        parts = _images("train", train, labels[train_key]), _images("test", test, labels[test_key])
+        dataset = Dataset(path.stem, *parts, train.shape, names)
+    _warn_if_dark(path, arrays, real)
+    warn_of_unlearnt(path, dataset.train.required_labels(), names)
+    return dataset
 
 
-def load_npz_images(path: Path, part: Part) -> Images:
-    """The images of one part of a .npz file, as in `load_npz`; labels and the other part may be missing."""
-    arrays = _read_npz(path)
+def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
+    """The images of one part of a .npz file, as in `load_npz`; labels and the other part may be missing.
+
+    Labels stay the numbers that they are (text: its place in the alphabet).
+    """
+    arrays = read_npz(path, _KNOWN_KEYS)
     with located(path):
-        return _part(arrays, part, _common_maximum(arrays), labelled=_key(arrays, _LABEL_KEYS[part]) is not None)[0]
+        keys = [key for pair in _LABEL_KEYS.values() if (key := _key(arrays, pair)) is not None]
+        labels = read_labels({key: arrays[key] for key in keys})
+        images = _images(part, _pixels(arrays, part, real), labels.get(_key(arrays, _LABEL_KEYS[part]) or ""))
+    _warn_if_dark(path, arrays, real)
+    return images
 
 
-def load_npy(path: Path) -> Images:
+def load_npy(path: Path, real: bool = False) -> Images:
     """Load a .npy file of images (types and shapes as in `load_npz`), without labels.
 
     Raises `DataError` if the file cannot be read or holds anything else.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "mine.npy"
     ...     np.save(path, np.full((2, 3), 0.5))
     ...     load_npy(path).batch(slice(0, 1))
     tensor([[0.5000, 0.5000, 0.5000]])
     """
-    with _reading(path, "npy") as stream:
-        array = np.load(stream, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path} is a .npz file; rename it so, or save the images alone with numpy.save.")
+    array = read_npy(path)
     with located(path):
-        pixels, _ = _pixels("images", array)
-        return Images(pixels, _maximum(array))
+        pixels = read_pixels("images", array, real)
+        images = Images(pixels.values, pixels.maximum, real=pixels.real)
+    warn_if_dark(path, [array], real)
+    return images
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays that we know the names of."""
-    known = {*_IMAGE_KEYS["train"], *_IMAGE_KEYS["test"], *_LABEL_KEYS["train"], *_LABEL_KEYS["test"], "class_names"}
-    with _reading(path, "npz") as stream:
-        file = np.load(stream, allow_pickle=False)
-        if not isinstance(file, np.ndarray):
-            arrays = {key: file[key] for key in file.files if key in known}
-            # NumPy hands out as bytes what it does not recognise as an array.
-            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-                raise ValueError("a member is not an array")
-            return arrays
-    raise DataError(f"{path} holds a single array; save {_ALL_KEYS} with numpy.savez.")
+def load_csv(path: Path, real: bool = False) -> Dataset:
+    """Load a .csv file, one row for each item, with a column of labels; see `read_table` for what it may hold.
+
+    A fifth of the rows, each class in its proportion and always the same, is set aside for testing.
+
+    Raises `DataError` if the file cannot be read, holds anything else, or has no labels or too few rows of a class.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.csv"
+    ...     _ = path.write_text("left,right,label\\n" + 5 * "0.5,1.0,even\\n1.0,0.25,odd\\n")
+    ...     dataset = load_csv(path)
+    >>> len(dataset.train), len(dataset.test), dataset.class_names
+    (8, 2, ('even', 'odd'))
+    """
+    table = read_table(path, real)
+    if table.labels is None:
+        raise DataError(f"{path} has no column of labels; call it {', '.join(LABEL_COLUMNS[:-1])} or y.")
+    with located(path):
+        found, names = read_classes(table.labels)
+        (labels,) = found.values()
+        items = _table_images(path, table, real, labels)
+        kept, aside = split_rows(labels, _table_test(labels, names), seed=0)
+        return Dataset(path.stem, items.subset(kept), items.subset(aside), (items.width,), names)
 
 
-@contextmanager
-def _reading(path: Path, kind: str) -> Iterator[BinaryIO]:
-    """The open file; what goes wrong while it is read becomes a `DataError`."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file; check the path.")
-    try:
-        # Opened here: given a path, numpy.load forgets to close a file that turns out to be damaged.
-        with path.open("rb") as stream:
-            yield stream
-    except PermissionError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
-    except _UNREADABLE as error:
-        if "pickle" in str(error) and "Object arrays" in str(error):
-            raise DataError(f"{path} holds Python objects instead of numbers; save plain arrays.") from error
-        save = "numpy.save" if kind == "npy" else "numpy.savez"
-        raise DataError(f"{path} is damaged or no .{kind} file; write it anew with {save}.") from error
+def load_csv_images(path: Path, real: bool = False) -> Images:
+    """All rows of a .csv file, in their order; labels may be missing, and are as in `load_npz_images`."""
+    table = read_table(path, real)
+    with located(path):
+        labels = None if table.labels is None else next(iter(read_labels(table.labels).values()))
+        return _table_images(path, table, real, labels)
+
+
+def _table_images(path: Path, table: Table, real: bool, labels: torch.Tensor | None) -> Images:
+    pixels = read_pixels("the table", table.values, real)
+    warn_if_dark(path, [table.values], real)
+    return Images(pixels.values, pixels.maximum, labels, pixels.real)
+
+
+def _table_test(labels: torch.Tensor, names: tuple[str, ...]) -> int:
+    """How many rows are for testing: a fifth, and at least as many as there are classes."""
+    counts = labels.bincount()
+    if int(counts.min()) < 2:
+        lonely = names[int(counts.argmin())]
+        raise DataError(f"the class {lonely!r} has a single row; give at least two, one of them for testing.")
+    return max(math.ceil(len(labels) / _TABLE_TEST), len(names))
 
 
 def _key(arrays: Arrays, keys: tuple[str, ...]) -> str | None:
     return next((key for key in keys if key in arrays), None)
 
 
-def _part(arrays: Arrays, part: Part, maximum: float, labelled: bool = True) -> tuple[Images, tuple[int, ...]]:
-    """Images and their shape."""
-    images_key = _key(arrays, _IMAGE_KEYS[part])
-    labels_key = _key(arrays, _LABEL_KEYS[part])
-    if images_key is None or (labelled and labels_key is None):
-        lacking = (_IMAGE_KEYS if images_key is None else _LABEL_KEYS)[part]
-        raise DataError(f"there is no array {lacking[0]} (nor {lacking[1]}); save {_ALL_KEYS} with numpy.savez.")
-    pixels, shape = _pixels(images_key, arrays[images_key])
-    if pixels.dtype == torch.float32:
-        maximum = 1.0
-    labels = None if labels_key is None else _labels(labels_key, arrays[labels_key])
+def _required(arrays: Arrays, keys: tuple[str, ...]) -> str:
+    key = _key(arrays, keys)
+    if key is None:
+        raise DataError(f"there is no array {keys[0]} (nor {keys[1]}); save {_ALL_KEYS} with numpy.savez.")
+    return key
+
+
+def _pixels(arrays: Arrays, part: Part, real: bool) -> Pixels:
+    key = _required(arrays, _IMAGE_KEYS[part])
+    return read_pixels(key, arrays[key], real)
+
+
+def _images(part: Part, pixels: Pixels, labels: torch.Tensor | None) -> Images:
     try:
-        return Images(pixels, maximum, labels), shape
+        return Images(pixels.values, pixels.maximum, labels, pixels.real)
     except DataError as error:
         raise DataError(f"the arrays for {part}: {error}") from error
 
 
-def _common_maximum(arrays: Arrays) -> float:
-    """One maximum for both parts: a test set of a few dark images is not binary because of that."""
-    keys = [_key(arrays, names) for names in _IMAGE_KEYS.values()]
-    return max((_maximum(arrays[key]) for key in keys if key is not None), default=1.0)
-
-
-def _maximum(array: NDArray[Any]) -> float:
-    """The pixel value that means 1.0."""
-    return 255.0 if array.dtype == np.uint8 and array.max(initial=0) > 1 else 1.0
-
-
-def _pixels(key: str, array: NDArray[Any]) -> tuple[torch.Tensor, tuple[int, ...]]:
-    """Pixels as (n, width), and the shape of one image."""
-    if array.ndim not in (2, 3) or 0 in array.shape[1:]:
-        raise DataError(
-            f"{key} has the shape {array.shape}; give (images, height, width) or (images, values), grey and not empty."
-        )
-    if array.dtype == np.bool_ or array.dtype == np.uint8:
-        array = array.astype(np.uint8, copy=False)
-    elif np.issubdtype(array.dtype, np.floating):
-        array = _float_pixels(key, array)
-    else:
-        raise DataError(f"{key} has the type {array.dtype}; save it as uint8, or as float32 scaled to [0, 1].")
-    flat = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))  # (n, height * width)
-    return torch.from_numpy(flat), array.shape[1:]
-
-
-def _float_pixels(key: str, array: NDArray[Any]) -> NDArray[np.float32]:
-    # Rounded first: a float64 of 1 + 1e-12 is a 1.
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise DataError(f"{key} holds values that are not finite numbers (NaN or infinite); replace them.")
-    if array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise DataError(
-            f"{key} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], or save 8-bit images as uint8."
-        )
-    return array
-
-
-def _labels(key: str, array: NDArray[Any]) -> torch.Tensor:
-    if not np.issubdtype(array.dtype, np.integer) or array.ndim != 1:
-        raise DataError(
-            f"{key} has the type {array.dtype} and shape {array.shape}; give a whole number from 0 up per image."
-        )
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _class_names(arrays: Arrays, *labels: torch.Tensor) -> tuple[str, ...]:
-    if "class_names" not in arrays:
-        classes = 1 + max(int(part.max()) for part in labels)
-        # Else one wild label would make a billion names.
-        if classes > sum(len(part) for part in labels):
-            raise DataError(f"labels reach {classes - 1}, beyond the number of images; number the classes 0, 1, 2, ...")
-        return tuple(str(number) for number in range(classes))
-    names = arrays["class_names"]
-    if names.ndim != 1 or names.dtype.kind != "U":
-        raise DataError(f"class_names has the type {names.dtype} and shape {names.shape}; give a list of text.")
-    return tuple(str(name) for name in names)
+def _warn_if_dark(path: Path, arrays: Arrays, real: bool) -> None:
+    """Of both parts together: a test set of a few dark images is no cause to warn."""
+    warn_if_dark(path, [arrays[key] for keys in _IMAGE_KEYS.values() if (key := _key(arrays, keys))], real)

@@ -1,16 +1,19 @@
 """Reads IDX, the file format of MNIST and its relatives: a short header, then the values, all big-endian."""
 
 import gzip
+import io
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepbelief.data.packing import check_promise
 from deepbelief.errors import DataError
 
 ELEMENT_TYPES: Final[Mapping[int, np.dtype[Any]]] = {
@@ -46,18 +49,55 @@ def read_idx(path: Path | str) -> NDArray[Any]:
     ...     read_idx(path).tolist()
     [9, 0, 4]
     """
+    return parse_idx(unpack_idx(file_bytes(path), path), path)
+
+
+def file_bytes(path: Path | str) -> bytes:
+    """All bytes of a file as they are stored; `DataError` if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
+
+
+def unpack_idx(stored: bytes, path: Path | str) -> bytes:
+    """The bytes of an IDX file, header and values, out of those that are stored at ``path``, gzipped or plain.
+
+    Never unpacks more than the header promises, nor what `check_promise` refuses.
+
+    Raises `DataError` as `read_idx` does.
+    """
     path = Path(path)
-    content = _content(path)
-    dtype, shape, start = _header(path, content)
-    # Python's integers: sizes in a damaged header may multiply to more than 64 bits.
-    expected, found = math.prod(shape) * dtype.itemsize, len(content) - start
-    if found < expected:
+    zipped = stored.startswith(_GZIP_MAGIC)
+    if path.suffix == ".gz" and not zipped:
         raise DataError(
-            f"{path} is cut short: its header promises {expected} bytes of values but {found} follow; {_FRESH}."
+            f"{path} is named .gz but is not gzipped; {_FRESH}, or drop .gz from its name if it is plain IDX."
         )
-    if found > expected:
-        raise DataError(f"{path} has {found - expected} bytes too many after its values; {_FRESH}.")
-    values = np.frombuffer(content, dtype, offset=start)
+    plain = io.BytesIO(stored)
+    with _gzip_errors(path), gzip.GzipFile(fileobj=plain) if zipped else plain as stream:
+        header = _header_bytes(stream)
+        dtype, shape = _header(path, header)
+        # Python's integers: sizes in a damaged header may multiply to more than 64 bits.
+        expected = math.prod(shape) * dtype.itemsize
+        if zipped:
+            check_promise(path, len(header) + expected, len(stored))
+        # One byte more than promised shows a longer file, and makes gzip check its sum.
+        values = stream.read(1 + (expected if zipped else min(expected, len(stored))))
+    if len(values) < expected:
+        raise DataError(
+            f"{path} is cut short: its header promises {expected} bytes of values but {len(values)} follow; {_FRESH}."
+        )
+    if len(values) > expected:
+        raise DataError(f"{path} has bytes too many: more than the {expected} that its header promises; {_FRESH}.")
+    return header + values
+
+
+def parse_idx(content: bytes, path: Path | str) -> NDArray[Any]:
+    """The array that the unpacked bytes of an IDX file hold; see `read_idx`."""
+    dtype, shape = _header(Path(path), content)
+    values = np.frombuffer(content, dtype, offset=4 + 4 * len(shape))
     try:
         # An empty array may still have sizes beyond what NumPy can index.
         values = values.reshape(shape)
@@ -66,31 +106,25 @@ def read_idx(path: Path | str) -> NDArray[Any]:
     return values.astype(dtype.newbyteorder("="), copy=True)
 
 
-def _content(path: Path) -> bytes:
-    """All bytes of the file, unzipped if it is zipped."""
+@contextmanager
+def _gzip_errors(path: Path) -> Iterator[None]:
+    """Turn what is raised on damaged gzip data into a `DataError`."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
-    zipped = content.startswith(_GZIP_MAGIC)
-    if path.suffix == ".gz" and not zipped:
-        raise DataError(
-            f"{path} is named .gz but is not gzipped; {_FRESH}, or drop .gz from its name if it is plain IDX."
-        )
-    if not zipped:
-        return content
-    try:
-        return gzip.decompress(content)
+        yield
     except EOFError:
         raise DataError(f"{path} is cut short in the middle of its gzip data; {_FRESH}.") from None
     except (gzip.BadGzipFile, zlib.error, struct.error) as error:
         raise DataError(f"{path} has damaged gzip data ({str(error).rstrip('.')}); {_FRESH}.") from error
 
 
-def _header(path: Path, content: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
-    """Type and shape of the values, and where they begin."""
+def _header_bytes(stream: io.BufferedIOBase) -> bytes:
+    """What there is of the header."""
+    start = stream.read(4)
+    return start + stream.read(4 * min(start[3], _MOST_DIMENSIONS)) if len(start) == 4 else start
+
+
+def _header(path: Path, content: bytes) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Type and shape of the values."""
     if len(content) < 4:
         raise DataError(f"{path} is cut short: it has {len(content)} bytes, less than an IDX header; {_FRESH}.")
     if content[:2] != b"\0\0":
@@ -109,4 +143,4 @@ def _header(path: Path, content: bytes) -> tuple[np.dtype[Any], tuple[int, ...],
     start = 4 + 4 * dimensions
     if len(content) < start:
         raise DataError(f"{path} is cut short within its header of {start} bytes; {_FRESH}.")
-    return ELEMENT_TYPES[code], struct.unpack_from(f">{dimensions}I", content, 4), start
+    return ELEMENT_TYPES[code], struct.unpack_from(f">{dimensions}I", content, 4)

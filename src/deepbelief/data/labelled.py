@@ -1,39 +1,35 @@
 """Items and their labels in one row, for a model that learns both."""
 
-from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import torch
 
-from deepbelief.data.dataset import Reader, Rows, Source
-from deepbelief.errors import DataError
+from deepbelief.arrays import TensorLike
+from deepbelief.data.dataset import Reader, Rows
+from deepbelief.data.features import SourceLike, as_source
+from deepbelief.labels import as_labels
 
 
 @final
-@dataclass(frozen=True, eq=False)
 class Labelled:
     """A source with one-hot labels after the values of each item: [v, y], width + classes values.
 
-    Raises `DataError` if there is not one label for each item, or one of them is no class.
+    Args:
+        source: the items; a source, tensor, NumPy array or list of lists.
+        labels: one whole number from 0 for each, as a tensor, array or list.
+        classes: how many there are.
 
-    >>> from deepbelief.data import Features
-    >>> Labelled(Features(torch.tensor([[0.5], [0.25]])), torch.tensor([1, 0]), 2).batch(slice(0, 2)).tolist()
+    Raises:
+        DataError: there is not one label for each item, or one of them is no class.
+
+    >>> Labelled([[0.5], [0.25]], [1, 0], 2).batch(slice(0, 2)).tolist()
     [[0.5, 0.0, 1.0], [0.25, 1.0, 0.0]]
     """
 
-    source: Source
-    labels: torch.Tensor
-    classes: int
-
-    def __post_init__(self) -> None:
-        if self.labels.shape != (len(self.source),):
-            raise DataError(
-                f"{len(self.source)} items have {len(self.labels)} labels; give exactly one label per item."
-            )
-        if len(self.labels):
-            low, high = (int(bound) for bound in self.labels.aminmax())
-            if low < 0 or high >= self.classes:
-                raise DataError(f"labels range from {low} to {high}; number the {self.classes} classes from 0.")
+    def __init__(self, source: SourceLike, labels: TensorLike, classes: int) -> None:
+        self.source: Final = as_source(source)
+        self.labels: Final = as_labels(labels, len(self.source), classes)
+        self.classes: Final = classes
 
     def __len__(self) -> int:
         return len(self.source)

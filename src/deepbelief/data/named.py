@@ -3,8 +3,9 @@
 import hashlib
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from deepbelief.data.dataset import Dataset, Images, located
 from deepbelief.data.download import Progress, download
-from deepbelief.data.idx import read_idx
-from deepbelief.errors import DataError, SettingsError
+from deepbelief.data.idx import file_bytes, parse_idx, unpack_idx
+from deepbelief.data.split import split_rows
+from deepbelief.errors import DataError, DataWarning, SettingsError
 
 ENVIRONMENT_VARIABLE: Final = "DEEPBELIEF_DATA"
 
@@ -33,17 +35,16 @@ class IdxDataset:
     """What is known of a data set that is published as four gzipped IDX files.
 
     ``mirrors``: base addresses, tried in order.
-    ``checksums``: SHA-256 of each file as published, by its name without ``.gz``. Only downloads are held to them:
-    copies on disk are often zipped anew.
-    ``test_labels``: SHA-256 of the unzipped test labels without their header, by which one set's files are told from
-    another's, as all name their files alike; None if unknown.
+    ``checksums``: SHA-256 of each file as published, by its name without ``.gz``.
+    ``contents``: SHA-256 of each file unzipped (of ``zcat file``), as copies on disk are often zipped anew; empty if
+    unknown. All sets name their files alike: only by these two is one told from another.
     """
 
     name: str
     class_names: tuple[str, ...]
     mirrors: tuple[str, ...]
     checksums: Mapping[str, str]
-    test_labels: str | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
     debian_folder: Path | None = None
     debian_package: str | None = None
 
@@ -64,7 +65,12 @@ FASHION_MNIST: Final = IdxDataset(
         TEST_IMAGES: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         TEST_LABELS: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     },
-    test_labels="3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+    contents={
+        TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
     debian_folder=Path("/usr/share/datasets/fashion-mnist"),
     debian_package="dataset-fashion-mnist",
 )
@@ -82,7 +88,12 @@ MNIST: Final = IdxDataset(
         TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     },
-    test_labels="ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    contents={
+        TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
 )
 
 KMNIST: Final = IdxDataset(
@@ -119,34 +130,32 @@ def load_named(name: str, folder: Path | None = None, progress: Progress | None 
         return _load_digits()
     if name not in _IDX_DATASETS:
         raise SettingsError(
-            f"There is no data set named {name!r}; use one of {', '.join(NAMES)}, or the path of a .npz file."
+            f"There is no data set named {name!r}; use one of {', '.join(NAMES)}, or the path of a .npz or .csv file."
         )
     known = _IDX_DATASETS[name]
-    return _read(known, _find(known, folder) or _download(known, progress))
-
-
-def _find(known: IdxDataset, folder: Path | None) -> Path | None:
-    """The folder with all four files, or None if they must be downloaded."""
     if folder is not None:
-        return _given(known, folder)
+        return _read(known, _given(known, folder))
+    for candidate in _places(known):
+        try:
+            return _read(known, candidate)
+        except _ForeignFileError as error:
+            # A folder that holds another set whole, such as the one that the variable names, is no mistake.
+            if not any(_holds(other, candidate) for other in _IDX_DATASETS.values()):
+                warnings.warn(f"{candidate} is passed over: {error}", DataWarning, stacklevel=2)
+    return _read(known, _download(known, progress))
+
+
+def _places(known: IdxDataset) -> Iterator[Path]:
+    """The folders, of those where data sets are looked for, that have all four files."""
     for place in (os.environ.get(ENVIRONMENT_VARIABLE), _cache(known), known.debian_folder):
         # An empty variable counts as unset; Path("") would be the current folder.
         if place:
-            for candidate in (Path(place) / known.name, Path(place)):
-                if not _missing(candidate) and _owner(candidate) in (None, known.name):
-                    return candidate
-    return None
+            yield from (folder for folder in (Path(place) / known.name, Path(place)) if not _missing(folder))
 
 
 def _given(known: IdxDataset, folder: Path) -> Path:
     for candidate in (folder / known.name, folder):
         if not _missing(candidate):
-            owner = _owner(candidate)
-            if owner not in (None, known.name):
-                raise DataError(
-                    f"The files in {candidate} are those of {owner}, not of {known.name}; "
-                    f"ask for {owner}, or give another folder."
-                )
             return candidate
     if not folder.is_dir():
         raise DataError(f"The folder {folder} for {known.name} does not exist; check its path.")
@@ -170,15 +179,6 @@ def _file(folder: Path, file: str) -> Path | None:
     return next((path for path in (folder / f"{file}.gz", folder / file) if path.is_file()), None)
 
 
-def _owner(folder: Path) -> str | None:
-    """The name of the data set whose test labels are in the folder, None if they are nobody's we know.
-
-    Without this, a folder of Fashion-MNIST would be taken for MNIST without a word: the files are named alike.
-    """
-    digest = hashlib.sha256(_array(folder, TEST_LABELS, dimensions=1).tobytes()).hexdigest()
-    return next((known.name for known in _IDX_DATASETS.values() if known.test_labels == digest), None)
-
-
 def _download(known: IdxDataset, progress: Progress | None) -> Path:
     cache = _cache(known)
     for file in FILES:
@@ -196,43 +196,71 @@ def _download(known: IdxDataset, progress: Progress | None) -> Path:
     return cache
 
 
+@final
+class _ForeignFileError(DataError):
+    """A file is not that of the data set that was asked for."""
+
+
 def _read(known: IdxDataset, folder: Path) -> Dataset:
+    # Labels first: they are small, and enough to tell most folders of another set.
+    arrays = {file: _array(known, folder, file) for file in sorted(FILES, key=lambda file: "labels" not in file)}
     with located(folder):
-        train, shape = _part(folder, TRAIN_IMAGES, TRAIN_LABELS)
-        test, test_shape = _part(folder, TEST_IMAGES, TEST_LABELS)
-        if shape != test_shape:
-            raise DataError(f"training images are {shape} pixels but test images {test_shape}; put fresh copies there.")
-        return Dataset(known.name, train, test, shape, known.class_names)
+        train = _images(arrays[TRAIN_IMAGES], arrays[TRAIN_LABELS])
+        test = _images(arrays[TEST_IMAGES], arrays[TEST_LABELS])
+        return Dataset(known.name, train, test, arrays[TRAIN_IMAGES].shape[1:], known.class_names)
 
 
-def _part(folder: Path, images_file: str, labels_file: str) -> tuple[Images, tuple[int, ...]]:
-    """Images with labels, and the shape of one image."""
-    pixels = _array(folder, images_file, dimensions=3)
-    labels = _array(folder, labels_file, dimensions=1).astype(np.int64)
+def _images(pixels: NDArray[Any], labels: NDArray[Any]) -> Images:
     flat = pixels.reshape(len(pixels), math.prod(pixels.shape[1:]))  # (n, height, width) -> (n, height * width)
-    return Images(torch.from_numpy(flat), 255.0, torch.from_numpy(labels)), pixels.shape[1:]
+    return Images(torch.from_numpy(flat), 255.0, torch.from_numpy(labels.astype(np.int64)))
 
 
-def _array(folder: Path, file: str, dimensions: int) -> NDArray[Any]:
+def _array(known: IdxDataset, folder: Path, file: str) -> NDArray[Any]:
+    """What a file of the data set holds; `_ForeignFileError` if it is another's."""
     path = _file(folder, file) or folder / f"{file}.gz"
-    array = read_idx(path)
-    if array.dtype != np.uint8 or array.ndim != dimensions:
-        raise DataError(
-            f"{path} holds {array.dtype} values in {array.ndim} dimensions instead of uint8 in {dimensions}; "
-            "check that each file has its right name."
+    stored = file_bytes(path)
+    content = unpack_idx(stored, path)
+    owner = _owner(file, stored, content)
+    if owner == known.name:
+        return parse_idx(content, path)
+    if owner is not None:
+        raise _ForeignFileError(
+            f"{path} is the file of {owner}, not of {known.name}; ask for {owner}, or give another folder."
         )
-    return array
+    raise _ForeignFileError(
+        f"{path} is not the file of {known.name} as it is published, by its SHA-256; "
+        "put a fresh copy there, still gzipped, or give another folder."
+    )
+
+
+def _owner(file: str, stored: bytes, content: bytes) -> str | None:
+    """The name of the data set whose file this is, by what it holds or else by its bytes as they are stored."""
+    unzipped = hashlib.sha256(content).hexdigest()
+    for known in _IDX_DATASETS.values():
+        if known.contents.get(file) == unzipped:
+            return known.name
+    published = hashlib.sha256(stored).hexdigest()
+    return next((known.name for known in _IDX_DATASETS.values() if known.checksums[file] == published), None)
+
+
+def _holds(known: IdxDataset, folder: Path) -> bool:
+    """Whether a data set's four files are in the folder, whole."""
+    try:
+        _read(known, folder)
+    except DataError:
+        return False
+    return True
 
 
 def _load_digits() -> Dataset:
     # Imported here: scikit-learn takes a second to load and the other data sets do not need it.
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
     digits = load_digits()
+    labels = torch.from_numpy(digits.target.astype(np.int64))
     # Fixed, whatever the experiment's seed: train and test must be the same for everyone.
-    rows = train_test_split(np.arange(len(digits.target)), test_size=360, random_state=0, stratify=digits.target)
+    rows = split_rows(labels, aside=360, seed=0)
     pixels = torch.from_numpy(digits.data.astype(np.uint8))  # (1797, 64), whole numbers from 0 to 16
-    images = Images(pixels, 16.0, torch.from_numpy(digits.target.astype(np.int64)))
-    train, test = (images.subset(torch.from_numpy(part)) for part in rows)
+    images = Images(pixels, 16.0, labels)
+    train, test = (images.subset(part) for part in rows)
     return Dataset("digits", train, test, image_shape=(8, 8), class_names=tuple("0123456789"))

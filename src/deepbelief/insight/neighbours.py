@@ -6,8 +6,11 @@ from torch import Tensor
 
 @torch.no_grad()
 def nearest(queries: Tensor, among: Tensor, k: int, chunk: int = 250) -> Tensor:
-    """Rows of `among` (n, d) closest to each query (m, d) under the Euclidean distance: (m, k), nearest first."""
-    squares = among.pow(2).sum(dim=1)
+    """Rows of `among` (n, d) closest to each query (m, d) under the Euclidean distance: (m, k), nearest first.
+
+    Where there are fewer than k, it is all n of them.
+    """
+    k, squares = min(k, len(among)), among.pow(2).sum(dim=1)
     parts = []
     for part in torch.split(queries, chunk):
         # |a - q|^2 = |a|^2 - 2 a q + |q|^2, and |q|^2 changes no ranking.

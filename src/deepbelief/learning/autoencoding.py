@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from typing import final
 
 import torch
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 from torch import Tensor
 
 from deepbelief.autoencoder import Autoencoder
 from deepbelief.checkpoint import TrainingState
-from deepbelief.data import Source
-from deepbelief.errors import SettingsError
+from deepbelief.checks import fitting, fitting_held_out
+from deepbelief.data import SourceLike
 from deepbelief.minibatches import Minibatches, ValidationRecord
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 
 @final
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class AutoencoderSettings:
     """Adam on shuffled minibatches, its learning rate falling linearly to 0 over the epochs.
 
@@ -42,29 +42,33 @@ class AutoencoderTraining:
 
     Args:
         autoencoder: changed in place.
-        source: what it learns to reconstruct.
+        source: what it learns to reconstruct: a source, tensor, NumPy array or list of lists, (n, width).
         held_out: items to measure after each epoch, and to stop early by.
         settings: how.
         random: order of the items.
+
+    Raises:
+        SettingsError: the data have another width, or there is a patience and nothing to stop by.
+        DataError: there are no items, or the visible units cannot have one of the values.
     """
 
     def __init__(
         self,
         autoencoder: Autoencoder,
-        source: Source,
-        held_out: Source | None,
+        source: SourceLike,
+        held_out: SourceLike | None,
         settings: AutoencoderSettings,
         random: Random,
     ) -> None:
-        width = autoencoder.encoder.sizes[0]
-        if source.width != width:
-            raise SettingsError(f"the autoencoder sees {width} values, the data have {source.width}: make them equal.")
+        visible = autoencoder.encoder.layer(1).visible
+        items = fitting(source, visible, "the autoencoder")
+        self._held_out = fitting_held_out(held_out, visible, "the autoencoder")
         self._loss_of_each = autoencoder.squared_error if settings.squared_error else autoencoder.cross_entropy
         self._like = autoencoder.encoder.layer(1).weights
-        self._read = source.reader(min(settings.batch_size, len(source)), self._like.dtype)
-        self._held_out, self._batch = held_out, settings.batch_size
-        score = self._score if held_out is not None and len(held_out) else None
-        self._descent = Minibatches(autoencoder, len(source), self._loss, score, settings, random)
+        self._read = items.reader(min(settings.batch_size, len(items)), self._like.dtype)
+        self._batch = settings.batch_size
+        score = None if self._held_out is None else self._score
+        self._descent = Minibatches(autoencoder, len(items), self._loss, score, settings, random)
 
     @property
     def records(self) -> list[ValidationRecord]:

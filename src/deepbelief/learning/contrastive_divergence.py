@@ -14,7 +14,10 @@ from deepbelief.rbm import RBM
 
 @final
 class ContrastiveDivergence:
-    """CD-k (Hinton 2002): p = E[h | v]; h ~ p; v' = E[v | h] (means, not samples); p' = E[h | v']; k - 1 times on.
+    """CD-k (Hinton 2002): p = E[h | v]; h ~ p; v' ~ p(v | h); p' = E[h | v']; with h ~ p' k - 1 times on.
+
+    That is a Gibbs chain: with k its end comes near to a sample of the model, and the statistics near to the gradient.
+    Without `visible_samples` v' = E[v | h]: it has less noise, but is no Gibbs chain, and its bias grows with k.
 
     Args:
         rbm: the model; not changed.
@@ -22,6 +25,7 @@ class ContrastiveDivergence:
         gibbs_steps: k.
         products: the type of the matrix products, where it is another than the parameters'.
         regularisation: dropout and sparsity of the hidden units.
+        visible_samples: whether v' is a sample or the mean.
     """
 
     def __init__(
@@ -31,10 +35,13 @@ class ContrastiveDivergence:
         gibbs_steps: int = 1,
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
+        visible_samples: bool = True,
     ) -> None:
         self.gibbs_steps = gibbs_steps
         self._workspace = Workspace(rbm, batch_size, batch_size, products, regularisation)
-        self._hidden = self._workspace.rbm.weights.new_empty(batch_size, rbm.hidden.size)
+        like = self._workspace.rbm.weights
+        self._hidden = like.new_empty(batch_size, rbm.hidden.size)
+        self._means = like.new_empty(batch_size, rbm.visible.size) if visible_samples else None
         self._difference = rbm.weights.new_empty(batch_size, rbm.visible.size)
         self._sum, self._squared_error = torch.empty_like(rbm.visible.bias), rbm.weights.new_empty(())
 
@@ -44,20 +51,25 @@ class ContrastiveDivergence:
         rbm, n = self._workspace.rbm, len(visible)
         phases = self._workspace.load(visible, n, random, same_kept=True)
         kept, hidden, difference = phases.kept_positive, self._hidden[:n], self._difference[:n]
+        means = phases.model if self._means is None else self._means[:n]
         field = phases.positive
         for step in range(self.gibbs_steps):
             keep(rbm.hidden.sample_(field, random, out=hidden), kept)
-            rbm.visible.mean_(torch.mm(hidden, rbm.weights.T, out=phases.model))
+            torch.mm(hidden, rbm.weights.T, out=means)
+            if means is phases.model:
+                rbm.visible.mean_(means)
+            else:
+                rbm.visible.sample_(means, random, out=phases.model)  # and leaves the means in `means`
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
             if step == 0:
-                flat = torch.sub(phases.data, phases.model, out=difference).view(-1)
+                flat = torch.sub(phases.data, means, out=difference).view(-1)
                 torch.dot(flat, flat, out=self._squared_error)
         keep(rbm.hidden.mean_(field), kept)
         keep(phases.positive, kept)
-        if self.gibbs_steps > 1:
+        if self.gibbs_steps > 1 or means is not phases.model:
             torch.sub(phases.data, phases.model, out=difference)
         total = torch.sum(difference, dim=0, out=self._sum)
-        return self._workspace.statistics(n, total, self._squared_error, model_is_mean=True)
+        return self._workspace.statistics(n, total, self._squared_error, model_is_mean=means is phases.model)
 
     def mixing(self) -> dict[str, float]:
         """Nothing: its chains end with the batch."""

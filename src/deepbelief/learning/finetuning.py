@@ -31,7 +31,7 @@ def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None =
         layer.bias.copy_(rbm.hidden.bias)
     if dbn.standardisation is not None:  # (x - mean) / scale, done by the first layer
         first, scaling = network.linear(1), dbn.standardisation
-        first.weight.div_(scaling.scale)
+        first.weight.div_(scaling.divisor)
         first.bias.sub_(first.weight @ scaling.mean)
     if readout is not None:
         network.linear(-1).load_state_dict(readout.linear(1).state_dict())

@@ -5,15 +5,17 @@ from functools import partial
 from typing import Any, final
 
 import torch
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Labelled, Rows, Source
+from deepbelief.checks import check_values
+from deepbelief.data import Labelled, Rows, SourceLike, as_source
 from deepbelief.errors import SettingsError
 from deepbelief.feedforward import accuracy
 from deepbelief.labelled import LabelledRBM
+from deepbelief.labels import as_training_labels
 from deepbelief.learning.averaging import Averaged
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.discriminative import Discriminative, combine
@@ -26,18 +28,20 @@ from deepbelief.minibatches import (
     restore_network_and_optimizer,
 )
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 
 @final
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class HybridSettings:
     """How a `LabelledRBM` learns from labels, by Adam on shuffled minibatches.
 
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
-    `gibbs_steps` steps, or PCD with `persistent_chains` above 0. With a generative weight of 0 it is the discriminative
-    RBM. Adam, because weights of pixels, weights of labels and biases have gradients of very different sizes; its
-    learning rate falls linearly to 0 over the epochs, its `weight_decay`, of weights alone, is decoupled (Loshchilov &
-    Hutter 2019). `dropout` takes hidden units out of p(y | v), see `Discriminative`.
+    `gibbs_steps` steps (`visible_samples` as in `CDSettings`), or PCD with `persistent_chains` above 0. With a
+    generative weight of 0 it is the discriminative RBM. Adam, because weights of pixels, weights of labels and biases
+    have gradients of very different sizes; its learning rate falls linearly to 0 over the epochs, its `weight_decay`,
+    of weights alone, is decoupled (Loshchilov & Hutter 2019). `dropout` takes hidden units out of p(y | v), see
+    `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
     fall by 1 / e in so many epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after so many
@@ -50,6 +54,7 @@ class HybridSettings:
     momentum: float = Field(default=0.9, ge=0, lt=1)
     generative_weight: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     gibbs_steps: int = Field(default=1, ge=1)
+    visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -63,15 +68,24 @@ class HybridTraining:
 
     Args:
         model: changed in place.
-        training: items and their labels, (n,) int64.
+        training: items, as a source, tensor, NumPy array or list of lists, and their labels, (n,) whole numbers from 0
+            in any of these forms.
         held_out: items and labels to measure after each epoch, and to stop early by.
         settings: how.
         random: order of the items, dropout and states of the units.
 
+    Warns:
+        DataWarning: a class has no training item.
+
+    Raises:
+        SettingsError: model, settings and data do not fit together.
+        DataError: there are no items, the visible units cannot have one of the values, or labels are not as
+            `as_training_labels` wants them.
+
     >>> random = Random(0)
-    >>> from deepbelief import Bernoulli, Features
+    >>> from deepbelief import Bernoulli
     >>> model = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), random)
-    >>> data = Features(torch.rand(20, 6)), torch.arange(20) % 2
+    >>> data = torch.rand(20, 6), torch.arange(20) % 2
     >>> settings = HybridSettings(epochs=2, patience=0)
     >>> [record.step for record in HybridTraining(model, data, None, settings, random).epochs()]
     [1, 2]
@@ -80,17 +94,14 @@ class HybridTraining:
     def __init__(
         self,
         model: LabelledRBM,
-        training: tuple[Source, Tensor],
-        held_out: tuple[Source, Tensor] | None,
+        training: tuple[SourceLike, TensorLike],
+        held_out: tuple[SourceLike, TensorLike] | None,
         settings: HybridSettings,
         random: Random,
     ) -> None:
-        source = Labelled(*training, model.classes)
-        if source.width != model.rbm.visible.size:
-            raise SettingsError(
-                f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
-                "equal."
-            )
+        source = _fitting(model, training)
+        as_training_labels(source.labels, len(source), model.classes)
+        measured = _fitting(model, held_out) if held_out is not None and len(as_source(held_out[0])) else None
         self._model, self._settings, self._random = model, settings, random
         size = min(settings.batch_size, len(source))
         self._read = source.reader(size, model.rbm.weights.dtype)
@@ -112,7 +123,7 @@ class HybridTraining:
         )
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
         averaged = self._averaged.module
-        score = partial(accuracy, averaged, *held_out) if held_out is not None and len(held_out[0]) else None
+        score = None if measured is None else partial(accuracy, averaged, measured.source, measured.labels)
         self._course = Course(averaged, len(source), score, settings, random)
 
     def _negative_phase(self, size: int) -> NegativePhase:
@@ -120,7 +131,7 @@ class HybridTraining:
         if settings.persistent_chains:
             start = rbm.hidden.sample(rbm.weights.new_zeros(settings.persistent_chains, rbm.hidden.size), self._random)
             return PersistentContrastiveDivergence(rbm, size, start, settings.gibbs_steps)
-        return ContrastiveDivergence(rbm, size, settings.gibbs_steps)
+        return ContrastiveDivergence(rbm, size, settings.gibbs_steps, visible_samples=settings.visible_samples)
 
     @property
     def records(self) -> list[ValidationRecord]:
@@ -174,3 +185,15 @@ class HybridTraining:
         if self._generative is not None:
             self._generative.restore(tensors_under("phase.", state.tensors))
         self._course.restore(state)
+
+
+def _fitting(model: LabelledRBM, given: tuple[SourceLike, TensorLike]) -> Labelled:
+    """Items and labels as the RBM sees them, checked."""
+    source = Labelled(*given, model.classes)
+    if source.width != model.rbm.visible.size:
+        raise SettingsError(
+            f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
+            "equal."
+        )
+    check_values(source, model.rbm.visible)
+    return source

@@ -1,9 +1,10 @@
 """One RBM at work: its negative phase, its updates, and the watch over both."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, final
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.annealing import BASE_RATE_ITEMS, base_rate_bias
@@ -12,6 +13,7 @@ from deepbelief.data import Rows, Source, spread
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.batches import batches
 from deepbelief.learning.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
+from deepbelief.learning.moments import Moments
 from deepbelief.learning.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.replay import Replayed
 from deepbelief.learning.settings import CDSettings
@@ -33,15 +35,21 @@ class EpochRecord:
     layer: int
     epoch: int
     reconstruction_error: float
-    """The squared error summed over a batch and averaged over the units, mean over the batches of the epoch.
+    """The squared error summed over a batch and averaged over the units, mean over the batches of the epoch; it grows
+    with the batch size.
 
     With persistent chains, which reconstruct no data: the same of E[v | E[h | v]] for some items, after the epoch.
     """
     monitors: dict[str, float] = field(default_factory=dict)
-    """Figures that compare across data sets, measured after the epoch on up to 2,000 items: `reconstruction_error_unit`
-    and, with held-out data, `held_out_error_unit`, `free_energy_gap`, `pseudo_likelihood_unit` (nats, for each visible
-    unit or group of categorical units); of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time`
-    (updates; inf where the chains stood still or were too slow to tell; NaN where an epoch has fewer than ten)."""
+    """Figures that compare across data sets and batch sizes, measured after the epoch on up to 2,000 items:
+    `reconstruction_error_unit` and, with held-out data, `held_out_error_unit`, `free_energy_gap`,
+    `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units).
+
+    Of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time` (updates; inf where the chains stood still
+    or were too slow to tell; NaN where an epoch has fewer than ten).
+
+    With `batch_statistics`, over the batches of the epoch: `error_std`, the standard deviation (with n - 1) of the
+    reconstruction error; `update_mean` and `update_std` of the size of an update, the sum of |dW| over all weights."""
 
 
 class DivergedError(DeepBeliefError):
@@ -84,6 +92,10 @@ class LayerTraining:
         if self._max_norm is None:
             self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0
         self._squared_error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
+        self._errors, self._updates = Moments(rbm.weights.device), Moments(rbm.weights.device)
+        if settings.visible_bias_from_data and not rbm.visible.bias.any():
+            with torch.no_grad():
+                rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(source, BASE_RATE_ITEMS)]))
         self._energy_at_start = self._energy()
 
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
@@ -97,7 +109,7 @@ class LayerTraining:
         if chains:
             start = rbm.hidden.sample(spread(self._source, chains).to(rbm.weights) @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
-        return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation)
+        return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
 
     def one_epoch(self, epoch: int) -> EpochRecord:
         """Learn from every item once.
@@ -136,7 +148,13 @@ class LayerTraining:
             penalise(statistics, self.rbm, settings.l1)
         if self._max_norm:
             clip(statistics.by_parameter().values(), self._max_norm * statistics.batch_size)
+        if settings.dropout:  # the gradient is that of W / kept, so that W moves `kept` times as far
+            statistics.weights.mul_(settings.regularisation.kept)
         self._momentum.update(statistics, learning_rate, momentum, weight_decay)
+        if settings.batch_statistics:
+            self._updates.add(torch.linalg.vector_norm(self._momentum.velocity["weights"], 1))
+            if statistics.squared_error is not None:
+                self._errors.add(statistics.squared_error / self.rbm.visible.size)
 
     @torch.no_grad()
     def _check(self, epoch: int, good: list[Tensor]) -> None:
@@ -176,13 +194,17 @@ class LayerTraining:
             likelihood = pseudo_likelihood(rbm, held_out, Random(0, "pseudo-likelihood", rbm.weights.device))
             if likelihood is not None:
                 monitors["pseudo_likelihood_unit"] = likelihood
+        if self.settings.batch_statistics:
+            monitors["update_mean"], monitors["update_std"] = self._updates.take()
+            monitors["error_std"] = self._errors.take()[1]
         monitors |= self._phase.mixing()
         # Per item and unit, times the batch size: for whole batches just the mean over batches.
-        return EpochRecord(self.layer, epoch, error * self.settings.batch_size, monitors)
+        return EpochRecord(self.layer, epoch, error * self._size, monitors)
 
     def state(self) -> dict[str, Tensor]:
         """Everything but the RBM and the random numbers, to go on from here."""
-        tensors = {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
+        tensors = {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64)}
+        tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
         tensors |= {f"phase.{name}": tensor for name, tensor in self._phase.state().items()}
         if self._centring is not None:
             tensors |= {f"offset.{name}": tensor for name, tensor in self._centring.offsets.items()}
@@ -190,6 +212,7 @@ class LayerTraining:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `state` gave."""
+        self._energy_at_start = float(tensors["energy_at_start"])
         for name, tensor in tensors_under("velocity.", tensors).items():
             self._momentum.velocity[name].copy_(tensor)
         if self._centring is not None:

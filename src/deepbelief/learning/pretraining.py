@@ -1,12 +1,14 @@
 """Greedy pre-training of a DBN: layer by layer, each RBM on the means of the frozen layer below."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 
 import torch
 
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Features, Source
+from deepbelief.checks import check_values, fitting, fitting_held_out
+from deepbelief.data import Features, Source, SourceLike
 from deepbelief.dbn import DBN
 from deepbelief.encoding import Encoded, encode_source
 from deepbelief.errors import SettingsError
@@ -15,6 +17,7 @@ from deepbelief.learning.layer import EpochRecord, LayerTraining
 from deepbelief.learning.settings import CDSettings
 from deepbelief.learning.standardise import Standardised
 from deepbelief.randomness import Random
+from deepbelief.units import Bernoulli
 
 FEATURE_BYTES: Final = 2**28
 """The features of a layer that take more memory than this are computed batch by batch, in each epoch again."""
@@ -26,18 +29,22 @@ class Pretraining:
 
     Args:
         dbn: changed in place.
-        source: what layer 1 sees: for binary units values in [0, 1], for real ones any; see `standardise`.
-        settings: for each layer, from layer 1 up.
+        source: what layer 1 sees, a `Source`, tensor, NumPy array or list of lists (n, width): for binary units values
+            in [0, 1], for real ones any; see `standardise`.
+        settings: for each layer, from layer 1 up; or one for all.
         random: order of the images and states of the hidden units.
         layers: the layers to train, from 1; all of them if None.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None. Parameters
             and their updates keep their type.
         held_out: items to measure after each epoch, and to stop early by.
 
+    Raises:
+        SettingsError: settings, layers and data do not fit together.
+        DataError: there are no items, or the visible units cannot have one of the values: the first one is named.
+
     >>> import torch
     >>> random = Random(0)
-    >>> training = Pretraining(dbn := DBN.from_sizes([6, 4], random), Features(torch.rand(10, 6)),
-    ...                        [CDSettings(epochs=2)], random)
+    >>> training = Pretraining(DBN.from_sizes([6, 4], random), torch.rand(10, 6), CDSettings(epochs=2), random)
     >>> [record.epoch for record in training.epochs()]
     [1, 2]
     """
@@ -45,28 +52,34 @@ class Pretraining:
     def __init__(
         self,
         dbn: DBN,
-        source: Source,
-        settings: Sequence[CDSettings],
+        source: SourceLike,
+        settings: CDSettings | Sequence[CDSettings],
         random: Random,
         layers: Sequence[int] | None = None,
         products: torch.dtype | None = None,
-        held_out: Source | None = None,
+        held_out: SourceLike | None = None,
     ) -> None:
-        if source.width != dbn.sizes[0]:
-            raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
-        if len(settings) != len(dbn):
-            raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(settings)}.")
-        held_out = held_out if held_out is not None and len(held_out) else None
-        for one in settings:
-            if one.patience and held_out is None:
+        for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
+        if not all(isinstance(one, CDSettings) for one in for_each):
+            raise SettingsError("give CDSettings, one for all layers or a list with one for each.")
+        if len(for_each) != len(dbn):
+            raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
+        visible = dbn.layer(1).visible
+        self._source = fitting(source, visible, "the DBN")
+        self._held_out = fitting_held_out(held_out, visible, "the DBN")
+        for one in for_each:
+            if one.patience and self._held_out is None:
                 raise SettingsError("patience needs data to stop by: give held_out, or set patience to 0.")
-            if one.drop_last and len(source) < one.batch_size:
-                raise SettingsError(f"{len(source)} images fill no batch of {one.batch_size}: make batch_size smaller.")
+            if one.drop_last and len(self._source) < one.batch_size:
+                raise SettingsError(
+                    f"{len(self._source)} images fill no batch of {one.batch_size}: make batch_size smaller."
+                )
         for layer in layers or ():
             dbn.layer(layer)  # which refuses a number that is not there
-        self._dbn, self._source, self._settings, self._random = dbn, source, settings, random
+        _check_probabilities(dbn, [self._source, self._held_out], for_each)
+        self._dbn, self._settings, self._random = dbn, for_each, random
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
-        self._products, self._held_out = products, held_out
+        self._products = products
         self._training: LayerTraining | None = None  # of the layer at work
         self._best: dict[str, torch.Tensor] = {}  # its parameters at the best epoch, where there is a patience
         self._done = 0  # finished layers
@@ -145,9 +158,25 @@ class Pretraining:
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         self._dbn.load_state_dict(tensors_under("dbn.", state.tensors))
-        self._done, self._epoch = state.progress["done"], state.progress["epoch"]
+        self._done, self._epoch = operator.index(state.progress["done"]), operator.index(state.progress["epoch"])
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
-        self._best = tensors_under("best.", state.tensors)
+        if best := tensors_under("best.", state.tensors):
+            room = self._dbn.layer(self._layers[self._done]).state_dict()
+            self._best = {name: tensor.clone().copy_(best[name]) for name, tensor in room.items()}
         if self._done < len(self._layers) and self._epoch:
             self._start_layer(self._layers[self._done]).restore(tensors_under("layer.", state.tensors))
         self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it
+
+
+def _check_probabilities(dbn: DBN, sources: Sequence[Source | None], settings: Sequence[CDSettings]) -> None:
+    """Raise an error where `binarise` would draw binary states from values that are no probabilities."""
+    for number, one in enumerate(settings[1:], start=2):
+        units = dbn.layer(number).visible
+        if one.binarise and units.states is None:
+            raise SettingsError(
+                f"binarise takes values for probabilities, and those of the {type(units).__name__} units that layer "
+                f"{number} sees are none: leave it out there."
+            )
+    for source in sources:
+        if settings[0].binarise and source is not None:
+            check_values(source, Bernoulli(source.width))

@@ -3,14 +3,14 @@
 import math
 from typing import Self, final
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.dataclasses import dataclass
+from pydantic import Field, model_validator
 
 from deepbelief.learning.statistics import Regularisation
+from deepbelief.settings import settings_dataclass
 
 
 @final
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class CDSettings:
     """Contrastive divergence (Hinton 2002) and what others have made of it; the defaults are the reference study's.
 
@@ -19,19 +19,26 @@ class CDSettings:
     `momentum_switch` and `final_momentum` after it.
 
     Negative phase: `gibbs_steps` steps at each update, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is
-    set, from the data. With `persistent_chains` above 0 so many Markov chains, which begin at items spread over the
-    data, go on from batch to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at so many
-    temperatures (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
+    set, from the data. Each step samples the visible units; without `visible_samples` CD takes their means, as is usual
+    for grey images with k = 1, and which is biased the more the larger k (`ContrastiveDivergence`). With
+    `persistent_chains` above 0 so many Markov chains, which begin at items spread over the data, go on from batch to
+    batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at so many temperatures
+    (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
     sparsity_cost sum_j (sparsity_target - mean over the batch of E[h_j | v])^2 away, along weights and hidden biases
     (Lee, Ekanadham & Ng 2008). With `dropout`, each hidden unit is absent with that probability, for each item anew
-    (Srivastava et al. 2014); afterwards all are there, with the weights as learnt. `max_gradient_norm` above 0 shortens
-    the gradient to that Euclidean norm; where it is left out it is 1 if units of either side are without bounds, and
-    there is no limit if all are bounded.
+    (Srivastava et al. 2014). Those that are there learn with the weights W / (1 - dropout), so that a layer sends as
+    much on average as it does with all its units and W, which are the RBM's at any time. `max_gradient_norm` above 0
+    shortens the gradient to that Euclidean norm; where it is left out it is 1 if units of either side are without
+    bounds, and there is no limit if all are bounded.
 
-    Data: with `binarise`, values in [0, 1] are probabilities, and binary states are drawn each time they are seen.
+    Data: with `binarise`, values in [0, 1] are probabilities, and binary states are drawn each time they are seen. With
+    `visible_bias_from_data`, visible biases that are all 0 start where the units alone have the means of the data, for
+    binary units at the log-odds (Hinton 2012): else half of them are on at first, however rare they are in the data.
+
+    Records: with `batch_statistics` they also tell how error and updates vary over the batches of an epoch.
 
     Early stopping: with a `patience` above 0, a layer ends after so many epochs without a better value on held-out
     data and goes back to the best.
@@ -49,6 +56,7 @@ class CDSettings:
     l1: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     gibbs_steps: int = Field(default=1, ge=1)
     growing_gibbs_steps: bool = False
+    visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
     temperatures: int = Field(default=1, ge=1)
     trajectory: bool = False
@@ -58,6 +66,8 @@ class CDSettings:
     dropout: float = Field(default=0.0, ge=0, lt=1)
     max_gradient_norm: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     binarise: bool = False
+    visible_bias_from_data: bool = True
+    batch_statistics: bool = False
     patience: int = Field(default=0, ge=0)
     shuffle: bool = True
     drop_last: bool = False

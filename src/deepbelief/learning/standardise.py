@@ -6,23 +6,38 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.data import Reader, Rows, Source, in_batches
+from deepbelief.checks import check_finite, check_width
+from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
 from deepbelief.dbn import DBN
 from deepbelief.standardisation import Standardisation
 
 _BATCH: Final = 1000
 
 
-def standardise(dbn: DBN, source: Source) -> None:
+def standardise(dbn: DBN, source: SourceLike) -> None:
     """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
 
-    >>> from deepbelief import Bernoulli, DBN, Features, Gaussian, Random
+    Values that its visible units take for states or counts, such as a label beside real values, stay as they are.
+
+    Args:
+        dbn: changed in place.
+        source: a `Source`, tensor, NumPy array or list of lists, (n, width).
+
+    Raises:
+        SettingsError: the DBN sees another number of values.
+        DataError: there are no items, or a value is NaN or infinite: the first one is named.
+
+    >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
     >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
-    >>> standardise(dbn, Features(torch.tensor([[10.0, 0.1], [20.0, 0.3]])))
+    >>> standardise(dbn, [[10.0, 0.1], [20.0, 0.3]])
     >>> dbn.standardisation.mean.tolist()
     [15.0, 0.20000000298023224]
     """
-    dbn.standardisation = Standardisation.of(in_batches(source, _BATCH)).to(dbn.layer(1).weights)
+    items, first = as_source(source), dbn.layer(1)
+    check_width(items, first.visible, "the DBN")
+    check_finite(items, first.weights.dtype)
+    real = first.visible.are_real.to(items.batch(slice(0, 1)).device)
+    dbn.standardisation = Standardisation.of(in_batches(items, _BATCH), real).to(first.weights)
 
 
 @final
@@ -48,12 +63,13 @@ class Standardised:
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to `size` items."""
-        read, mean = self.source.reader(size, self.standardisation.mean.dtype), self.standardisation.mean
+        mean, divisor = self.standardisation.mean, self.standardisation.divisor
+        read = self.source.reader(size, mean.dtype)
         room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
 
         def standardised(rows: Rows) -> Tensor:
             values = read(rows).to(mean.device)
-            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(self.standardisation.scale)
+            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(divisor)
             return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
 
         return standardised

@@ -24,7 +24,7 @@ class Statistics:
     visible: Tensor  # (visible,): v - v'
     hidden: Tensor  # (hidden,): p - p'
     batch_size: int
-    squared_error: Tensor | None = None  # (): sum of (v - v')^2, v' after one step; None where v' reconstructs no data
+    squared_error: Tensor | None = None  # (): sum of (v - E[v' | h])^2 after one step; None where that rebuilds no data
     further: dict[str, Tensor] = field(default_factory=dict)  # for parameters besides weights and biases, by name
     data_visible: Tensor | None = None  # (batch, visible): v
     data_hidden: Tensor | None = None  # (batch, hidden): p
@@ -64,6 +64,11 @@ class Regularisation:
     sparsity_target: float = 0.0
     sparsity_cost: float = 0.0
 
+    @property
+    def kept(self) -> float:
+        """The share of the hidden units that dropout leaves."""
+        return 1 - self.dropout
+
     def pull(self, hidden: Units, field: Tensor) -> Tensor:
         """-d/dfield of cost * sum_j (target - mean over the batch of E[h_j])^2, times the batch: (batch, hidden).
 
@@ -99,7 +104,8 @@ class Workspace:
         model_rows: the most states of the model at once.
         products: the type of the matrix products; where it is another than the parameters', they are done on a copy of
             the RBM that is brought up to date at each step, and the parameters and their updates stay as they are.
-        regularisation: dropout and sparsity of the hidden units.
+        regularisation: dropout and sparsity of the hidden units. With dropout the RBM that is seen here has the weights
+            W / (1 - dropout), and the statistics are its gradient.
     """
 
     def __init__(
@@ -113,7 +119,8 @@ class Workspace:
         self._master, self._data_rows = rbm, data_rows
         self._regularisation = regularisation or Regularisation()
         self.rbm = rbm
-        if products is not None and products != rbm.weights.dtype:
+        products = products or rbm.weights.dtype
+        if products != rbm.weights.dtype or self._regularisation.dropout:
             self.rbm = copy.deepcopy(rbm).to(products)
         (visible, hidden), like = rbm.weights.shape, self.rbm.weights
         self._states = like.new_empty(data_rows + model_rows, visible)
@@ -121,13 +128,15 @@ class Workspace:
         self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
         self._variable = rbm.hidden.variable_of_each()
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
-        self._product = self._weights if self.rbm is rbm else torch.empty_like(like)
+        self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
 
     def load(self, visible: Tensor, model_rows: int, random: Random, same_kept: bool = False) -> Phases:
         """Put the data in place; `same_kept`: the model's state i lacks the hidden units that item i lacks."""
         if self.rbm is not self._master:
             for narrow, wide in zip(self.rbm.parameters(), self._master.parameters(), strict=True):
                 narrow.copy_(wide)
+            if self._regularisation.dropout:
+                self.rbm.weights.div_(self._regularisation.kept)
         n, room = len(visible), self._data_rows
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(room - n, room + model_rows)

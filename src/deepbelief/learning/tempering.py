@@ -138,7 +138,7 @@ class ParallelTempering:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
-        self.hidden = state["hidden"].to(self.hidden)
+        self.hidden.copy_(state["hidden"])
         self.betas.copy_(state["betas"])
         self._parity = int(state["parity"])
         self._proposed.copy_(state["proposed"])
@@ -265,14 +265,16 @@ class TrajectoryTempering:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
-        like = self._rbm.weights
-        self.visible = [state[f"visible.{s}"].to(like) for s in range(len(tensors_under("visible.", state)))]
+        models, start = len(tensors_under("visible.", state)), self.visible[0]
+        self.visible = [torch.empty_like(start).copy_(state[f"visible.{s}"]) for s in range(max(1, models))]
         self.snapshots = []
         for number in range(len(self.visible) - 1):
             self.snapshots.append(_frozen(self._rbm))
             self.snapshots[-1].load_state_dict(tensors_under(f"snapshot.{number}.", state))
-        self._accepted, self._proposed = state["accepted"].to(like), int(state["proposed"])
-        self._latest_accepted, self._latest_proposed = state["latest_accepted"].to(like), int(state["latest_proposed"])
+        self._start_counting()
+        self._accepted.copy_(state["accepted"])
+        self._latest_accepted.copy_(state["latest_accepted"])
+        self._proposed, self._latest_proposed = int(state["proposed"]), int(state["latest_proposed"])
 
 
 def _statistics(workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random) -> Statistics:

@@ -6,26 +6,29 @@ from functools import partial
 from typing import Final, final
 
 import torch
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Labelled, Rows, Source
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.checks import fitting, fitting_held_out
+from deepbelief.data import Labelled, Rows, SourceLike
+from deepbelief.errors import DeepBeliefError
 from deepbelief.feedforward import accuracy
 from deepbelief.labelled import LabelledDBN
+from deepbelief.labels import as_labels, as_training_labels
 from deepbelief.learning.averaging import Averaged
 from deepbelief.learning.directions import Associative, Direction
 from deepbelief.learning.standardise import Standardised
 from deepbelief.minibatches import Course, ValidationRecord
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 _GONE: Final = 1e4  # far beyond any weight or bias that means something
 
 
 @final
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@settings_dataclass
 class UpDownSettings:
     """How the up-down algorithm learns, on shuffled minibatches.
 
@@ -65,10 +68,19 @@ class UpDown:
 
     Args:
         model: changed in place; it gets a `recognition` of its own, a copy of `below`, if it has none.
-        training: items and their labels, (n,) int64.
+        training: items, as a source, tensor, NumPy array or list of lists, and their labels, (n,) whole numbers from 0
+            in any of these forms.
         held_out: items and labels to measure after each epoch, and to stop early by.
         settings: how.
         random: order of the items and states of the units.
+
+    Warns:
+        DataWarning: a class has no training item.
+
+    Raises:
+        SettingsError: model, settings and data do not fit together.
+        DataError: there are no items, the visible units cannot have one of the values, or labels are not as
+            `as_training_labels` wants them.
 
     The `loss` of its records is the squared error of G's prediction of the data, for each item.
     """
@@ -76,21 +88,21 @@ class UpDown:
     def __init__(
         self,
         model: LabelledDBN,
-        training: tuple[Source, Tensor],
-        held_out: tuple[Source, Tensor] | None,
+        training: tuple[SourceLike, TensorLike],
+        held_out: tuple[SourceLike, TensorLike] | None,
         settings: UpDownSettings,
         random: Random,
     ) -> None:
-        source = training[0]
-        if source.width != model.below.sizes[0]:
-            raise SettingsError(
-                f"the DBN sees {model.below.sizes[0]} values, the data have {source.width}: make them equal."
-            )
+        visible, classes = model.below.layer(1).visible, model.top.classes
+        source = fitting(training[0], visible, "the DBN")
+        labels = as_training_labels(training[1], len(source), classes)
+        others = None if held_out is None else fitting_held_out(held_out[0], visible, "the DBN")
+        asked = None if others is None or held_out is None else (others, as_labels(held_out[1], len(others), classes))
         if model.below.standardisation is not None:
             source = Standardised(source, model.below.standardisation)
         if model.recognition is None:
             model.recognition = copy.deepcopy(model.below)
-        labelled = Labelled(source, training[1], model.top.classes)
+        labelled = Labelled(source, labels, classes)
         self._model, self._settings, self._random = model, settings, random
         self._width = source.width
         size = min(settings.batch_size, len(source))
@@ -101,7 +113,7 @@ class UpDown:
         self._top = Associative(model.top, size, settings.discriminative_weight)
         self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
         averaged = self._averaged.module
-        score = partial(accuracy, averaged, *held_out) if held_out is not None and len(held_out[0]) else None
+        score = None if asked is None else partial(accuracy, averaged, *asked)
         self._course = Course(averaged, len(source), score, settings, random)
 
     @property

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from deepbelief.annealing import AnnealedPath
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.dbn import DBN
-from deepbelief.errors import DataError, SettingsError
+from deepbelief.errors import SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch
 from deepbelief.likelihood.reverse import raise_bound
 from deepbelief.randomness import Random
@@ -98,29 +99,30 @@ def _around(middle: float, half: float) -> Interval:
 
 
 @torch.no_grad()
-def as_states(units: Units, values: Tensor, random: Random) -> Tensor:
+def as_states(units: Units, values: TensorLike, random: Random) -> Tensor:
     """The values, or, for binary and categorical units, states drawn with the values as probabilities: (batch, size).
 
     A likelihood of grey pixels under binary units is none; drawn once, with a fixed seed, they are data of zeros and
     ones like any other (Salakhutdinov & Murray 2008), and values that are 0 or 1 already stay so.
 
     Raises:
-        DataError: the units are binary or categorical and the values are no probabilities.
+        DataError: a value is none that the units can have; for binary and categorical units, no probability.
     """
-    if units.states is None:
-        return values
-    low, high = (float(end) for end in values.aminmax())
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        raise DataError(
-            f"the values range from {low:g} to {high:g} and are no probabilities: scale them to lie from 0 to 1."
-        )
-    return units.sample(units.bias_of_mean(values) - units.bias, random)
+    given = possible(units, values)
+    return given if units.states is None else units.sample(units.bias_of_mean(given) - units.bias, random)
+
+
+def possible(units: Units, values: TensorLike) -> Tensor:
+    """Values as a tensor in the units' type, (batch, size); `DataError` if the units cannot have one of them."""
+    given = as_batch(values, units.bias, units.size, "the units have")
+    units.check_values(given)
+    return given
 
 
 @torch.no_grad()
 def log_likelihood(
     path: AnnealedPath,
-    visible: Tensor,
+    visible: TensorLike,
     z: AISResult,
     random: Random,
     settings: AISSettings | None = None,
@@ -135,16 +137,20 @@ def log_likelihood(
         random: states of the units, on the RBM's device.
         settings: of RAISE.
         watch: is told how far RAISE is.
+
+    Raises:
+        DataError: the units cannot have one of the values.
     """
-    upper = -path.rbm.free_energy(visible).double() - z.log_z
-    return Bracket(upper, raise_bound(path, visible, random, settings, watch), z)
+    values = possible(path.rbm.visible, visible)
+    upper = -path.rbm.free_energy(values).double() - z.log_z
+    return Bracket(upper, raise_bound(path, values, random, settings, watch), z)
 
 
 @torch.no_grad()
 def dbn_bound(
     dbn: DBN,
     path: AnnealedPath,
-    visible: Tensor,
+    visible: TensorLike,
     z: AISResult,
     random: Random,
     settings: AISSettings | None = None,
@@ -169,6 +175,7 @@ def dbn_bound(
 
     Raises:
         SettingsError: the path does not lead to the RBM on top.
+        DataError: the units cannot have one of the values.
     """
     if path.rbm is not dbn.layer(len(dbn)):
         raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
@@ -178,7 +185,7 @@ def dbn_bound(
 
 
 @torch.no_grad()
-def upper_side(dbn: DBN, visible: Tensor, log_z: float, random: Random) -> Tensor:
+def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random) -> Tensor:
     """`Bracket.upper` of `dbn_bound` alone, (batch,), for as many items as there are: it takes no annealing.
 
     Args:
@@ -191,12 +198,13 @@ def upper_side(dbn: DBN, visible: Tensor, log_z: float, random: Random) -> Tenso
     return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
 
 
-def _climb(dbn: DBN, visible: Tensor, random: Random) -> tuple[Tensor, Tensor]:
+def _climb(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
     """What the layers below the top add to the bound, (batch,), and a sample of what the top RBM sees."""
+    visible = possible(dbn.layer(1).visible, given)
     below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
     if dbn.standardisation is not None:
         visible = dbn.standardisation(visible)
-        below -= dbn.standardisation.scale.double().log().sum()
+        below -= dbn.standardisation.log_jacobian
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
         up = visible @ rbm.weights

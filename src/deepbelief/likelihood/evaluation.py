@@ -7,9 +7,10 @@ from typing import Final, final
 import torch
 
 from deepbelief.annealing import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
-from deepbelief.data import Source, spread
+from deepbelief.checks import check_width
+from deepbelief.data import SourceLike, as_source, spread
 from deepbelief.dbn import DBN
-from deepbelief.errors import SettingsError
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
@@ -68,7 +69,7 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 @torch.no_grad()
-def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
+def layer_path(dbn: DBN, layer: int, source: SourceLike) -> AnnealedPath:
     """The path to a layer's RBM from independent units with the means that it sees.
 
     The means are those of up to 10,000 items from all over the source.
@@ -77,16 +78,24 @@ def layer_path(dbn: DBN, layer: int, source: Source) -> AnnealedPath:
         dbn: the model; seen, not copied.
         layer: from 1.
         source: the data it was trained on, best.
+
+    Raises:
+        SettingsError: the data have another width than the DBN.
+        DataError: there are no items, or the first layer's units cannot have one of their values.
     """
-    rbm = dbn.layer(layer)
-    items = spread(source, min(len(source), BASE_RATE_ITEMS)).to(rbm.weights)
+    rbm, first, data = dbn.layer(layer), dbn.layer(1).visible, as_source(source)
+    check_width(data, first, "the DBN")
+    if not len(data):
+        raise DataError("there are no items to take base rates of: give at least 1.")
+    items = spread(data, min(len(data), BASE_RATE_ITEMS)).to(rbm.weights)
+    first.check_values(items)
     return AnnealedPath(rbm, base_rate_bias(rbm.visible, [dbn.encode(items, layer - 1)]))
 
 
 def evaluate(
     dbn: DBN,
-    training: Source,
-    items: Source,
+    training: SourceLike,
+    items: SourceLike,
     random: Random,
     settings: AISSettings | None = None,
     number: int = 100,
@@ -105,22 +114,21 @@ def evaluate(
 
     Raises:
         SettingsError: the data have another width than the DBN, or there are no items.
+        DataError: the units cannot have one of the values that are used.
     """
-    for source in (training, items):
-        if source.width != dbn.sizes[0]:
-            raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the data have {source.width}: make them equal.")
-    if not len(items) or number < 1:
-        raise SettingsError(f"{number} of {len(items)} items have no likelihood to measure: give at least 1.")
-    weights = dbn.layer(1).weights
-    chosen = items.batch(random.permutation(len(items))[:number]).to(weights)
-    visible = as_states(dbn.layer(1).visible, chosen, random)
+    learnt, measured, units = as_source(training), as_source(items), dbn.layer(1).visible
+    for source in (learnt, measured):
+        check_width(source, units, "the DBN")
+    if not len(measured) or number < 1:
+        raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
+    visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
 
     def watch(what: str) -> Watch | None:
         return None if show is None else lambda done, total: show(what, done, total)
 
     layers = []
     for layer in range(1, len(dbn) + 1):
-        path = layer_path(dbn, layer, training)
+        path = layer_path(dbn, layer, learnt)
         z = ais(path, random, settings, watch(f"AIS of layer {layer}"))
         exact = exact_log_z(path.rbm) if fewest_states(path.rbm) <= _QUICK else None
         layers.append(LayerZ(layer, (path.rbm.visible.size, path.rbm.hidden.size), z, exact))

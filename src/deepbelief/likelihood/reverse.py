@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.annealing import AnnealedPath
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.likelihood.ais import AISSettings, Watch, look
 from deepbelief.randomness import Random
 
@@ -17,7 +18,7 @@ _ROWS: Final = 1000  # chains at a time
 @torch.no_grad()
 def raise_bound(
     path: AnnealedPath,
-    visible: Tensor,
+    visible: TensorLike,
     random: Random,
     settings: AISSettings | None = None,
     watch: Watch | None = None,
@@ -44,7 +45,9 @@ def raise_bound(
         One number in nats for each item, shape (batch,), float64.
     """
     settings = settings or AISSettings()
-    repeated = visible.repeat_interleave(settings.chains_per_item, dim=0)
+    given = as_batch(visible, path.rbm.weights, path.rbm.visible.size, "the RBM sees")
+    path.rbm.visible.check_values(given)
+    repeated = given.repeat_interleave(settings.chains_per_item, dim=0)
     blocks = torch.split(repeated, _ROWS)
     total = len(blocks) * (len(settings.betas) - 1)
     found, done = [], 0
@@ -58,5 +61,5 @@ def raise_bound(
             done += 1
             look(watch, done, total)
         found.append(log_weights)
-    chains = torch.cat(found).view(len(visible), settings.chains_per_item)
+    chains = torch.cat(found).view(len(given), settings.chains_per_item)
     return torch.logsumexp(chains, dim=1) - math.log(settings.chains_per_item)

@@ -1,6 +1,8 @@
 """From a run's folder to its pictures and its page."""
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,16 @@ import jinja2
 from markupsafe import Markup
 
 from deepbelief.atomic import write_atomically
+from deepbelief.errors import DeepBeliefError, one_line
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, load_run
 from deepbelief.report.settings import as_toml, flat
 from deepbelief.report.story import STORY
 from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
-from deepbelief.report.tables import Table, published_table, results_table, times_table
-from deepbelief.report.text import memory
+from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
+from deepbelief.report.text import measured_on, memory
+from deepbelief.study.records import stage_again, stage_file
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,30 @@ def build_report(run: Path) -> Path:
         DeepBeliefError: the folder is not a run, or a record in it is damaged.
     """
     story = load_run(run, [stage for stage, _, _ in STORY])
-    sections = [
-        _Section(stage, heading, tell(story, story.stages[stage]) if stage in story.stages else None)
-        for stage, heading, tell in STORY
-    ]
-    images: dict[str, Markup] = {}
-    for section in sections:
-        for picture in section.chapter.pictures if section.chapter else ():
-            content = render(picture.draw, picture.height)
-            write_atomically(run / "figures" / f"{picture.name}.png", content)
-            images[picture.name] = Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
-    page = run / "report.html"
-    write_atomically(page, _render(story, sections, images).encode())
-    return page
+    sections, images = [], {}
+    for stage, heading, tell in STORY:
+        with _blaming(record := stage_file(run, story.results.seeds[0], stage), stage_again(record)):
+            chapter = tell(story, story.stages[stage]) if stage in story.stages else None
+            drawn = {one.name: render(one.draw, one.height) for one in (chapter.pictures if chapter else ())}
+        sections.append(_Section(stage, heading, chapter))
+        for name, content in drawn.items():
+            write_atomically(run / "figures" / f"{name}.png", content)
+            images[name] = Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
+    with _blaming(run / "results.json", "run the study again, which writes it anew"):
+        content = _render(story, sections, images).encode()
+    write_atomically(run / "report.html", content)
+    return run / "report.html"
+
+
+@contextmanager
+def _blaming(record: Path, remedy: str) -> Iterator[None]:
+    """Say of which file something fails: facts and arrays that were not written here can break anything."""
+    try:
+        yield
+    except (DeepBeliefError, MemoryError):
+        raise
+    except Exception as error:
+        raise DeepBeliefError(f"{record} is damaged ({one_line(repr(error))}): {remedy}.") from error
 
 
 def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> str:
@@ -69,7 +84,8 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
         kicker=_kicker(run),
         summary=summary(run),
         results=results_table(run.results),
-        published=published_table(run.results),
+        note=results_note(run.results),
+        published=published_tables(run.results),
         sections=sections,
         images=images,
         size=size_in_pixels,
@@ -79,8 +95,9 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
 
 
 def _kicker(run: Run) -> str:
-    seeds = len(run.results.seeds)
-    return f"{run.results.title} · recipe {run.results.recipe} · {seeds} {'seed' if seeds == 1 else 'seeds'}"
+    results, seeds = run.results, len(run.results.seeds)
+    how_often = f"{seeds} {'seed' if seeds == 1 else 'seeds'}"
+    return f"{results.title} · recipe {results.recipe} · {how_often} · {measured_on(results.machine)}"
 
 
 def _circumstances(run: Run) -> list[Table]:

@@ -14,6 +14,9 @@ from deepbelief.report.style import ALARM, GRID, INK, WIDTH
 # Orange takes away, purple adds: told apart under all common colour deficiencies, and against grey images.
 _CHANGE: Final = LinearSegmentedColormap.from_list("change", ["#d9790f", "#ffffff", "#6f4fa8"])
 
+_FLATTEST: Final = 1 / 4  # height / width of an image as it is drawn
+_TALLEST: Final = 3.0
+
 
 def grey(image: NDArray[Any]) -> Floats:
     """Grey values in [0, 1] of an image in [0, 1] or in 0..255; values outside are clipped."""
@@ -22,8 +25,12 @@ def grey(image: NDArray[Any]) -> Floats:
 
 
 def cell_height(images: NDArray[Any], width: float) -> float:
-    """Height in inches of images (..., h, w) drawn `width` inches wide."""
-    return width * float(images.shape[-2]) / float(images.shape[-1])
+    """Height in inches of images (..., h, w) drawn `width` inches wide.
+
+    Their pixels are squares, but for a row or a column of them, such as a vector, which would be a hair or a mile.
+    """
+    height, across = images.shape[-2:]
+    return width * min(max(float(height) / float(across), _FLATTEST), _TALLEST)
 
 
 def shorten(name: str, length: int) -> str:

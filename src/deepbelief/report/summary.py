@@ -10,7 +10,8 @@ from deepbelief.study.records import Metric
 
 _PERTURBATIONS = (
     ("gaussian", 0.3, "With Gaussian noise of standard deviation {level} added to every test image"),
-    ("fgsm", 0.1, "Under a gradient attack that moves each pixel by {level}"),
+    ("fgsm", 0.1, "Under a gradient attack that moves each pixel by {level} in one step"),
+    ("pgd", 0.1, "Under one of many small steps that moves each pixel by at most {level}"),
 )
 
 
@@ -81,21 +82,22 @@ def _perturbed(run: Run, kind: str, wanted: float, words: str) -> str:
 
 
 def _defence(run: Run) -> str:
-    """The gain of the top-down defence under the adaptive attack, at the level nearest to 0.1."""
+    """The gain of the top-down defence under the strongest adaptive attack, at the level nearest to 0.1."""
     facts = run.facts("topdown_defence")
     if not facts:
         return ""
     contestant = str(facts["contestant"])
     counts = [int(count) for count in run.stages["topdown_defence"].array("num_steps")]
-    levels = nearest_levels(levels_of(run.results, f"fgsm_adaptive_{counts[0]}"), [0.1]) if counts else []
+    attack = "pgd" if levels_of(run.results, "pgd") else "fgsm"
+    levels = nearest_levels(levels_of(run.results, f"{attack}_adaptive_{counts[0]}"), [0.1]) if counts else []
     if not levels:
         return ""
-    kinds = ("fgsm", f"fgsm_defended_{counts[0]}", f"fgsm_adaptive_{counts[0]}")
+    kinds = (attack, f"{attack}_defended_{counts[0]}", f"{attack}_adaptive_{counts[0]}")
     plain, seeming, real = (run.metric(f"accuracy/{contestant}/{kind}@{levels[0]}") for kind in kinds)
     if plain is None or seeming is None or real is None:
         return ""
     return (
-        f"Rebuilding the attacked image top-down takes {contestant_name(contestant)} from {percent(plain)} to "
+        f"Rebuilding the image top-down takes {contestant_name(contestant)}, attacked so, from {percent(plain)} to "
         f"{percent(seeming)} if the attacker ignores that, and to {percent(real)} if the attack reckons with it."
     )
 

@@ -1,12 +1,25 @@
 """Tables as strings, the same for the page and for the terminal."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from deepbelief.report.text import ABSENT, contestant_name, duration, interval, points, quantity, signed
+from deepbelief.report.text import contestant_name, duration, interval, measured_on, points, signed, times
 from deepbelief.study.records import Metric, Results
 
-_WANTED = (("gaussian", "noise", (0.3, 0.7)), ("fgsm", "FGSM", (0.05, 0.1, 0.2)))
+_WANTED: Final = (("gaussian", "noise", (0.3, 0.7)), ("fgsm", "FGSM", (0.05, 0.1, 0.2)), ("pgd", "PGD", (0.05, 0.1)))
+
+# What may be published: title of its table, and of the table's rows.
+_PUBLISHED: Final = {
+    "reconstruction_error": ("Reconstruction error, mean over the batches of an epoch", "epoch"),
+    "reconstruction_error_std": ("Reconstruction error, standard deviation over the batches of an epoch", "epoch"),
+    "update_mean": ("Size of an update, sum over all weights of |dW|, mean over the batches of an epoch", "epoch"),
+    "update_std": ("Size of an update, standard deviation over the batches of an epoch", "epoch"),
+    "loss": ("Training loss, cross-entropy in nats", "step"),
+    "accuracy": ("Accuracy on the test images, in per cent", "images"),
+    "prediction": ("Class that the example is taken for, one answer a seed", "image"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,20 @@ def results_table(results: Results) -> Table:
             )
     labels = [contestant_name(contestant) for contestant in results.contestants]
     rows = tuple(zip(labels, *columns, strict=True))
-    return Table("Accuracy on the test images, in per cent", tuple(header), rows, frozenset(strong))
+    title = f"Accuracy on the test images, in per cent; {measured_on(results.machine)}"
+    return Table(title, tuple(header), rows, frozenset(strong))
+
+
+def results_note(results: Results) -> str:
+    """What the columns of the main table are, in a paragraph."""
+    kinds = {title.partition(" ")[0] for title, _ in key_columns(results)}
+    notes = {
+        "noise": "Noise: standard deviation of Gaussian noise added to the pixels, not clipped.",
+        "FGSM": "FGSM: a gradient attack that moves each pixel by the given amount in one step.",
+        "PGD": "PGD: a gradient attack of many small steps that moves each pixel by at most the given amount, on a "
+        "random choice of the test images.",
+    }
+    return " ".join(["The best of each column is bold.", *(note for kind, note in notes.items() if kind in kinds)])
 
 
 def _best(metrics: Sequence[Metric | None]) -> list[int]:
@@ -76,20 +102,67 @@ def _best(metrics: Sequence[Metric | None]) -> list[int]:
     return [row for row, metric in enumerate(metrics) if metric is not None and metric.mean == max(present)]
 
 
-def published_table(results: Results) -> Table | None:
-    """Every published figure beside ours and the relative difference; None when nothing was published."""
-    if not results.published:
-        return None
+def published_tables(results: Results) -> list[Table]:
+    """Every published figure beside ours, with the relative difference of the means; one table for each quantity."""
+    quantities: dict[str, list[tuple[str, str, str]]] = {}  # -> row, column, name of the metric
+    for name in results.published:
+        quantity, _, rest = name.partition("/")
+        subject, condition = re.fullmatch(r"([^@/]*)(.*)", rest).groups()  # type: ignore[union-attr]
+        quantities.setdefault(quantity, []).append((_condition(quantity, condition), subject, name))
+    return [_published_table(results, quantity, cells) for quantity, cells in quantities.items()]
+
+
+def _condition(quantity: str, condition: str) -> str:
+    """What follows a subject in a metric's name, in words: `@10` -> `10`, `/fgsm@0.2` -> `FGSM 0.2`."""
+    if not condition:
+        return "clean" if quantity in ("accuracy", "prediction") else ""
+    kind, _, level = condition.removeprefix("/").rpartition("@")
+    titles = {known: title for known, title, _ in _WANTED}
+    return f"{titles.get(kind, kind)} {level}".strip()
+
+
+def _published_table(results: Results, quantity: str, cells: list[tuple[str, str, str]]) -> Table:
+    title, rows_are = _PUBLISHED.get(quantity, (quantity.replace("_", " "), ""))
+    rows, subjects = (list(dict.fromkeys(cell[at] for cell in cells)) for at in (0, 1))
+    names = {(row, subject): name for row, subject, name in cells}
+    header, filled = [rows_are], [[row] for row in rows]
+    for subject in subjects:
+        header += [f"{contestant_name(subject)}, {whose}".removeprefix(", ") for whose in ("published", "this run")]
+        for row, shown in zip(rows, filled, strict=True):
+            shown += _beside(results, quantity, names.get((row, subject)))
+    return Table(title, tuple(header), tuple(map(tuple, filled)))
+
+
+def _beside(results: Results, quantity: str, name: str | None) -> tuple[str, str]:
+    """A published figure and ours."""
+    if name is None:
+        return "", ""
+    theirs, ours = results.published[name], results.metrics.get(name)
+    if quantity == "prediction":  # a class is no amount: nothing to average
+        return f"{theirs:.0f}", "not measured" if ours is None else ", ".join(f"{value:.0f}" for value in ours.values)
+    scale, digits = (100, 2) if quantity == "accuracy" else (1, 4)
+    shown = "not measured" if ours is None else interval(ours, scale=scale, digits=digits)
+    if ours is not None and theirs:
+        shown += f" ({signed(100 * (ours.mean / theirs - 1))} %)"
+    return f"{theirs * scale:.{digits}f}", shown
+
+
+def defence_table(results: Results, contestant: str, counts: Sequence[int]) -> Table:
+    """Accuracy in per cent under each attack: bare, defended and attacked as if bare, attacked through the defence."""
+    levels = set(nearest_levels(levels_of(results, "fgsm"), (0.05, 0.1, 0.2, 0.3)))
+    levels |= {level for level in levels_of(results, "pgd") if float(level) > 0}
+    ascending = sorted(levels, key=float)
     rows = []
-    for name, theirs in results.published.items():
-        share = name.startswith("accuracy")
-        scale, digits, unit = (100, 2, " %") if share else (1, 4, "")
-        ours = results.metrics.get(name)
-        difference = ABSENT if ours is None or theirs == 0 else f"{signed(100 * (ours.mean / theirs - 1))} %"
-        shown = "not measured" if ours is None else interval(ours, scale=scale, digits=digits) + unit
-        rows.append((quantity(name), f"{theirs * scale:.{digits}f}{unit}", shown, difference))
-    header = ("quantity", "published", "this run", "relative difference")
-    return Table("Published figures against this run", header, tuple(rows))
+    for attack in ("fgsm", "pgd"):
+        kinds = [("undefended", attack)]
+        for count in counts:
+            kinds.append((f"defended, {times(count)}, attack unaware of it", f"{attack}_defended_{count}"))
+            kinds.append((f"defended, {times(count)}, attack through it (adaptive)", f"{attack}_adaptive_{count}"))
+        for words, kind in kinds:
+            metrics = [results.metrics.get(f"accuracy/{contestant}/{kind}@{level}") for level in ascending]
+            rows.append((f"{attack.upper()}, {words}", metrics))
+    header = ["attack, defence", *(f"epsilon {level}" for level in ascending)]
+    return metric_table(f"Accuracy (%) of {contestant_name(contestant)} under attack", header, rows)
 
 
 def times_table(results: Results) -> Table:

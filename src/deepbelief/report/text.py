@@ -1,8 +1,7 @@
 """How numbers and names are written, the same in tables, captions and pictures."""
 
-import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from deepbelief.study.records import Metric
 
@@ -10,18 +9,6 @@ ABSENT: Final = "–"  # noqa: RUF001
 
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 _CONTESTANTS: Final = {"ffnn": "feed-forward", "finetuned": "fine-tuned"}
-_QUANTITIES: Final = (
-    (r"accuracy/(\w+)", "test accuracy, {0}"),
-    (r"accuracy_train/(\w+)", "training accuracy, {0}"),
-    (r"accuracy/(\w+)/gaussian@(.+)", "test accuracy at noise {1}, {0}"),
-    (r"accuracy/(\w+)/gaussian_clipped@(.+)", "test accuracy at clipped noise {1}, {0}"),
-    (r"accuracy/(\w+)/fgsm@(.+)", "test accuracy under FGSM {1}, {0}"),
-    (r"accuracy/(\w+)/uniform@(.+)", "test accuracy at uniform noise {1}, {0}"),
-    (r"accuracy/(\w+)/fgsm_defended_(\d+)@(.+)", "test accuracy under FGSM {2}, {1} x up and down, {0}"),
-    (r"accuracy/(\w+)/fgsm_adaptive_(\d+)@(.+)", "test accuracy under adaptive FGSM {2}, {1} x up and down, {0}"),
-    (r"reconstruction_error/layer_(\d+)@(.+)", "reconstruction error after epoch {1}, layer {0}"),
-    (r"loss/(\w+)@(.+)", "training loss at step {1}, {0}"),
-)
 
 
 def contestant_name(contestant: str) -> str:
@@ -29,14 +16,6 @@ def contestant_name(contestant: str) -> str:
     if contestant.startswith("readout_"):
         return f"read-out {contestant.removeprefix('readout_')}"
     return _CONTESTANTS.get(contestant, contestant.replace("_", " "))
-
-
-def quantity(metric: str) -> str:
-    """The name of a metric in words; a metric without words keeps its name."""
-    for pattern, words in _QUANTITIES:
-        if match := re.fullmatch(pattern, metric):
-            return words.format(*(contestant_name(part) for part in match.groups()))
-    return metric
 
 
 def interval(metric: Metric | None, *, scale: float = 1, digits: int = 3) -> str:
@@ -84,6 +63,19 @@ def memory(size: float) -> str:
     """A number of bytes in MiB or GiB."""
     mebibytes = size / 2**20
     return f"{mebibytes:.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:.1f} GiB"
+
+
+def processor(machine: Mapping[str, Any]) -> str:
+    """`2 cores (AMD EPYC, AVX2)`, or the GPU's name: what did the work."""
+    if machine.get("device", "cpu") != "cpu":
+        return str(machine["device"])
+    names = [str(machine[key]) for key in ("processor", "capability") if machine.get(key)]
+    return f"{machine.get('cores', ABSENT)} cores ({', '.join(names)})"
+
+
+def measured_on(machine: Mapping[str, Any]) -> str:
+    """`fp32 on 2 cores (AMD EPYC, AVX2)`: in which precision a figure was made, and on what."""
+    return f"{machine['precision']} on {processor(machine)}" if "precision" in machine else processor(machine)
 
 
 def times(count: int) -> str:

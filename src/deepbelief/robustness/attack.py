@@ -1,4 +1,4 @@
-"""Attacks that know the model: the fast gradient sign method."""
+"""Attacks that know the model: the fast gradient sign method, and many small steps of it."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from deepbelief.errors import SettingsError
+from deepbelief.randomness import Random
+from deepbelief.robustness.noise import uniform
+
 Classifier = Callable[[Tensor], Tensor]
-"""(batch, width) values in [0, 1] -> (batch, classes) logits."""
+"""(batch, width) values in their bounds, [0, 1] for images -> (batch, classes) logits."""
 
 
 def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int = 2000) -> Tensor:
@@ -16,28 +20,77 @@ def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_
     It does not depend on the size of the attack: one gradient serves every epsilon. Only the images' gradient is
     computed, the model's parameters stay untouched.
     """
-    signs = []
+    return _sign_and_lead(classifier, images, labels, batch_size)[0]
+
+
+def _sign_and_lead(
+    classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int = 2000
+) -> tuple[Tensor, Tensor]:
+    """`gradient_sign`, and by how much a wrong class leads, (n,): the best one's logit less that of the true class."""
+    signs, leads = [], []
     for part, targets in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
         inputs = part.detach().requires_grad_()
         with torch.enable_grad():
-            loss = cross_entropy(classifier(inputs), targets, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, inputs)
+            logits = classifier(inputs)
+            (gradient,) = torch.autograd.grad(cross_entropy(logits, targets, reduction="sum"), inputs)
         signs.append(gradient.sign_())
-    return torch.cat(signs)
+        logits, true = logits.detach(), targets[:, None]
+        leads.append(logits.scatter(1, true, -torch.inf).amax(dim=1) - logits.gather(1, true).squeeze(1))
+    return torch.cat(signs), torch.cat(leads)
 
 
-def step(images: Tensor, signs: Tensor, epsilon: float) -> Tensor:
-    """Images moved by epsilon in each pixel, clipped to [0, 1]."""
-    return torch.add(images, signs, alpha=epsilon).clamp_(0, 1)
+def step(images: Tensor, signs: Tensor, epsilon: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Tensor:
+    """Images moved by epsilon in each pixel, clipped to the bounds."""
+    return torch.add(images, signs, alpha=epsilon).clamp_(*bounds)
 
 
-def fgsm(classifier: Classifier, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+def fgsm(
+    classifier: Classifier, images: Tensor, labels: Tensor, epsilon: float, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Tensor:
     """Fast gradient sign method (Goodfellow et al. 2015): clip(x + epsilon sign(d loss / dx)), shape of the images.
 
     Args:
-        classifier: images (batch, width) in [0, 1] -> logits (batch, classes), differentiable.
-        images: (n, width) in [0, 1].
+        classifier: images (batch, width) within the bounds -> logits (batch, classes), differentiable.
+        images: (n, width) within the bounds.
         labels: (n,) true classes, int64.
         epsilon: the largest change of a pixel.
+        bounds: the least and the greatest value that a pixel can have.
     """
-    return step(images, gradient_sign(classifier, images, labels), epsilon)
+    return step(images, gradient_sign(classifier, images, labels), epsilon, bounds)
+
+
+def pgd(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    steps: int,
+    random: Random,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Tensor:
+    """Projected gradient descent (Madry et al. 2018): many small steps of FGSM, shape of the images.
+
+    From x_0 = clip(x + u), u uniform in [-epsilon, epsilon], it goes on by
+    x_t = clip(x_t-1 + a sign(d loss / dx)), where `clip` keeps within epsilon of x and within the bounds. Steps of
+    a = 2.5 epsilon / steps can reach all of that from wherever they start. For each image the worst of x_0 ... x_steps
+    is kept: the one in which a wrong class is furthest ahead of the true one.
+
+    Args:
+        classifier, images, labels, epsilon, bounds: as for `fgsm`.
+        steps: how many, at least 1.
+        random: where each image starts.
+
+    Raises:
+        SettingsError: there are no steps.
+    """
+    if steps < 1:
+        raise SettingsError(f"PGD takes at least one step, not {steps}.")
+    low, high = (images - epsilon).clamp_(*bounds), (images + epsilon).clamp_(*bounds)
+    worst = point = uniform(images, epsilon, random, bounds)
+    signs, lead = _sign_and_lead(classifier, point, labels)
+    for _ in range(steps):
+        point = torch.add(point, signs, alpha=2.5 * epsilon / steps).clamp_(low, high)
+        signs, found = _sign_and_lead(classifier, point, labels)
+        worst = torch.where((found > lead)[:, None], point, worst)
+        lead = torch.maximum(found, lead)
+    return worst

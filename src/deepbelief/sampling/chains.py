@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from deepbelief.annealing import AnnealedPath
+from deepbelief.arrays import TensorLike, as_batch, as_tensor
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.rbm import RBM
+from deepbelief.units import Units
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ def annealing(steps: int) -> list[float]:
 
 @torch.no_grad()
 def clamped_chain(
-    rbm: RBM, values: Tensor, known: Tensor | None, random: Random, betas: Iterable[float] | None = None
+    rbm: RBM, values: TensorLike, known: TensorLike | None, random: Random, betas: Iterable[float] | None = None
 ) -> Iterator[Step]:
     """Gibbs chains of an RBM that never change what is known: h ~ p(h | v), v ~ p(v | h), known units put back.
 
@@ -60,17 +62,17 @@ def clamped_chain(
         betas: 1 without end if None.
 
     Raises:
-        SettingsError: the shapes do not fit.
+        SettingsError: the shapes do not fit, or a part of a categorical group is known.
     """
-    check_width(values, rbm.visible.size, "the RBM sees")
-    check_known(values, known)
-    path, visible = AnnealedPath(rbm, rbm.visible.bias), values
+    given = as_items(values, rbm.weights, rbm.visible.size, "the RBM sees")
+    held = None if known is None else as_known(known, given, rbm.visible)
+    path, visible = AnnealedPath(rbm, rbm.visible.bias), given
     for beta in itertools.repeat(1.0) if betas is None else betas:
         hidden = path.sample_hidden(visible @ rbm.weights, beta, random)
         mean = path.visible_field(hidden @ rbm.weights.T, beta)
         visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # which makes the field the mean
-        if known is not None:
-            visible, mean = torch.where(known, values, visible), torch.where(known, values, mean)
+        if held is not None:
+            visible, mean = torch.where(held, given, visible), torch.where(held, given, mean)
         yield Step(hidden, visible, mean)
 
 
@@ -89,16 +91,35 @@ def last(frames: Iterator[T]) -> T:
     return deque(frames, maxlen=1).pop()
 
 
-def check_width(values: Tensor, width: int, who: str) -> None:
-    """`SettingsError` if the values are not of shape (n, width)."""
-    if values.ndim != 2 or values.shape[1] != width:
+def as_items(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
+    """`as_batch` of values that must be of shape (n, width)."""
+    values = as_batch(given, like, width, who)
+    if values.ndim != 2:
         raise SettingsError(f"{who} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
+    return values
 
 
-def check_known(values: Tensor, known: Tensor | None) -> None:
-    """`SettingsError` if this cannot tell what is known of the values."""
-    if known is not None and (known.dtype != torch.bool or known.shape not in (values.shape, values.shape[1:])):
+def as_known(given: TensorLike, values: Tensor, units: Units) -> Tensor:
+    """What is known of values, (n, width), as a bool tensor beside them: (width,) or (n, width).
+
+    Raises:
+        SettingsError: it has another shape or type, or tells of a part of a categorical group only.
+    """
+    known = as_tensor(given, "what is known").to(values.device)
+    if known.dtype != torch.bool or known.shape not in (values.shape, values.shape[1:]):
         raise SettingsError(
             f"what is known of items of shape {tuple(values.shape)} is told by a bool tensor of that shape or "
             f"{tuple(values.shape[1:])}, not by {known.dtype} of shape {tuple(known.shape)}."
         )
+    if len(units.variable_sizes) == units.size:
+        return known
+    variable = units.variable_of_each()
+    inside = variable[1:] == variable[:-1]  # whether a value belongs to the same variable as the one before it
+    broken = (inside & (known[..., 1:] != known[..., :-1])).nonzero()
+    if len(broken):
+        at = int(broken[0, -1])
+        raise SettingsError(
+            f"of positions {at} and {at + 1}, which are one categorical group, only one is known: let all of a group "
+            "be known, or nothing."
+        )
+    return known

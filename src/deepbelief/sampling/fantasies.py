@@ -6,26 +6,27 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
-from deepbelief.sampling.chains import annealing, check_known, check_width, clamped_chain, last, thinned
+from deepbelief.sampling.chains import annealing, as_items, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up
 
 
 class Clamp(NamedTuple):
     """Visible units of an RBM that are held at given values."""
 
-    values: Tensor
+    values: TensorLike
     """(n, visible), of which only the known ones count."""
-    known: Tensor
+    known: TensorLike
     """bool, (visible,) or (n, visible): what is held; of categorical units whole groups."""
 
 
 @torch.no_grad()
 def chain(
     dbn: DBN,
-    start: Tensor,
+    start: TensorLike,
     random: Random,
     *,
     betas: Iterable[float] | None = None,
@@ -53,15 +54,14 @@ def chain(
     >>> next(frames).shape
     torch.Size([5, 784])
     """
-    below = len(dbn) - 1
+    below, top = len(dbn) - 1, dbn.layer(len(dbn))
     values = up(dbn, seen(dbn, start), below, random)
     known = None
     if clamp is not None:
-        check_width(clamp.values, values.shape[1], "the top RBM sees")
-        check_known(clamp.values, clamp.known)
-        known = clamp.known.to(values.device)
-        values = torch.where(known, clamp.values.to(values), values)
-    for step in thinned(clamped_chain(dbn.layer(len(dbn)), values, known, random, betas), every):
+        held = as_items(clamp.values, top.weights, top.visible.size, "the top RBM sees")
+        known = as_known(clamp.known, held, top.visible)
+        values = torch.where(known, held, values)
+    for step in thinned(clamped_chain(top, values, known, random, betas), every):
         yield dbn.decode(down(dbn, step.visible, below, random), 0) if samples else dbn.decode(step.mean, below)
 
 

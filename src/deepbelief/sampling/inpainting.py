@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.dbn import DBN
 from deepbelief.randomness import Random
-from deepbelief.sampling.chains import annealing, check_known, clamped_chain, last, thinned
+from deepbelief.sampling.chains import annealing, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up
 
 
 def inpaint(
-    dbn: DBN, images: Tensor, known: Tensor, random: Random, steps: int = 200, *, samples: bool = False
+    dbn: DBN, images: TensorLike, known: TensorLike, random: Random, steps: int = 200, *, samples: bool = False
 ) -> Tensor:
     """Complete images of which some pixels are known, in any pattern: (n, width) -> (n, width).
 
@@ -25,7 +26,7 @@ def inpaint(
 
     Args:
         dbn: the model; it works in its own standardised space.
-        images: (n, width); unknown pixels may hold anything that is finite.
+        images: (n, width); unknown pixels may hold anything, NaN too.
         known: bool, (width,) or (n, width); of categorical units whole groups.
         random: the chains' source.
         steps: at least 2.
@@ -41,8 +42,8 @@ def inpaint(
 @torch.no_grad()
 def inpainting_frames(
     dbn: DBN,
-    images: Tensor,
-    known: Tensor,
+    images: TensorLike,
+    known: TensorLike,
     random: Random,
     steps: int = 200,
     *,
@@ -51,11 +52,12 @@ def inpainting_frames(
 ) -> Iterator[Tensor]:
     """How an image is completed by `inpaint`: every `every`-th step of it and the last, (n, width) each."""
     values, betas = seen(dbn, images), annealing(steps)
-    check_known(values, known)
-    known = known.to(values.device)
-    for shown, layer in thinned(_states(dbn, values, known, random, betas, samples), every):
+    held = as_known(known, values, dbn.layer(1).visible)
+    given = as_batch(images, values, values.shape[1], "the DBN sees")
+    values = torch.where(held, values, 0)  # at beta = 0 nothing depends on the others, but NaN would stay
+    for shown, layer in thinned(_states(dbn, values, held, random, betas, samples), every):
         completed = dbn.decode(shown, layer)
-        yield torch.where(known, images.to(completed), completed)  # bit for bit, whatever standardisation rounds
+        yield torch.where(held, given, completed)  # bit for bit, whatever standardisation rounds
 
 
 def _states(

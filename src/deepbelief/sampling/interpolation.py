@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
-from deepbelief.sampling.chains import check_width
 
 
 @torch.no_grad()
-def interpolate(dbn: DBN, first: Tensor, second: Tensor, steps: int = 10) -> Tensor:
+def interpolate(dbn: DBN, first: TensorLike, second: TensorLike, steps: int = 10) -> Tensor:
     """The way from one image to another through the top layer: (width,) or (n, width) each -> (steps, [n,] width).
 
     Both images climb by means to the field of the top layer, v W; the fields (1 - t) f_1 + t f_2, t from 0 to 1, give
@@ -27,12 +27,12 @@ def interpolate(dbn: DBN, first: Tensor, second: Tensor, steps: int = 10) -> Ten
     """
     if steps < 2:
         raise SettingsError(f"a way between two images needs at least 2 steps, not {steps}.")
-    if first.shape != second.shape:
-        raise SettingsError(f"the two images have the shapes {tuple(first.shape)} and {tuple(second.shape)}: give one.")
-    both = torch.stack([first, second]).to(dbn.layer(1).weights).flatten(0, -2)  # (2 n, width)
-    check_width(both, dbn.sizes[0], "the DBN sees")
+    start, end = (as_batch(image, dbn.layer(1).weights, dbn.sizes[0], "the DBN sees") for image in (first, second))
+    if start.shape != end.shape:
+        raise SettingsError(f"the two images have the shapes {tuple(start.shape)} and {tuple(end.shape)}: give one.")
+    both = torch.stack([start, end]).flatten(0, -2)  # (2 n, width)
     top = dbn.layer(len(dbn))
     fields = (dbn.encode(both, len(dbn) - 1) @ top.weights).view(2, -1, top.hidden.size)  # (2, n, hidden)
     t = torch.linspace(0, 1, steps).to(fields)[:, None, None]
     between = torch.lerp(fields[0], fields[1], t)  # (steps, n, hidden)
-    return dbn.decode(top.hidden.mean(between.flatten(0, 1))).view(steps, *first.shape)
+    return dbn.decode(top.hidden.mean(between.flatten(0, 1))).view(steps, *start.shape)

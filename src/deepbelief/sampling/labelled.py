@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike
 from deepbelief.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
 
 
-def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps: int = 1000) -> Tensor:
+def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random, steps: int = 1000) -> Tensor:
     """One image for each label: annealed chains in the top RBM with the label held, passed down by means.
 
     In the limit of many steps a chain follows the top RBM's p(h | y), whose values come down through the layers below
@@ -18,7 +19,7 @@ def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps
 
     Args:
         model: a DBN whose top RBM sees labels.
-        labels: (n,) int64.
+        labels: (n,) whole numbers from 0.
         random: the chains' source.
         steps: of each chain.
 
@@ -34,7 +35,7 @@ def labelled_fantasies(model: LabelledDBN, labels: Tensor, random: Random, steps
 
 @torch.no_grad()
 def labelled_frames(
-    model: LabelledDBN, labels: Tensor, random: Random, steps: int = 1000, every: int = 1
+    model: LabelledDBN, labels: TensorLike, random: Random, steps: int = 1000, every: int = 1
 ) -> Iterator[Tensor]:
     """How `labelled_fantasies` come about: every `every`-th step of theirs and the last, (n, width) each."""
     known, values = model.clamp_label(labels)

@@ -2,15 +2,15 @@
 
 from torch import Tensor
 
+from deepbelief.arrays import TensorLike
 from deepbelief.dbn import DBN
 from deepbelief.randomness import Random
-from deepbelief.sampling.chains import check_width
+from deepbelief.sampling.chains import as_items
 
 
-def seen(dbn: DBN, images: Tensor) -> Tensor:
+def seen(dbn: DBN, images: TensorLike) -> Tensor:
     """Images as the first RBM sees them, (n, width)."""
-    check_width(images, dbn.sizes[0], "the DBN sees")
-    return dbn.encode(images.to(dbn.layer(1).weights), 0)
+    return dbn.encode(as_items(images, dbn.layer(1).weights, dbn.sizes[0], "the DBN sees"), 0)
 
 
 def up(dbn: DBN, values: Tensor, layer: int, random: Random) -> Tensor:

@@ -1,42 +1,36 @@
 """What the stages of one seed share: settings, images, models, random numbers and resumable training."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from deepbelief.checkpoint import TrainingState, load_dbn, load_state, save_module, save_state
-from deepbelief.data import Dataset, Features, Images, Source
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_module, save_module
+from deepbelief.data import Dataset, Images, Source
 from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
+from deepbelief.encoding import encode_source_all
+from deepbelief.errors import DeepBeliefError
 from deepbelief.feedforward import Classifier, FeedForward
+from deepbelief.learning.standardise import Standardised
 from deepbelief.precision import Precision
 from deepbelief.randomness import Random
 from deepbelief.readout import ReadoutClassifier
-from deepbelief.robustness.attack import gradient_sign
+from deepbelief.robustness.attack import gradient_sign, pgd
+from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
+from deepbelief.study.resumption import Resumable, put_away, take_up
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 _ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
 
-Record = TypeVar("Record", covariant=True)
-
-
-class Resumable(Protocol[Record]):
-    """A training that can be put away and taken up again."""
-
-    def state(self) -> TrainingState:
-        """Everything to go on from here."""
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from there."""
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass
@@ -70,6 +64,7 @@ class Context:
         self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
         self.started = time.perf_counter()
         self._signs: dict[str, Tensor] = {}
+        self._worst: dict[tuple[str, float], Tensor] = {}
 
     def random(self, stream: str) -> Random:
         """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
@@ -79,10 +74,7 @@ class Context:
 
     @cached_property
     def _split(self) -> tuple[Images, Images]:
-        training, held_out = self.dataset.split(self.recipe.data.validation, self.seed)
-        limit = self.recipe.data.train_images
-        if limit is not None:
-            training = training.subset(self.random("subset").permutation(len(training))[:limit].sort().values)
+        training, held_out = split(self.recipe, self.dataset, self.seed)
         return training.to(self.device), held_out.to(self.device)
 
     @property
@@ -106,11 +98,32 @@ class Context:
         return self.test.batch(slice(0, len(self.test))).to(self.precision.parameters)
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value of the data: what noise and attacks are measured by and stay within."""
+        low, high = self.dataset.bounds
+        return low, high if high > low else low + 1.0  # data of a single value have no range
+
+    def standardised(self, source: Source) -> Source:
+        """The source as the DBN's first RBM sees it, which is how feed-forward networks learn from it, too."""
+        scaling = self.dbn.standardisation
+        return source if scaling is None else Standardised(source, scaling)
+
+    def classifier(self, network: FeedForward) -> Classifier:
+        """A network that learnt from `standardised` values as a function of the values themselves."""
+        scaling = self.dbn.standardisation
+        return network if scaling is None else nn.Sequential(scaling, network)
+
+    @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.dataset.class_names)
 
     def picture(self, values: Tensor) -> Any:
+        """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
+        low, high = self.bounds
+        return self.shaped((values - low) / (high - low))
+
+    def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
         shape = self.dataset.image_shape
         shape = shape if len(shape) == 2 else (1, *shape)
@@ -126,30 +139,33 @@ class Context:
     @cached_property
     def dbn(self) -> DBN:
         """The pre-trained network."""
-        return load_dbn(self.models / "dbn.safetensors").to(self.device).requires_grad_(False)
+        return self._model("dbn", load_dbn, "pretraining")
 
     @cached_property
     def features(self) -> list[Tensor]:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
-        found: list[Tensor] = []
-        source: Source = self.training
-        for layer in range(1, len(self.dbn) + 1):  # each from the one below
-            found.append(encode_source(DBN([self.dbn.layer(layer)]), source))
-            source = Features(found[-1])
-        return found
+        return encode_source_all(self.dbn, self.training)
 
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network so that `network` gives it back."""
         description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
-        save_module(self.models / f"{name}.safetensors", network, description)
+        save_module(self.models / f"{name}.safetensors", network, description, {})
 
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""
-        state = load_state(self.models / f"{name}.safetensors")
-        activation = _ACTIVATIONS[state.progress["activation"]]
-        network = FeedForward(state.progress["sizes"], activation, Random(0)).to(self.precision.parameters)
-        network.load_state_dict(state.tensors)
-        return network.to(self.device).requires_grad_(False)
+        stage = {"ffnn": "baseline", "finetuned": "finetuning"}.get(name, "readouts")
+        return self._model(name, _load_network, stage)
+
+    def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
+        """A model that a stage before has saved, on the device."""
+        try:
+            return load(self.models / f"{name}.safetensors").to(self.device).requires_grad_(False)
+        except UnusableFileError as error:
+            record = self.folder / "stages" / f"{stage}.json"
+            raise DeepBeliefError(
+                f"{error.fault}: delete {record} and give the same command again, which trains it anew, to the same "
+                "weights, and keeps all other results."
+            ) from error
 
     @cached_property
     def contestants(self) -> dict[str, Classifier]:
@@ -157,7 +173,7 @@ class Context:
         found: dict[str, Classifier] = {}
         for layer in range(1, len(self.dbn) + 1):
             found[f"readout_{layer}"] = ReadoutClassifier(self.dbn, layer, self.network(f"readout_{layer}"))
-        found |= {name: self.network(name) for name in ("ffnn", "finetuned")}
+        found |= {name: self.classifier(self.network(name)) for name in ("ffnn", "finetuned")}
         return found
 
     @torch.no_grad()
@@ -186,6 +202,29 @@ class Context:
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
         return self._signs[name]
 
+    @cached_property
+    def pgd_rows(self) -> Tensor:
+        """Which test images PGD is tried on, (images,) int64: a random choice in which each class has its share."""
+        n, labels = len(self.test), self.test.required_labels()
+        count = min(self.recipe.attack.pgd.images, n)
+        rows = self.random("pgd").permutation(n).to(self.device)
+        by_class = rows[labels[rows].argsort(stable=True)]
+        return by_class[torch.arange(count, device=self.device) * n // count]
+
+    def pgd_images(self, name: str, epsilon: float) -> Tensor:
+        """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""
+        if (name, epsilon) not in self._worst:
+            self._worst[name, epsilon] = self.pgd(self.contestants[name], name, self.pgd_rows, epsilon)
+        return self._worst[name, epsilon]
+
+    def pgd(self, classifier: Classifier, name: str, rows: Tensor, epsilon: float) -> Tensor:
+        """Some test images after PGD through any classifier, whose name sets the random numbers; (rows, width)."""
+        images, labels, (low, high) = self.test_pixels[rows], self.test.required_labels()[rows], self.bounds
+        if not epsilon:
+            return images
+        steps, random = self.recipe.attack.pgd.steps, self.random(f"pgd/{name}@{epsilon:g}")
+        return pgd(classifier, images, labels, epsilon * (high - low), steps, random, self.bounds)
+
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
         """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""
         labels = self.test.required_labels()
@@ -198,20 +237,14 @@ class Context:
         """Run a training to its end, checkpoint on the way; a checkpoint of the same name is taken up first."""
         path = self.folder / "checkpoints" / f"{name}.safetensors"
         if path.exists():
-            state = load_state(path)
-            self.earlier_seconds = max(self.earlier_seconds, state.progress["seconds"])
-            training.restore(replace(state, progress=state.progress["training"]))
+            self.earlier_seconds = max(self.earlier_seconds, take_up(path, training))
         saved = time.perf_counter()
         for record in records:
             if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                self._save_checkpoint(path, training)
+                put_away(path, training, self.seconds())
                 saved = time.perf_counter()
             yield record
-        self._save_checkpoint(path, training)
-
-    def _save_checkpoint(self, path: Path, training: Resumable[Any]) -> None:
-        state = training.state()
-        save_state(path, replace(state, progress={"training": state.progress, "seconds": self.seconds()}))
+        put_away(path, training, self.seconds())
 
     def seconds(self) -> float:
         """Time spent on the stage at work, interruptions left out."""
@@ -220,6 +253,14 @@ class Context:
     def start_clock(self) -> None:
         """A stage begins."""
         self.earlier_seconds, self.started = 0.0, time.perf_counter()
+
+
+def _load_network(path: Path) -> FeedForward:
+    def build(description: Mapping[str, Any]) -> FeedForward:
+        activation = _ACTIVATIONS[description["activation"]]
+        return FeedForward(description["sizes"], activation, Random(0, device="meta"))
+
+    return load_module(path, "FeedForward", "no feed-forward network: give one that a study saved", build)
 
 
 def share(hits: Tensor) -> float:

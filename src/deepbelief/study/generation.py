@@ -7,6 +7,7 @@ import torch
 from deepbelief.checkpoint import save_labelled_dbn
 from deepbelief.data import Features, Labelled
 from deepbelief.dbn import DBN
+from deepbelief.encoding import encode_source
 from deepbelief.labelled import LabelledDBN, LabelledRBM
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
@@ -43,7 +44,9 @@ def _of_each_class(context: Context, found: Findings) -> None:
     )
     seen = Labelled(Features(context.features[-1]), context.training.required_labels(), context.classes)
     settings = section.labels.training
-    job = Pretraining(DBN([top.rbm]), seen, [settings], random, products=context.precision.products)
+    held_out = _held_out(context) if settings.patience else None
+    products = context.precision.products
+    job = Pretraining(DBN([top.rbm]), seen, [settings], random, products=products, held_out=held_out)
     for record in context.train("labels", job, job.epochs(), settings.epochs):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
@@ -55,6 +58,12 @@ def _of_each_class(context: Context, found: Findings) -> None:
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
     found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())
     context.progress.step(3, _PARTS, "images of each class")
+
+
+def _held_out(context: Context) -> Labelled:
+    """The held-out images and labels as the RBM with labels sees them."""
+    features = encode_source(context.dbn, context.held_out)
+    return Labelled(Features(features), context.held_out.required_labels(), context.classes)
 
 
 def _likelihood(context: Context, found: Findings) -> None:
@@ -75,6 +84,7 @@ def _likelihood(context: Context, found: Findings) -> None:
     found.facts |= {
         "upper_interval": list(bracket.upper_interval),
         "lower_interval": list(bracket.lower_interval),
+        "binary": dbn.layer(1).visible.states is not None,
         "warnings": bracket.warnings,
         "images": len(states),
         "temperatures": section.temperatures,

@@ -31,7 +31,7 @@ def _fields(context: Context, layers: list[int]) -> Findings:
     found = Findings(facts={"threshold": section.threshold})
     for layer in layers:
         fields = receptive_fields(context.dbn, layer, section.threshold)[: section.units]
-        found.arrays[f"layer_{layer}"] = context.picture(fields)
+        found.arrays[f"layer_{layer}"] = context.shaped(fields)  # from 0 to 1 already
     return found
 
 
@@ -50,11 +50,14 @@ def features(context: Context) -> Findings:
 
 
 def clusters(context: Context) -> Findings:
-    """Which classes a layer takes to be alike."""
+    """Which classes a layer takes to be alike, of those that it learnt from."""
     labels = context.training.required_labels()
-    found = Findings(facts={"class_names": list(context.dataset.class_names)})
+    seen = torch.bincount(labels, minlength=context.classes).cpu() > 0
+    names = [name for name, there in zip(context.dataset.class_names, seen.tolist(), strict=True) if there]
+    found = Findings(facts={"class_names": names})
     for layer, values in enumerate(context.features, start=1):
-        found.arrays[f"layer_{layer}/linkage"] = class_tree(class_means(values, labels, context.classes))
+        means = class_means(values, labels, context.classes).cpu()
+        found.arrays[f"layer_{layer}/linkage"] = class_tree(means[seen])
     return found
 
 
@@ -81,6 +84,7 @@ def encoding(context: Context) -> Findings:
             "query_labels": wanted[:_QUERIES].cpu().numpy(),
         },
     )
+    found.facts["neighbours"] = min(_NEIGHBOURS, len(training))
     pixels = queries.batch(slice(0, len(queries))).to(context.precision.parameters)
     spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
@@ -95,7 +99,7 @@ def encoding(context: Context) -> Findings:
                 *shown.shape, *found.arrays["queries"].shape[1:]
             )
             found.arrays[f"labels_{name}"] = np.asarray(labels[shown].cpu())
-    found.headline = f"same class among the {_NEIGHBOURS} nearest: " + ", ".join(
+    found.headline = f"same class among the {found.facts['neighbours']} nearest: " + ", ".join(
         f"{name} {found.metrics[f'retrieval_precision/{name}']:.3f}" for name in spaces
     )
     return found

@@ -8,10 +8,12 @@ from deepbelief.study.context import Context, Findings
 
 
 def data(context: Context) -> Findings:
-    """What the images are: numbers, shape, brightness, classes."""
+    """What the images are: numbers, shape, classes, and brightness, from 0 to 1 over the range of the values."""
     training, test = context.training, context.test
     pixels, labels = training.batch(slice(0, len(training))), training.required_labels()
+    counts = torch.bincount(labels, minlength=context.classes)
     means = class_means(pixels, labels, context.classes).float()
+    low, high = context.bounds
     facts = {
         "name": context.dataset.name,
         "class_names": list(context.dataset.class_names),
@@ -19,12 +21,13 @@ def data(context: Context) -> Findings:
         "n_train": len(training),
         "n_validation": len(context.held_out),
         "n_test": len(test),
-        "pixel_mean": float(pixels.mean()),
-        "pixel_std": float(pixels.std()),
-        "zero_fraction": float((pixels == 0).double().mean()),
+        "bounds": [low, high],
+        "pixel_mean": (float(pixels.mean()) - low) / (high - low),
+        "pixel_std": float(pixels.std()) / (high - low),
+        "zero_fraction": float((pixels == low).double().mean()),
     }
     arrays = {
-        "class_counts_train": torch.bincount(labels, minlength=context.classes).cpu().numpy(),
+        "class_counts_train": counts.cpu().numpy(),
         "class_counts_test": torch.bincount(test.required_labels(), minlength=context.classes).cpu().numpy(),
         "class_means": context.picture(means),
     }

@@ -1,6 +1,5 @@
 """Recipes: every setting of a study in a TOML file that a user can copy and edit."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, final
@@ -11,10 +10,14 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.settings import CDSettings
 from deepbelief.precision import PrecisionName
 from deepbelief.readout import ConvergedSettings
+from deepbelief.settings import sentence
 from deepbelief.study.recipes import RECIPES, recipe_text
+from deepbelief.study.records import MetricName
 from deepbelief.supervised import FullBatchSettings, MinibatchSettings
 
-Levels = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+# Up to far beyond any value of an image, and far below what float32 cannot hold.
+Level = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Levels = Annotated[tuple[Level, ...], Field(min_length=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
@@ -47,7 +50,7 @@ class DBNSection(_Section):
 class ReceptiveFieldSection(_Section):
     """Weights weaker than the threshold are not drawn; the first `units` units are."""
 
-    threshold: float = Field(default=0.1, ge=0)
+    threshold: Level = 0.1
     units: int = Field(default=100, ge=1)
 
 
@@ -64,15 +67,29 @@ class NoiseSection(_Section):
     """Standard deviations of the Gaussian noise, and the largest change of the uniform noise on one image."""
 
     levels: Levels = tuple(round(0.1 * step, 1) for step in range(14))
-    uniform_epsilon: float = Field(default=0.5, ge=0)
+    uniform_epsilon: Level = 0.5
+
+
+@final
+class PGDSection(_Section):
+    """The iterated attack: on how many test images, in how many steps, and its strengths."""
+
+    images: int = Field(default=500, ge=1)
+    steps: int = Field(default=20, ge=1)
+    epsilons: Levels = (0.0, 0.05, 0.1)
 
 
 @final
 class AttackSection(_Section):
-    """Strengths of FGSM over the test set, and on one image."""
+    """Strengths of FGSM over the test set, and on one image; and the iterated attack, PGD.
+
+    `example` is the number of the one test image, from 0; without it, a random one that every contestant recognises.
+    """
 
     epsilons: Levels = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
-    example_epsilon: float = Field(default=0.2, ge=0)
+    example_epsilon: Level = 0.2
+    example: int | None = Field(default=None, ge=0)
+    pgd: PGDSection = PGDSection()
 
 
 @final
@@ -120,12 +137,36 @@ class Recipe(_Section):
     attack: AttackSection = AttackSection()
     defence: DefenceSection = DefenceSection()
     generation: GenerationSection = GenerationSection()
-    published: dict[str, float] = {}
+    published: dict[MetricName, Annotated[float, Field(allow_inf_nan=False)]] = {}
 
     @property
     def contestants(self) -> list[str]:
         """Names of the classifiers that are compared."""
         return [*(f"readout_{layer}" for layer in range(1, len(self.dbn.hidden) + 1)), "ffnn", "finetuned"]
+
+    @model_validator(mode="after")
+    def _one_training_for_each_layer(self) -> "Recipe":
+        layers, tables = len(self.dbn.hidden), len(self.pretraining)
+        if layers != tables:
+            raise ValueError(
+                f"pretraining has {tables} tables for the {layers} layers of dbn.hidden: give one [[pretraining]] for "
+                "each layer, or one [pretraining] for all"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_that_differ(self) -> "Recipe":
+        """Metrics are named by the levels, as they are written here."""
+        lists = {
+            "noise.levels": self.noise.levels,
+            "attack.epsilons": self.attack.epsilons,
+            "attack.pgd.epsilons": self.attack.pgd.epsilons,
+        }
+        for name, levels in lists.items():
+            written = [f"{level:g}" for level in levels]
+            if twice := [level for level in written if written.count(level) > 1]:
+                raise ValueError(f"{name} holds {twice[0]} twice: give each level once")
+        return self
 
     @model_validator(mode="after")
     def _held_out_where_chosen(self) -> "Recipe":
@@ -134,6 +175,7 @@ class Recipe(_Section):
             "baseline.training.patience": getattr(self.baseline.training, "patience", 0) > 0,
             "finetuning.patience": self.finetuning.patience > 0,
             "pretraining.patience": any(settings.patience > 0 for settings in self.pretraining),
+            "generation.labels.training.patience": self.generation.labels.training.patience > 0,
         }
         needing = [name for name, chooses in choices.items() if chooses]
         if needing and not self.data.validation:
@@ -165,7 +207,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     """Read and check the TOML text of a recipe; `where` names it in messages."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{where} is not valid TOML: {error}.") from None
     hidden = tables.get("dbn", {}).get("hidden", DBNSection().hidden) if isinstance(tables.get("dbn", {}), dict) else ()
     if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple) and hidden:
@@ -173,7 +215,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     try:
         return Recipe.model_validate(tables)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_sentence(error)}") from None
+        raise SettingsError(f"{where}: {sentence(error, 'the recipe', _known_settings())}") from None
 
 
 def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list[dict[str, Any]]:
@@ -188,22 +230,6 @@ def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list
         {name: value[layer] if isinstance(value, list) else value for name, value in table.items()}
         for layer in range(layers)
     ]
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first fault of a recipe as one sentence that names the setting."""
-    fault = error.errors(include_url=False)[0]
-    unions = {"full-batch", "converged", "minibatch"}  # pydantic names the chosen kind; the file does not
-    path = [str(part) for part in fault["loc"] if not isinstance(part, int) and part not in unions]
-    name = ".".join(path) or "the recipe"
-    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        close = difflib.get_close_matches(path[-1], _known_settings(), n=1)
-        return f"{name} is not a setting" + (f": did you mean {close[0]}?" if close else ".")
-    if fault["type"] in ("missing", "union_tag_not_found"):
-        return f"{name} is missing: copy it from a recipe that comes with deepbelief (`deepbelief recipe default`)."
-    if fault["type"] == "value_error":
-        return f"{fault['ctx']['error']}."
-    return f"{name} = {fault['input']!r} is impossible: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
 def _known_settings() -> set[str]:

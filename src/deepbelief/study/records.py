@@ -2,6 +2,7 @@
 
 A run's folder::
 
+    study.json                    what the study is: settings, data, device, precision
     results.json                  all metrics over seeds, settings, versions, machine
     seed-0/stages/<stage>.json    one `StageRecord` per finished stage and seed
     seed-0/stages/<stage>.safetensors   its arrays
@@ -10,22 +11,46 @@ A run's folder::
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from deepbelief.atomic import write_atomically
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, one_line
 
 SCHEMA: Final = 1
 
+LAST_SEED: Final = 2**32 - 1
+"""The greatest seed: scikit-learn, which splits the data, takes no greater one."""
+
 Arrays = dict[str, NDArray[Any]]
 Model = TypeVar("Model", bound=BaseModel)
+
+# Names become parts of file names: letters, digits and underscores, so that none leads out of the run's folder.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=64)]
+# A quantity, whose it is and where it was measured, such as accuracy/readout_1/fgsm@0.1.
+MetricName = Annotated[str, Field(pattern=r"^\w+(/\w+)*(@[0-9.e+-]+)?$", max_length=200)]
+Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class StudyRecord(BaseModel):
+    """`study.json`: what decides a study's results, written before anything else.
+
+    There is no `precision` in records from before there was a choice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    settings: dict[str, Any]
+    data: str
+    device: str
+    precision: Literal["bf16", "fp32", "fp64"] | None = None
 
 
 class StageRecord(BaseModel):
@@ -34,9 +59,9 @@ class StageRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     schema_version: int = SCHEMA
-    stage: str
-    seconds: float
-    metrics: dict[str, float] = {}
+    stage: Name
+    seconds: Seconds
+    metrics: dict[MetricName, float] = {}
     facts: dict[str, Any] = {}
 
 
@@ -68,11 +93,11 @@ class Results(BaseModel):
     recipe: str
     title: str
     settings: dict[str, Any]
-    published: dict[str, float]
-    seeds: list[int]
-    stages: list[str]
-    contestants: list[str]
-    metrics: dict[str, Metric]
+    published: dict[MetricName, float]
+    seeds: list[Seed]
+    stages: list[Name]
+    contestants: list[Name]
+    metrics: dict[MetricName, Metric]
     data: dict[str, Any]
     versions: dict[str, str]
     machine: dict[str, Any]
@@ -83,17 +108,15 @@ def write_json(path: Path, record: BaseModel) -> None:
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def _read(path: Path, model: type[Model], remedy: str = "run the study again") -> Model:
     try:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise DeepBeliefError(f"{path} is missing: is this the folder of a finished run?") from None
     except ValidationError as error:  # of the JSON, too
         fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise DeepBeliefError(
-            f"{path} is damaged or from another version of deepbelief ({where}: {fault['msg']}): run the study again."
-        ) from None
+        told = one_line(": ".join(map(str, [*fault["loc"], fault["msg"]])))
+        raise DeepBeliefError(f"{path} is damaged or from another version of deepbelief ({told}): {remedy}.") from None
 
 
 def write_stage(folder: Path, record: StageRecord, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -104,12 +127,37 @@ def write_stage(folder: Path, record: StageRecord, arrays: Mapping[str, NDArray[
 
 
 def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
-    """Read what `write_stage` wrote."""
-    record = _read(folder / f"{stage}.json", StageRecord)
+    """Read what `write_stage` wrote.
+
+    Raises:
+        DeepBeliefError: a file is missing or damaged.
+    """
+    path, arrays = folder / f"{stage}.json", folder / f"{stage}.safetensors"
+    record = _read(path, StageRecord, stage_again(path))
+    if record.stage != stage:
+        raise DeepBeliefError(f"{path} is the record of the stage {record.stage}: {stage_again(path)}.")
     try:
-        return record, load_file(folder / f"{stage}.safetensors")
-    except (FileNotFoundError, SafetensorError) as error:
-        raise DeepBeliefError(f"the arrays of stage {stage} in {folder} cannot be read ({error}).") from None
+        return record, load_file(arrays)
+    except FileNotFoundError:
+        raise DeepBeliefError(f"the arrays of stage {stage}, {arrays}, are missing: {stage_again(path)}.") from None
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the latter of types that NumPy lacks
+        fault = f"the arrays of stage {stage}, {arrays}, cannot be read ({one_line(repr(error))})"
+        raise DeepBeliefError(f"{fault}: {stage_again(path)}.") from None
+
+
+def stage_file(run: Path, seed: int, stage: str) -> Path:
+    """Where the record of a stage lies in a run's folder; its arrays lie beside it."""
+    return run / f"seed-{seed}" / "stages" / f"{stage}.json"
+
+
+def stage_again(record: Path) -> str:
+    """How to mend the record of a stage."""
+    return f"delete {record} and run the study again, which does that stage anew and keeps all others"
+
+
+def read_study(path: Path) -> StudyRecord:
+    """Read `study.json`."""
+    return _read(path, StudyRecord, "put a copy of it back, or give another folder with --out")
 
 
 def read_results(run: Path) -> Results:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Features
-from deepbelief.feedforward import accuracy, predict
+from deepbelief.feedforward import Classifier, accuracy, predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.defence import Defended
 from deepbelief.study.context import Context, Findings, share
@@ -15,18 +15,23 @@ def psychometric(context: Context) -> Findings:
     levels, labels, images = context.recipe.noise.levels, context.test.required_labels(), context.test_pixels
     random = context.random("psychometric")
     example = _example(context)
+    low, high = context.bounds
     found = Findings(facts={"example_label": int(labels[example])})
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
-        noisy = noise.gaussian(images, level, random)  # drawn also at level 0, so that the other levels see the same
+        noisy = noise.gaussian(
+            images, level * (high - low), random
+        )  # drawn also at level 0, so that the other levels see the same
         noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
-        found.metrics |= context.accuracies(noisy.clamp_(0, 1) if level else images, f"/gaussian_clipped@{level:g}")
+        found.metrics |= context.accuracies(
+            noisy.clamp_(low, high) if level else images, f"/gaussian_clipped@{level:g}"
+        )
         context.progress.step(number, len(levels), f"noise {level:g}")
     found.arrays["levels"] = torch.tensor(levels).numpy()
     found.arrays["examples_unclipped"] = context.picture(torch.stack(noisy_examples))
-    found.arrays["examples_clipped"] = context.picture(torch.stack(noisy_examples).clamp(0, 1))
+    found.arrays["examples_clipped"] = context.picture(torch.stack(noisy_examples).clamp(low, high))
     for name in context.contestants:
         for kind, curve in (("gaussian", "unclipped"), ("gaussian_clipped", "clipped")):
             accuracies = [found.metrics[f"accuracy/{name}/{kind}@{level:g}"] for level in levels]
@@ -38,7 +43,7 @@ def noise_attack(context: Context) -> Findings:
     """One test image under uniform noise: what each contestant says before and after."""
     epsilon, example = context.recipe.noise.uniform_epsilon, _example(context)
     image = context.test_pixels[example : example + 1]
-    perturbed = noise.uniform(image, epsilon, context.random("noise_attack"))
+    perturbed = noise.uniform(image, epsilon * _range(context), context.random("noise_attack"), context.bounds)
     found = _before_and_after(context, epsilon, example)
     found.facts["after"] = {name: int(guess) for name, guess in context.predictions(perturbed).items()}
     found.arrays = {"original": context.picture(image[0]), "perturbed": context.picture(perturbed[0])}
@@ -46,7 +51,10 @@ def noise_attack(context: Context) -> Findings:
 
 
 def gradient_attack(context: Context) -> Findings:
-    """The same image under FGSM, attacked once through each contestant."""
+    """The same image under FGSM, attacked once through each contestant.
+
+    Where the recipe names the image, the answers are metrics too: those of several seeds are to the same question.
+    """
     epsilon, example = context.recipe.attack.example_epsilon, _example(context)
     image = context.test_pixels[example : example + 1]
     label = context.test.required_labels()[example : example + 1]
@@ -54,27 +62,32 @@ def gradient_attack(context: Context) -> Findings:
     found.arrays["original"] = context.picture(image[0])
     found.facts["after"] = {}
     for name, classifier in context.contestants.items():
-        attacked = attack.fgsm(classifier, image, label, epsilon)
+        attacked = attack.fgsm(classifier, image, label, epsilon * _range(context), context.bounds)
         found.facts["after"][name] = int(context.predictions(attacked)[name])
         found.arrays[f"perturbed_{name}"] = context.picture(attacked[0])
+    if context.recipe.attack.example is not None:
+        for name in context.contestants:
+            found.metrics[f"prediction/{name}"] = found.facts["before"][name]
+            found.metrics[f"prediction/{name}/fgsm@{epsilon:g}"] = found.facts["after"][name]
     return found
 
 
 def robustness(context: Context) -> Findings:
-    """Accuracy over the test set against epsilon: FGSM through each contestant, and uniform noise of that size."""
+    """Accuracy against epsilon: FGSM through each contestant, PGD on some images, and uniform noise of that size."""
     epsilons, labels, images = context.recipe.attack.epsilons, context.test.required_labels(), context.test_pixels
     random = context.random("robustness")
-    found = Findings()
+    found = Findings(facts={"pgd": _pgd_facts(context)})
     for epsilon in epsilons:
-        perturbed = noise.uniform(images, epsilon, random)
+        perturbed = noise.uniform(images, epsilon * _range(context), random, context.bounds)
         found.metrics |= context.accuracies(perturbed if epsilon else images, f"/uniform@{epsilon:g}")
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
         for epsilon in epsilons:
             predicted = context.clean_predictions[name]
             if epsilon:
-                predicted = predict(classifier, Features(attack.step(images, context.fgsm_signs(name), epsilon)))
+                predicted = predict(classifier, Features(_fgsm_step(context, context.fgsm_signs(name), epsilon)))
             found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = share(predicted == labels)
-        context.progress.step(number, len(context.contestants), f"FGSM through {name}")
+        _pgd(context, name, f"accuracy/{name}/pgd", classifier, found)
+        context.progress.step(number, len(context.contestants), f"attacks through {name}")
     found.arrays["epsilons"] = torch.tensor(epsilons).numpy()
     return found
 
@@ -83,7 +96,7 @@ def topdown_defence(context: Context) -> Findings:
     """Attacked images go up and down the DBN before they are classified; attacked without and with knowledge of it."""
     epsilons, labels, images = context.recipe.attack.epsilons, context.test.required_labels(), context.test_pixels
     steps_tried = context.recipe.defence.steps
-    found = Findings(facts={"steps": list(steps_tried)})
+    found = Findings(facts={"steps": list(steps_tried), "pgd": _pgd_facts(context)})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
         for steps in steps_tried:
@@ -94,12 +107,51 @@ def topdown_defence(context: Context) -> Findings:
                 for epsilon in epsilons:
                     measured = unattacked
                     if epsilon:
-                        measured = accuracy(defended, Features(attack.step(images, signs, epsilon)), labels)
+                        measured = accuracy(defended, Features(_fgsm_step(context, signs, epsilon)), labels)
                     found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = measured
+            _pgd(context, name, f"accuracy/{name}/pgd_defended_{steps}", defended, found)
+            _adaptive_pgd(context, name, f"accuracy/{name}/pgd_adaptive_{steps}", defended, found)
         context.progress.step(layer, len(context.dbn), f"defence of {name}")
     found.arrays |= {"epsilons": torch.tensor(epsilons).numpy(), "num_steps": torch.tensor(steps_tried).numpy()}
     _defence_example(context, found)
     return found
+
+
+def _pgd(context: Context, name: str, metric: str, classifier: Classifier, found: Findings) -> None:
+    """What a classifier says to images that PGD has attacked through the contestant of this name.
+
+    An image that is lost at one epsilon counts as lost at all larger ones, whose balls hold the smaller.
+    """
+    labels = context.test.required_labels()[context.pgd_rows]
+    right = torch.ones_like(labels, dtype=torch.bool)
+    for epsilon in sorted(context.recipe.attack.pgd.epsilons):
+        right &= predict(classifier, Features(context.pgd_images(name, epsilon))) == labels
+        found.metrics[f"{metric}@{epsilon:g}"] = share(right)
+
+
+def _adaptive_pgd(context: Context, name: str, metric: str, defended: Defended, found: Findings) -> None:
+    """What a defended classifier says where PGD goes through the defence; only images that are not yet lost go on."""
+    rows, labels, n = context.pgd_rows, context.test.required_labels(), len(context.pgd_rows)
+    for epsilon in sorted(context.recipe.attack.pgd.epsilons):
+        if len(rows):
+            attacked = context.pgd(defended, f"{name}/{defended.steps}", rows, epsilon)
+            rows = rows[predict(defended, Features(attacked)) == labels[rows]]
+        found.metrics[f"{metric}@{epsilon:g}"] = len(rows) / n
+
+
+def _pgd_facts(context: Context) -> dict[str, int]:
+    return {"images": len(context.pgd_rows), "steps": context.recipe.attack.pgd.steps}
+
+
+def _fgsm_step(context: Context, signs: Tensor, epsilon: float) -> Tensor:
+    """The test images moved by a share `epsilon` of the range of pixels."""
+    return attack.step(context.test_pixels, signs, epsilon * _range(context), context.bounds)
+
+
+def _range(context: Context) -> float:
+    """From the least to the greatest value of a pixel: noise and attacks are given as shares of it."""
+    low, high = context.bounds
+    return high - low
 
 
 def _defence_example(context: Context, found: Findings) -> None:
@@ -107,7 +159,7 @@ def _defence_example(context: Context, found: Findings) -> None:
     name, epsilon, example = f"readout_{len(context.dbn)}", context.recipe.attack.example_epsilon, _example(context)
     classifier = context.contestants[name]
     image, label = context.test_pixels[example : example + 1], context.test.required_labels()[example : example + 1]
-    attacked = attack.fgsm(classifier, image, label, epsilon)
+    attacked = attack.fgsm(classifier, image, label, epsilon * _range(context), context.bounds)
     shown: dict[str, Tensor] = {"original": image, "attacked": attacked}
     for steps in context.recipe.defence.steps:
         shown[f"reconstructed_{steps}"] = context.dbn.reconstruct(attacked, steps)
@@ -138,7 +190,9 @@ def _before_and_after(context: Context, epsilon: float, example: int) -> Finding
 
 
 def _example(context: Context) -> int:
-    """A random test image that every contestant recognises, the same in all stages; if there is none, any."""
+    """The test image that the recipe names, or else a random one that every contestant recognises (if there is any)."""
+    if context.recipe.attack.example is not None:
+        return context.recipe.attack.example
     labels = context.test.required_labels()
     candidates = context.random("example").permutation(len(labels))[:200]
     predicted = context.predictions(context.test_pixels[candidates.to(context.device)])

@@ -4,7 +4,8 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -12,17 +13,29 @@ import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from deepbelief.atomic import write_atomically
+from deepbelief.atomic import is_temporary, sweep
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.machine import describe_machine, peak_memory
 from deepbelief.precision import FP32, choose_precision
 from deepbelief.study.context import Context
+from deepbelief.study.fit import check_fit
 from deepbelief.study.progress import Progress, Silent
 from deepbelief.study.recipe import Recipe
-from deepbelief.study.records import Metric, Results, StageRecord, read_stage, write_json, write_stage
+from deepbelief.study.records import (
+    LAST_SEED,
+    Metric,
+    Results,
+    StageRecord,
+    StudyRecord,
+    read_stage,
+    read_study,
+    write_json,
+    write_stage,
+)
 from deepbelief.study.stages import STAGES
 
+_LOCK: Final = ".lock"
 _PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -51,56 +64,88 @@ class Study:
         seeds: Sequence[int] = (0,),
         device: torch.device | str = "cpu",
     ) -> None:
-        self.name, self.recipe, self.dataset = name, recipe, dataset
+        self.name = name.encode(errors="replace").decode()  # a file's name need not be text, and records are
+        self.recipe, self.dataset = recipe, dataset
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
         self._precision = FP32  # until the folder is claimed
-        self._identity = {
-            "settings": _settings(recipe),
-            "data": dataset.fingerprint,
-            "device": self.device.type,
-        }
+        self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
     def run(self, progress: Progress | None = None) -> Results:
         """Do what is left to do and write `results.json`.
 
         Raises:
             SettingsError: the folder holds something else, or the data do not fit the recipe.
-            DeepBeliefError: another process is at work in the folder, or a training diverged.
+            DeepBeliefError: another process is at work in the folder, a file in it is damaged, or a training diverged.
         """
-        self._claim_folder()
-        try:
-            with FileLock(self.folder / ".lock", blocking=False):
-                for seed in self.seeds:
-                    self._run_seed(seed, progress or Silent())
-                return self._write_results()
-        except Timeout:
-            raise DeepBeliefError(f"another study is at work in {self.folder}: wait for it, or give --out.") from None
+        self._check()
+        with self._locked():
+            self._claim_folder()
+            sweep(self.folder)
+            self._check_records()
+            for seed in self.seeds:
+                self._run_seed(seed, progress or Silent())
+            return self._write_results()
 
-    def _claim_folder(self) -> None:
-        """Make the folder, or make sure that it is this study's; settle the precision once for all of it."""
+    def _check(self) -> StudyRecord | None:
+        """Refuse what cannot come to an end, and touch nothing; returns the record of the study that is there."""
+        for seed in self.seeds:
+            check_fit(self.recipe, self.dataset, seed)
+        if len({*self.seeds}) != len(self.seeds) or not all(0 <= seed <= LAST_SEED for seed in self.seeds):
+            raise SettingsError(f"the seeds {self.seeds} are not whole numbers from 0 to {LAST_SEED}, each given once.")
         path = self.folder / "study.json"
         if path.exists():
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            if "precision" not in stored:  # from before there was a choice: float32
-                wanted = self.recipe.precision
-                stored["settings"]["precision"] = wanted if wanted in ("auto", "fp32") else "fp32"
-            there = {name: stored[name] for name in self._identity} | {"settings": _with_defaults(stored["settings"])}
-            difference = _difference(there, self._identity)
-            if difference:
+            stored = read_study(path)
+            if difference := _difference(self._as_now(stored), self._record.model_dump(exclude={"precision"})):
                 raise SettingsError(
                     f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
                     "or delete it."
                 )
-            # What `auto` chose stays: an interrupted study ends as if it had not been.
-            self._precision = choose_precision(stored.get("precision", "fp32"), self.device)
-            return
-        if self.folder.exists() and any(self.folder.iterdir()):
+            return stored
+        if self.folder.exists() and not self.folder.is_dir():
+            raise SettingsError(f"{self.folder} is a file: give the name of a folder with --out.")
+        if self.folder.exists() and not all(_is_ours(path) for path in self.folder.iterdir()):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
-        for seed in self.seeds:  # what the data cannot give is refused before the folder is claimed for it
-            self.dataset.check_split(self.recipe.data.validation, seed)
+        return None
+
+    def _as_now(self, stored: StudyRecord) -> dict[str, Any]:
+        """A study's record with the settings that have come since at their defaults, so that it can be continued."""
+        settings = stored.settings
+        if stored.precision is None:  # from before there was a choice: float32
+            wanted = self.recipe.precision
+            settings = {**settings, "precision": wanted if wanted in ("auto", "fp32") else "fp32"}
+        return {"settings": _with_defaults(settings), "data": stored.data, "device": stored.device}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other processes from claiming the folder and from working in it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = FileLock(self.folder / _LOCK, timeout=0).acquire()
+        except Timeout:
+            raise DeepBeliefError(f"another study is at work in {self.folder}: wait for it, or give --out.") from None
+        except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
+            why = getattr(error, "strerror", None) or error
+            raise DeepBeliefError(f"{self.folder} can hold no study ({why}): give another folder with --out.") from None
+        with held:
+            yield
+
+    def _claim_folder(self) -> None:
+        """Make sure that the folder is this study's, and settle the precision once for all of it."""
+        stored = self._check()  # once more: another process may have claimed it just before
+        if stored is not None:
+            # What `auto` chose stays: an interrupted study ends as if it had not been.
+            self._precision = choose_precision(stored.precision or "fp32", self.device)
+            return
         self._precision = choose_precision(self.recipe.precision, self.device)
-        identity = {**self._identity, "precision": self._precision.name}
-        write_atomically(path, (json.dumps(identity, indent=1) + "\n").encode())
+        write_json(self.folder / "study.json", self._record.model_copy(update={"precision": self._precision.name}))
+
+    def _check_records(self) -> None:
+        """Read what is there: a damaged record is found now and not at the end."""
+        for seed in self.seeds:
+            folder = self._seed_folder(seed) / "stages"
+            for stage in STAGES:
+                if (folder / f"{stage}.json").exists():
+                    read_stage(folder, stage)
 
     def _run_seed(self, seed: int, progress: Progress) -> None:
         folder = self._seed_folder(seed)
@@ -119,6 +164,7 @@ class Study:
             # The records are there: what the training would have needed to go on is no longer of use.
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             progress.finished(name, seconds, found.headline)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a process that was killed just before it did so
 
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"
@@ -151,12 +197,17 @@ class Study:
             record, _ = read_stage(self._seed_folder(seed) / "stages", stage)
             metrics |= record.metrics
             times[f"time/{stage}"] = record.seconds
-            peak = max(peak, record.metrics["memory/peak"])
+            peak = max(peak, record.metrics.get("memory/peak", 0.0))
         return {**metrics, **times, "time/total": sum(times.values()), "memory/peak": peak}
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file says nothing of what is in the folder: our lock, or what a killed process left of a file."""
+    return path.name == _LOCK or is_temporary(path)
+
+
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """Stored settings and those that have come since, at their defaults: an older folder can still be continued."""
+    """Stored settings and those that have come since, at their defaults."""
     try:
         return _settings(Recipe.model_validate({"title": "", **settings}))
     except ValidationError:

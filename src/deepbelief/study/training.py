@@ -1,23 +1,31 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Features, Images
+from deepbelief.data import Features, Images, Source
 from deepbelief.dbn import DBN
 from deepbelief.encoding import encode_source
 from deepbelief.feedforward import FeedForward, accuracy
 from deepbelief.learning.finetuning import unfold
-from deepbelief.learning.layer import DivergedError
+from deepbelief.learning.layer import DivergedError, EpochRecord
 from deepbelief.learning.pretraining import Pretraining
 from deepbelief.learning.standardise import standardise
 from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.study.context import Context, Findings
 from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 from deepbelief.units import Bernoulli, Gaussian
+
+# Monitors of an epoch that are metrics too, by the metrics' names.
+_LOGGED: Final = {
+    "reconstruction_error_unit": "reconstruction_error_unit",
+    "error_std": "reconstruction_error_std",
+    "update_mean": "update_mean",
+    "update_std": "update_std",
+}
 
 
 def pretraining(context: Context) -> Findings:
@@ -44,14 +52,7 @@ def pretraining(context: Context) -> Findings:
 
     found = Findings()
     for layer in range(1, len(dbn) + 1):
-        errors = [record.reconstruction_error for record in job.records if record.layer == layer]
-        found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
-        monitors = [record.monitors for record in job.records if record.layer == layer]
-        for name in monitors[0]:
-            found.arrays[f"layer_{layer}/{name}"] = np.array([one[name] for one in monitors])
-        # A patience may have ended the layer early.
-        shown = sorted({1, *range(10, len(errors) + 1, 10), len(errors)})
-        found.metrics |= {f"reconstruction_error/layer_{layer}@{epoch}": errors[epoch - 1] for epoch in shown}
+        _log_layer(layer, [record for record in job.records if record.layer == layer], found)
     found.facts = {
         "layers": dbn.sizes,
         "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
@@ -62,9 +63,23 @@ def pretraining(context: Context) -> Findings:
     return found
 
 
+def _log_layer(layer: int, records: list[EpochRecord], found: Findings) -> None:
+    """The course of one layer's training: whole as arrays, the first, every tenth and the last epoch as metrics."""
+    errors = [record.reconstruction_error for record in records]
+    courses = {name: [record.monitors[name] for record in records] for name in records[0].monitors}
+    found.arrays[f"layer_{layer}/reconstruction_error"] = np.array(errors)
+    found.arrays |= {f"layer_{layer}/{name}": np.array(values) for name, values in courses.items()}
+    logged = {"reconstruction_error": errors}
+    logged |= {metric: courses[monitor] for monitor, metric in _LOGGED.items() if monitor in courses}
+    # A patience may have ended the layer early.
+    shown = sorted({1, *range(10, len(records) + 1, 10), len(records)})
+    for name, values in logged.items():
+        found.metrics |= {f"{name}/layer_{layer}@{epoch}": values[epoch - 1] for epoch in shown}
+
+
 def readouts(context: Context) -> Findings:
     """Train one linear read-out for each layer on its frozen features."""
-    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}})
+    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}, "converged": {}})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
         if isinstance(context.recipe.readouts, ConvergedSettings):
@@ -89,22 +104,29 @@ def baseline(context: Context) -> Findings:
     if isinstance(section.training, MinibatchSettings):
         _minibatch(context, "ffnn", network, section.training, found)
     else:
-        _full_batch(context, "ffnn", network, context.training, section.training, found)
-    context.save_network("ffnn", network, "relu")
-    _test(context, "ffnn", network, found)
+        _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
+    _finish(context, "ffnn", network, "relu", found)
     return found
 
 
 def finetuning(context: Context) -> Findings:
     """Train the whole DBN, with its top read-out, by backpropagation."""
     random = context.random("finetuned")
-    network = unfold(context.dbn, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
+    layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
+    network = unfold(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
     network.requires_grad_(True)
     found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
     _minibatch(context, "finetuned", network, context.recipe.finetuning, found)
-    context.save_network("finetuned", network, "sigmoid")
-    _test(context, "finetuned", network, found)
+    _finish(context, "finetuned", network, "sigmoid", found)
     return found
+
+
+def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
+    """Save a trained network, and measure it on the training and the test images."""
+    context.save_network(name, network, activation)
+    classifier, training = context.classifier(network), context.training
+    found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
+    _test(context, name, classifier, found)
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
@@ -125,6 +147,7 @@ def _converged_readout(
     fitted = fit_converged(training, chosen_on, context.classes, settings)
     context.progress.step(layer, len(context.dbn), f"{name} loss {fitted.losses[-1]:.4f}")
     found.facts["l2"][name] = fitted.l2
+    found.facts["converged"][name] = fitted.converged
     found.arrays[f"{name}/loss"] = np.array(fitted.losses)
     found.arrays[f"{name}/step"] = np.arange(1, len(fitted.losses) + 1)
     found.metrics[f"loss/{name}@{len(fitted.losses)}"] = fitted.losses[-1]
@@ -135,7 +158,7 @@ def _full_batch(
     context: Context,
     name: str,
     network: FeedForward,
-    source: Features | Images,
+    source: Source,
     settings: FullBatchSettings,
     found: Findings,
 ) -> None:
@@ -152,10 +175,11 @@ def _full_batch(
 
 
 def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
-    held_out = (context.held_out, context.held_out.required_labels()) if len(context.held_out) else None
-    training = context.training, context.training.required_labels()
+    training, held_out = (
+        (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
+    )
     random, products = context.random(f"{name}/training"), context.precision.products
-    job = MinibatchTraining(network, training, held_out, settings, random, products)
+    job = MinibatchTraining(network, training, held_out if len(context.held_out) else None, settings, random, products)
     for record in context.train(name, job, job.steps(), settings.epochs):
         checked = "" if record.validation_accuracy is None else f" validation {record.validation_accuracy:.4f}"
         line = f"{name} epoch {record.step} loss {record.loss:.4f}{checked}"

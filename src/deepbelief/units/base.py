@@ -62,6 +62,16 @@ class Units(nn.Module, ABC):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The biases with which units without a field have this mean, shape (size,)."""
 
+    @abstractmethod
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """Raise a `DataError` that names the first of some values, (batch, size), that such units cannot have.
+
+        Args:
+            values: in these units' type.
+            item: the number of the first item, counted from 0.
+            position: of the first unit.
+        """
+
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """-dE/dparameter summed over the batch, for each parameter but the biases, whose own is the sum of x.
 
@@ -80,6 +90,11 @@ class Units(nn.Module, ABC):
     def variable_of_each(self) -> Tensor:
         """For each value the number of the variable that it belongs to, shape (size,), int64."""
         return torch.repeat_interleave(torch.tensor(self.variable_sizes)).to(self.bias.device)
+
+    @property
+    def are_real(self) -> Tensor:
+        """Which values are real numbers on a scale of their own, as opposed to states or counts: bool, (size,)."""
+        return torch.zeros(self.size, dtype=torch.bool, device=self.bias.device)
 
     def without_bias(self) -> Self:
         """A copy whose biases are 0 and no parameter, for units that hold the biases of several such parts."""

@@ -1,13 +1,16 @@
 """One-hot units."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor
 
-from deepbelief.errors import SettingsError
+from deepbelief.arrays import check_range
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
+
+_ROUNDED: Final = 0.01  # by so much may probabilities that were rounded miss a sum of 1
 
 
 @final
@@ -31,7 +34,7 @@ class Categorical(Units):
         self.groups, self.categories = groups, categories
 
     def _grouped(self, values: Tensor) -> Tensor:
-        return values.view(*values.shape[:-1], self.groups, self.categories)
+        return values.reshape(*values.shape[:-1], self.groups, self.categories)
 
     def mean(self, field: Tensor) -> Tensor:
         """The probabilities of the categories, shape (batch, size)."""
@@ -61,6 +64,21 @@ class Categorical(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """log of the mean."""
         return torch.log(mean)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless those of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
+        takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
+        advice = "encode categories by torch.nn.functional.one_hot"
+        check_range(values, 0, 1, wanted=takes, advice=advice, item=item, position=position)
+        sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
+        broken = ((sums - 1).abs() > _ROUNDED).nonzero()
+        if len(broken):
+            row, group = broken[0].tolist()
+            first = position + group * self.categories
+            raise DataError(
+                f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "
+                f"{first + self.categories - 1}, but {takes}: leave items with missing values out."
+            )
 
     @property
     def variable_sizes(self) -> list[int]:

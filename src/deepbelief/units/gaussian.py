@@ -6,6 +6,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import check_range
+from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
 
@@ -22,12 +24,17 @@ class Gaussian(Units):
         size: number of units.
         min_std: learning stops the standard deviation 1 / sqrt(g) there. Without it a value that hardly ever changes
             would get an endlessly high density; on standardised data a tenth is far below any real spread.
+
+    Raises:
+        SettingsError: `min_std` is not above 0.
     """
 
     bounded = False
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)
+        if not 0 < min_std < math.inf:
+            raise SettingsError(f"the standard deviation of Gaussian units needs a limit above 0, not {min_std}.")
         self.min_std = min_std
         self.log_precision = nn.Parameter(torch.zeros(size))
 
@@ -63,6 +70,10 @@ class Gaussian(Units):
         """g times the mean."""
         return mean * torch.exp(self.log_precision)
 
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless all values are finite."""
+        check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
+
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
         squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
@@ -71,6 +82,11 @@ class Gaussian(Units):
     def constrain_(self) -> None:
         """Keep the standard deviation at `min_std` or above."""
         self.log_precision.clamp_(max=-2 * math.log(self.min_std))
+
+    @property
+    def are_real(self) -> Tensor:
+        """All of them."""
+        return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
 
     @property
     def description(self) -> dict[str, object]:

@@ -85,6 +85,12 @@ class Joint(Units):
         biases = [part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)]
         return torch.cat(biases, dim=-1)
 
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """Each part's own."""
+        for part, own in zip(self._parts(), self._split(values), strict=True):
+            part.check_values(own, item, position)
+            position += part.size
+
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """The parts' own, as parts.0.name and so on."""
         return {
@@ -102,6 +108,11 @@ class Joint(Units):
     def variable_sizes(self) -> list[int]:
         """Those of the parts, one after the other."""
         return [size for part in self._parts() for size in part.variable_sizes]
+
+    @property
+    def are_real(self) -> Tensor:
+        """Those of the parts, one after the other."""
+        return torch.cat([part.are_real for part in self._parts()])
 
     @property
     def states(self) -> int | None:

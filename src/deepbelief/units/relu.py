@@ -6,6 +6,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import check_range
 from deepbelief.randomness import Random
 from deepbelief.units.base import Units
 
@@ -91,6 +92,11 @@ class ReLU(Units):
             above = self.mean(middle - self.bias) > mean
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return (low + high) / 2
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless all values are finite and at least 0."""
+        wanted, advice = "ReLU units take finite values from 0 up", "shift the data, or take Gaussian units"
+        check_range(values, 0, wanted=wanted, advice=advice, item=item, position=position)
 
     @property
     def states(self) -> None:

@@ -31,6 +31,20 @@ def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, flo
     return contestant_name(best), float(series.mean[index]), float(series.levels[index])
 
 
+def levels_where_less(run: Run, contestant: str, one: str, other: str, images: int) -> list[str]:
+    """The epsilons at which attack `one` leaves a lower accuracy than `other`, by more than chance explains.
+
+    Chance is two standard errors of a share over so many images of every seed.
+    """
+    found = []
+    for level in levels_of(run.results, other):
+        low, high = (run.metric(f"accuracy/{contestant}/{kind}@{level}") for kind in (one, other))
+        if low is not None and high is not None:
+            error = (high.mean * (1 - high.mean) / (images * len(run.results.seeds))) ** 0.5
+            found += [level] * (low.mean < high.mean - 2 * error)
+    return found
+
+
 def psychometric(run: Run, stage: Stage) -> Chapter:
     """Accuracy against the level of Gaussian noise."""
     return Chapter(
@@ -194,34 +208,65 @@ def robustness(run: Run, stage: Stage) -> Chapter:
     fgsm, uniform = _measured(run, "fgsm"), _measured(run, "uniform")
     solid = [Curve.of_series(series, looks[contestant]) for contestant, series in fgsm.items()]
     dashed = [Curve.of_series(s, looks[c], dashed=True, label=f"{looks[c].name}, noise") for c, s in uniform.items()]
-    title = "Test accuracy (%); solid: FGSM, dashed: uniform noise"
-    chart = Chart(title, "epsilon (1 = from black to white)", solid + dashed, True, run.chance, tall=3.7)
-    caption = (
-        "Every pair of lines is one contestant: the gap between dashed and solid is the worth of knowing the network."
-    )
-    if fgsm:
-        name, share, level = _best_at(fgsm, 0.1)
-        caption += f" At epsilon {level:g} the most robust is {name} with {percent(share)} under FGSM"
-        caption += (
-            f"; uniform noise of that size leaves the best {percent(_best_at(uniform, 0.1)[1])}." if uniform else "."
-        )
+    title, xlabel = "Test accuracy (%); solid: FGSM, dashed: uniform noise", "epsilon (1 = from black to white)"
+    charts = [Chart(title, xlabel, solid + dashed, True, run.chance, tall=3.7)]
+    pgd = stage.record.facts.get("pgd")
+    if pgd is not None:
+        curves = [Curve.of_series(series, looks[contestant]) for contestant, series in _measured(run, "pgd").items()]
+        title = f"Accuracy (%) under PGD, on {pgd['images']} test images"
+        charts.append(Chart(title, xlabel, curves, True, run.chance))
     return Chapter(
         text=(
             "One image proves nothing, so the attack is repeated on the whole test set for a range of sizes, next to "
             "uniform noise of the same size. A line below chance is no accident: the attacker pushes answers away "
             "from the truth, which guessing would not do.",
+            *_patience(run, pgd),
         ),
         pictures=(
             Picture(
                 "robustness",
-                "Test accuracy against epsilon for every contestant, under FGSM and under uniform noise.",
-                caption,
-                charts_height([chart]),
-                partial(draw_charts, charts=[chart]),
+                "Test accuracy against epsilon for every contestant, under attack and under uniform noise.",
+                _most_robust(run),
+                charts_height(charts),
+                partial(draw_charts, charts=charts),
             ),
         ),
         tables=(
             _levels_table(run, "fgsm", "Accuracy (%) under FGSM", _EPSILONS),
+            _levels_table(run, "pgd", "Accuracy (%) under PGD", _EPSILONS),
             _levels_table(run, "uniform", "Accuracy (%) at uniform noise of equal size", _EPSILONS),
         ),
     )
+
+
+def _most_robust(run: Run) -> str:
+    """To whom each attack, and the noise, leaves most."""
+    words = "In the upper chart the gap between a contestant's two lines is the worth of knowing the network."
+    found = []
+    for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
+        if measured := _measured(run, kind):
+            best, share, level = _best_at(measured, 0.1)
+            found.append(f"{name} of {level:g} leaves at most {percent(share)} ({best})")
+    return f"{words} {listing(found)}." if found else words
+
+
+def _patience(run: Run, pgd: dict[str, int] | None) -> list[str]:
+    """The iterated attack, explained; and who seems to withstand it only because a gradient tells it nothing."""
+    if pgd is None:
+        return []
+    words = (
+        "FGSM takes one step. A patient attacker takes many: projected gradient descent (PGD) starts at a random place "
+        f"next to the image and takes {pgd['steps']} small steps, each along a new gradient and none further than "
+        "epsilon from the image, and keeps the worst place it has seen. That costs as many times more, so it is tried "
+        f"on {pgd['images']} random test images. A contestant is as robust as the stronger of the two shows it."
+    )
+    masked = [
+        f"{contestant_name(contestant)} (at epsilon {listing(levels)})"
+        for contestant in run.contestants
+        if (levels := levels_where_less(run, contestant, "fgsm", "pgd", pgd["images"]))
+    ]
+    warning = (
+        f"One step does more than {pgd['steps']} to {listing(masked)}. That is no strength: such a gradient is masked, "
+        "it does not show the way, and an attack that needs no gradient would find more."
+    )
+    return [words, warning] if masked else [words]

@@ -13,7 +13,7 @@ from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, contestant_name, listing, percent, points
 
 _METHODS = {
-    "converged": "L-BFGS, until it has converged or nearly so",
+    "converged": "L-BFGS, until it has converged or its iterations are used up",
     "full-batch": "gradient descent with momentum, each step over all training images",
     "minibatch": "small batches in random order",
 }
@@ -42,7 +42,7 @@ def readouts(run: Run, stage: Stage) -> Chapter:
             "How much does a layer know about the classes, although nobody told it? Freeze the network and train "
             "one linear classifier on each layer's features: whatever it gets right must already lie there, in a form "
             "that a weighted sum can find.",
-            f"The read-outs are trained by {_method(stage)}.",
+            " ".join([f"The read-outs are trained by {_method(stage)}.", *_ends(run, stage, names)]),
         ),
         pictures=(
             Picture(
@@ -58,6 +58,31 @@ def readouts(run: Run, stage: Stage) -> Chapter:
     )
 
 
+def _ends(run: Run, stage: Stage, names: list[str]) -> list[str]:
+    """Which read-outs converged, and which only came to their last iteration."""
+    converged = stage.record.facts.get("converged") or {}
+    ends: dict[str, list[str]] = {}
+    for name in names:
+        if converged.get(name) is False:
+            ends.setdefault(_end(run, stage, name), []).append(contestant_name(name))
+    if not ends:
+        return ["All of them converged."] * bool(converged)
+    told = [f"{listing(who)} {end}" for end, who in ends.items()]
+    return [f"Not all came to their end: {'; '.join(told)}."]
+
+
+def _end(run: Run, stage: Stage, name: str) -> str:
+    """`stopped at iteration 55 of 55, not converged`."""
+    done = len(stage.array(f"{name}/step"))
+    converged = (stage.record.facts.get("converged") or {}).get(name)
+    if converged is None:
+        return f"{done} steps"
+    if converged:
+        return f"converged at iteration {done}"
+    allowed = run.results.settings.get("readouts", {}).get("max_iterations", done)
+    return f"stopped at iteration {done} of {allowed}, not converged"
+
+
 def _readouts_table(run: Run, stage: Stage, names: list[str]) -> Table:
     strengths = stage.record.facts.get("l2") or {}
     rows = tuple(
@@ -66,11 +91,12 @@ def _readouts_table(run: Run, stage: Stage, names: list[str]) -> Table:
             points(run.metric(f"accuracy_train/{name}")),
             points(run.metric(f"accuracy/{name}")),
             f"{float(stage.array(f'{name}/loss')[-1]):.4f}",
+            _end(run, stage, name),
             f"{strengths[name]:g}" if strengths.get(name) is not None else ABSENT,
         )
         for name in names
     )
-    header = ("read-out", "train, %", "test, %", "last loss", "weight penalty")
+    header = ("read-out", "train, %", "test, %", "last loss", "training", "weight penalty")
     return Table("Accuracy of the read-outs", header, rows)
 
 
@@ -118,8 +144,8 @@ def _course(run: Run, stage: Stage, contestant: str) -> Picture:
         mark = None if best is None else (float(best), f"kept: epoch {best}")
         title = "Accuracy on held-out training images (%)"
         charts.append(Chart(title, "epoch", [curve], mark=mark, tall=1.7))
-        caption += f" On held-out images it is right for up to {percent(float(validation.max()))}"
-        caption += "." if best is None else f"; the network of epoch {best} is kept."
+        caption += f" On held-out images it is right for up to {percent(float(validation.max()))}."
+    caption += _kept(run, contestant, len(step), best)
     return Picture(
         contestant,
         f"Course of training of the {look.name} network.",
@@ -127,6 +153,20 @@ def _course(run: Run, stage: Stage, contestant: str) -> Picture:
         charts_height(charts),
         partial(draw_charts, charts=charts),
     )
+
+
+def _kept(run: Run, contestant: str, epochs: int, best: int | None) -> str:
+    """Whether training ended early, and which epoch's network is kept."""
+    section = run.results.settings.get("finetuning" if contestant == "finetuned" else "baseline", {})
+    settings = section.get("training", section)
+    if best is None or "epochs" not in settings:
+        return ""
+    if not settings["patience"]:
+        return f" All {epochs} epochs were run, and the last is kept."
+    if epochs < settings["epochs"]:
+        waited = f"{settings['patience']} in a row had brought nothing better on held-out images"
+        return f" Training ended after {epochs} of {settings['epochs']} epochs, as {waited}; epoch {best} is kept."
+    return f" All {epochs} epochs were run; epoch {best}, the best of them on held-out images, is kept."
 
 
 def _course_table(run: Run, stage: Stage, contestant: str) -> Table:

@@ -12,13 +12,13 @@ from deepbelief.report.text import percent
 def data(run: Run, stage: Stage) -> Chapter:
     """How much data there is and the mean image of every class."""
     facts, names = stage.record.facts, [str(name) for name in stage.fact("class_names")]
-    shape = " x ".join(str(side) for side in stage.fact("image_shape"))
     held_back = f"{facts['n_validation']:,} are held back to choose when to stop, " if facts.get("n_validation") else ""
-    grid = Grid(stage.array("class_means"), min(5, len(names)), tuple(names))
-    train, test = stage.array("class_counts_train"), stage.array("class_counts_test")
+    means, train, test = (stage.array(f"class_{what}") for what in ("means", "counts_train", "counts_test"))
+    learnt = tuple(name for name, count in zip(names, train, strict=True) if count)
+    grid = Grid(means[train > 0], min(5, len(learnt)), learnt)
     picture = Picture(
         "data",
-        f"The mean training image of each of the {len(names)} classes.",
+        f"The mean training image of each of the {len(learnt)} classes.",
         "The mean training image of each class. Where it is sharp the class varies little; where it is a blur, its "
         f"images differ in shape or place. {percent(float(stage.fact('zero_fraction')), 0)} of all pixels are exactly "
         "black, the rest share the contrast.",
@@ -27,8 +27,8 @@ def data(run: Run, stage: Stage) -> Chapter:
     )
     return Chapter(
         text=(
-            f"{run.data_name} comes as grey images of {shape} pixels, scaled to lie between 0 (black) and 1 (white). "
-            f"{facts['n_train']:,} of them are for training, {held_back}and {facts['n_test']:,} are for testing only. "
+            f"{run.data_name} comes as {_values(stage)} {facts['n_train']:,} images are for training, {held_back}and "
+            f"{facts['n_test']:,} are for testing only. "
             f"Each shows one of {len(names)} classes.",
             f"Over the training images a pixel is {float(stage.fact('pixel_mean')):.3f} on average, with a standard "
             f"deviation of {float(stage.fact('pixel_std')):.3f}: the yardstick for every noise level further down.",
@@ -41,6 +41,18 @@ def data(run: Run, stage: Stage) -> Chapter:
                 tuple((name, f"{train[i]:,}", f"{test[i]:,}") for i, name in enumerate(names)),
             ),
         ),
+    )
+
+
+def _values(stage: Stage) -> str:
+    """What an image is made of, and how its values are drawn; a sentence without its beginning."""
+    shape, (low, high) = stage.fact("image_shape"), stage.record.facts.get("bounds", (0, 1))
+    what = f"{shape[0]} values" if len(shape) == 1 else f"{' x '.join(map(str, shape))} pixels"
+    if (low, high) == (0, 1):
+        return f"grey images of {what}, scaled to lie between 0 (black) and 1 (white)."
+    return (
+        f"images of {what}, real numbers from {low:g} to {high:g}. All pictures show the lowest of them black and the "
+        "highest white, and noise, attacks and the figures below are measured on that scale: 1 is the whole range."
     )
 
 
@@ -65,7 +77,10 @@ def samples(run: Run, stage: Stage) -> Chapter:
             "Before any learning it pays to look. The two sets come from the same source and should look alike; an "
             "image that puzzles you will puzzle the classifiers too.",
         ),
-        pictures=(single, *(_grid(run, stage, part, title) for part, title in _PARTS)),
+        pictures=(
+            single,
+            *(_grid(run, stage, part, title) for part, title in _PARTS if len(stage.array(f"{part}_grid"))),
+        ),
         tables=(_shown(run, stage),),
     )
 

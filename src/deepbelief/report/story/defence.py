@@ -7,9 +7,10 @@ from deepbelief.report.charts import Chart, charts_height, draw_charts
 from deepbelief.report.curves import Curve
 from deepbelief.report.images import Strip
 from deepbelief.report.run import Run, Stage
+from deepbelief.report.story.attacks import levels_where_less
 from deepbelief.report.style import INK, Look
-from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
-from deepbelief.report.text import contestant_name, percent, signed, times
+from deepbelief.report.tables import defence_table
+from deepbelief.report.text import contestant_name, listing, percent, signed, times
 
 _COLOURS = ("#2b8a8a", "#b07a10", "#7a4fa3", "#58722c")
 _MARKERS = ("s", "D", "^", "v")
@@ -19,7 +20,11 @@ def topdown_defence(run: Run, stage: Stage) -> Chapter:
     """Attacked images, their reconstructions, and how much the defence is worth."""
     contestant = str(stage.fact("contestant"))
     counts = [int(count) for count in stage.array("num_steps")]
-    chart = _chart(run, contestant, counts)
+    pgd = stage.record.facts.get("pgd")
+    attacks = ["fgsm"] if pgd is None else ["fgsm", "pgd"]
+    charts = [_chart(run, contestant, counts, attack) for attack in attacks]
+    verdict = _verdict(run, contestant, counts, float(stage.fact("epsilon")), attacks[-1])
+    on = "" if pgd is None else f" PGD is tried on {pgd['images']} of the test images."
     return Chapter(
         text=(
             "A deep belief network also runs backwards: features go down and become an image again. The hope behind "
@@ -28,18 +33,19 @@ def topdown_defence(run: Run, stage: Stage) -> Chapter:
             "A defence must be judged by an attacker who knows of it. If the attack is made on the undefended "
             "network, it was aimed at something that is no longer there; the adaptive attack follows the gradient "
             "through the reconstruction as well. What counts is the accuracy under whichever attack is stronger.",
+            *_masked(run, contestant, counts, pgd),
         ),
         pictures=(
             _images(run, stage, counts),
             Picture(
                 "topdown-defence",
                 "Test accuracy against epsilon without defence, with defence, and under the adaptive attack.",
-                _verdict(run, contestant, counts, float(stage.fact("epsilon"))),
-                charts_height([chart]),
-                partial(draw_charts, charts=[chart]),
+                verdict + on,
+                charts_height(charts),
+                partial(draw_charts, charts=charts),
             ),
         ),
-        tables=tuple(_table(run, name, counts) for name in _defended(run, contestant, counts)),
+        tables=tuple(defence_table(run.results, name, counts) for name in _defended(run, contestant, counts)),
     )
 
 
@@ -66,42 +72,62 @@ def _images(run: Run, stage: Stage, counts: list[int]) -> Picture:
     )
 
 
-def _chart(run: Run, contestant: str, counts: list[int]) -> Chart:
+def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
     curves = []
-    if series := run.series(f"accuracy/{contestant}/fgsm"):
+    if series := run.series(f"accuracy/{contestant}/{attack}"):
         curves.append(Curve.of_series(series, Look("undefended", INK, "o")))
     for number, count in enumerate(counts):
         look = Look("", _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
         for kind in ("defended", "adaptive"):
-            if series := run.series(f"accuracy/{contestant}/fgsm_{kind}_{count}"):
+            if series := run.series(f"accuracy/{contestant}/{attack}_{kind}_{count}"):
                 curves.append(Curve.of_series(series, look, dashed=kind == "adaptive", label=f"{kind}, {count} x"))
-    title = f"Test accuracy (%) of {contestant_name(contestant)}; dashed: adaptive attack"
-    return Chart(title, "epsilon of FGSM (1 = from black to white)", curves, True, run.chance, tall=3.2)
+    title = f"Test accuracy (%) of {contestant_name(contestant)} under {attack.upper()}; dashed: adaptive"
+    return Chart(title, "epsilon (1 = from black to white)", curves, True, run.chance, tall=3.0)
 
 
-def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float) -> str:
+def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float, attack: str) -> str:
     """What the defence seems to be worth and what it is worth, at the level nearest to `epsilon`."""
-    plain = run.series(f"accuracy/{contestant}/fgsm")
+    plain = run.series(f"accuracy/{contestant}/{attack}")
     for count in counts:
-        defended = run.series(f"accuracy/{contestant}/fgsm_defended_{count}")
-        adaptive = run.series(f"accuracy/{contestant}/fgsm_adaptive_{count}")
+        defended = run.series(f"accuracy/{contestant}/{attack}_defended_{count}")
+        adaptive = run.series(f"accuracy/{contestant}/{attack}_adaptive_{count}")
         if plain is None or defended is None or adaptive is None:
             continue
         before, seeming, real = (float(s.mean[s.nearest(epsilon)]) for s in (plain, defended, adaptive))
         level = float(plain.levels[plain.nearest(epsilon)])
-        worth = signed(100 * (min(seeming, real) - before))
-        words = (
-            f"At epsilon {level:g}, going up and down {times(count)} takes the accuracy from {percent(before)} to "
-            f"{percent(seeming)} if the attacker ignores the defence, and to {percent(real)} if the attack goes "
-            f"through it. Judged by the stronger attack, the defence is worth {worth} points."
+        return (
+            f"Under {attack.upper()} at epsilon {level:g}, going up and down {times(count)} takes the accuracy from "
+            f"{percent(before)} to {percent(seeming)} if the attacker ignores the defence, and to {percent(real)} if "
+            f"the attack goes through it. Judged by the stronger attack, the defence is worth "
+            f"{signed(100 * (min(seeming, real) - before))} points; a still stronger attack may leave less."
         )
-        if real > seeming:  # one step along a flat gradient is a weak attack: no proof of robustness
-            words += (
-                " Here the adaptive attack is the weaker one, probably as its gradient fades on the way; a patient "
-            )
-            words += "attacker may well find more."
-        return words
     return "Accuracy with and without the defence."
+
+
+def _masked(run: Run, contestant: str, counts: list[int], pgd: dict[str, int] | None) -> list[str]:
+    """A warning where an attack that knows less, or takes one step, does more than one that should do better."""
+    words = {
+        "fgsm_defended": "FGSM that ignores the defence",
+        "fgsm_adaptive": "FGSM through the defence",
+        "pgd_defended": "PGD that ignores the defence",
+        "pgd_adaptive": "PGD through the defence",
+    }
+    pairs = [("fgsm_defended", "fgsm_adaptive", int(run.facts("data").get("n_test", 10_000)))]
+    if pgd is not None:
+        pairs += [(kind, "pgd_adaptive", pgd["images"]) for kind in words if kind != "pgd_adaptive"]
+    found = [
+        f"{words[less]} does more than {words[more]} (at epsilon {listing(levels)}, {times(count)} up and down)"
+        for count in counts
+        for less, more, images in pairs
+        if (levels := levels_where_less(run, contestant, f"{less}_{count}", f"{more}_{count}", images))
+    ]
+    if not found:
+        return []
+    return [
+        f"A warning: {listing(found)}. An attack that knows more and takes more steps should do more. Where it does "
+        "not, its gradient is masked, it fades on the way through the reconstruction: that is no strength of the "
+        "defence, and a better attack would find more."
+    ]
 
 
 def _defended(run: Run, contestant: str, counts: list[int]) -> list[str]:
@@ -109,12 +135,3 @@ def _defended(run: Run, contestant: str, counts: list[int]) -> list[str]:
     kinds = [f"fgsm_{kind}_{count}" for count in counts for kind in ("defended", "adaptive")]
     names = [name for name in run.contestants if any(run.series(f"accuracy/{name}/{kind}") for kind in kinds)]
     return sorted(names, key=lambda name: name != contestant)
-
-
-def _table(run: Run, contestant: str, counts: list[int]) -> Table:
-    levels = nearest_levels(levels_of(run.results, "fgsm"), (0.05, 0.1, 0.2, 0.3))
-    kinds = [("undefended", "fgsm")]
-    for count in counts:
-        kinds += [(f"{kind}, {times(count)}", f"fgsm_{kind}_{count}") for kind in ("defended", "adaptive")]
-    rows = [(title, [run.metric(f"accuracy/{contestant}/{kind}@{level}") for level in levels]) for title, kind in kinds]
-    return metric_table(f"Accuracy (%) of {contestant_name(contestant)} under FGSM", ["defence", *levels], rows)

@@ -1,5 +1,6 @@
 """The chapter about what the network makes up, and how likely it finds what is real."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,7 @@ from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.images import Grid, NamedRows
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.tables import Table
-from deepbelief.report.text import interval, percent
+from deepbelief.report.text import ABSENT, interval, percent
 
 _SIDES: Final = {"lower": "lower side, by RAISE", "upper": "upper side, by AIS"}
 
@@ -21,6 +22,7 @@ def generation(run: Run, stage: Stage) -> Chapter:
     of_each = NamedRows(classes.reshape(len(names), -1, *classes.shape[1:]), names)
     completed = _completed(stage)
     accuracy = percent(run.metric("label_units/accuracy"))
+    half = "upper" if made.shape[-2] > 1 else "left"
     return Chapter(
         text=(
             "A deep belief network is a theory of how images come about: the RBM on top settles on a pattern, and each "
@@ -53,8 +55,8 @@ def generation(run: Run, stage: Stage) -> Chapter:
             ),
             Picture(
                 "completed",
-                f"{len(stage.array('originals'))} test images, their upper halves, and what the network made of them.",
-                "Test images (left of each three), the upper half that the network was given, and the image that it "
+                f"{len(stage.array('originals'))} test images, their {half} halves, and what the network made of them.",
+                f"Test images (left of each three), the {half} half that the network was given, and the image that it "
                 "made of it: not the one that was, but one that might have been.",
                 completed.height,
                 completed.draw,
@@ -78,11 +80,17 @@ def _told(run: Run, stage: Stage) -> str:
         (interval(run.metric(f"log_likelihood/{key}"), digits=1) for key in _SIDES),
     )
     what = "its variational bound for" if facts["layers"] > 1 else "that of"
+    made = " made black and white" if facts.get("binary", True) else ""
     text = (
-        f"{what} test images of {run.data_name} made black and white lies between {lower} and {upper} nats an image, "
-        "by annealing from both ends (AIS and RAISE)."
+        f"{what} test images of {run.data_name}{made} lies between {lower} and {upper} nats an image, by "
+        "annealing from both ends (AIS and RAISE)."
     )
     return text + "".join(f" Beware: {warning}" for warning in facts["warnings"])
+
+
+def _interval(ends: Sequence[float]) -> str:
+    """Both ends, if there are any: a single image has no spread."""
+    return "{:.2f} to {:.2f}".format(*ends) if np.isfinite(ends).all() else ABSENT
 
 
 def _bracket(run: Run, stage: Stage) -> Table:
@@ -91,7 +99,7 @@ def _bracket(run: Run, stage: Stage) -> Table:
         (
             side,
             interval(run.metric(f"log_likelihood/{key}"), digits=2),
-            "{:.2f} to {:.2f}".format(*facts[f"{key}_interval"]),
+            _interval(facts[f"{key}_interval"]),
         )
         for key, side in _SIDES.items()
     ]

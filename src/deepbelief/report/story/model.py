@@ -41,7 +41,7 @@ def pretraining(run: Run, stage: Stage) -> Chapter:
             "not the quantity that is optimised, but a cheap sign that nothing went astray."
             + (" A free-energy gap that keeps widening would be a sign of overfitting." if found else ""),
         ),
-        formula="E(v, h) = − bᵀv − cᵀh − vᵀW h",  # noqa: RUF001
+        formula=f"E(v, h) = {_own_energy(run)}− bᵀv − cᵀh − vᵀW h",  # noqa: RUF001
         pictures=(
             Picture(
                 "pretraining",
@@ -54,6 +54,11 @@ def pretraining(run: Run, stage: Stage) -> Chapter:
         ),
         tables=(_error_table(run, stage, widths),),
     )
+
+
+def _own_energy(run: Run) -> str:
+    """What real-valued units add to the energy: each has a precision of its own."""
+    return "½ Σ gᵢvᵢ² " if run.results.settings.get("dbn", {}).get("visible") == "gaussian" else ""
 
 
 def _by_epoch(values: Floats, layer: int, layers: int) -> Curve:

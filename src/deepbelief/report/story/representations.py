@@ -11,7 +11,7 @@ from deepbelief.report.matrices import confusion_height, dendrograms_height, dra
 from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import contestant_looks, layer_look
 from deepbelief.report.tables import Table
-from deepbelief.report.text import listing, percent, points
+from deepbelief.report.text import ABSENT, listing, percent, points
 
 
 def clusters(run: Run, stage: Stage) -> Chapter:
@@ -62,9 +62,10 @@ def confusion(run: Run, stage: Stage) -> Chapter:
     looks = contestant_looks(contestants, run.layers)
     for contestant in contestants:
         true, predicted, rate = worst[contestant]
-        right = np.diag(stage.array(contestant)).astype(float)
+        matrix = stage.array(contestant).astype(float)
+        right = np.where(matrix.any(axis=1), np.diag(matrix), np.inf)  # a class without a test image is not hard
         hardest = f"{run.class_name(int(right.argmin()))} ({percent(float(right.min()), 0)})"
-        mistake = f"{run.class_name(true)} as {run.class_name(predicted)}"
+        mistake = f"{run.class_name(true)} as {run.class_name(predicted)}" if rate else ABSENT
         rows.append((looks[contestant].name, mistake, percent(float(rate), 0), hardest))
     return Chapter(
         text=(
@@ -76,8 +77,9 @@ def confusion(run: Run, stage: Stage) -> Chapter:
             Picture(
                 f"confusion-{contestant}",
                 f"Confusion matrix of {looks[contestant].name} over {len(run.class_names)} classes.",
-                f"{looks[contestant].name.capitalize()}: its commonest mistake is {mistake} ({rate} of that class); "
-                f"hardest to recognise is {hardest}.",
+                f"{looks[contestant].name.capitalize()}: "
+                + (f"its commonest mistake is {mistake} ({rate} of that class)" if mistake != ABSENT else "no mistake")
+                + f"; hardest to recognise is {hardest}.",
                 confusion_height(run.class_names),
                 partial(
                     draw_confusion,
@@ -124,12 +126,12 @@ def encoding(run: Run, stage: Stage) -> Chapter:
                 picture.draw,
             ),
         ),
-        tables=(_precision_table(run, keys),),
+        tables=(_precision_table(run, keys, stage.record.facts.get("neighbours", 10)),),
     )
 
 
-def _precision_table(run: Run, keys: Sequence[str]) -> Table:
+def _precision_table(run: Run, keys: Sequence[str], neighbours: int) -> Table:
     metrics = {key: run.metric(f"retrieval_precision/{key}") for key in keys}
     rows = tuple((key.replace("_", " "), points(metric)) for key, metric in metrics.items() if metric)
     header = ("representation", "same class, %")
-    return Table("Share of the ten nearest training images that have the query's class", header, rows)
+    return Table(f"Share of the {neighbours} nearest training images that have the query's class", header, rows)

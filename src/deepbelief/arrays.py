@@ -1,0 +1,120 @@
+"""Tensors from whatever holds numbers: what users may give wherever the library wants values."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from deepbelief.errors import DataError, SettingsError
+
+TensorLike = Tensor | ArrayLike
+"""A tensor, a NumPy array, nested lists of numbers, or whatever NumPy takes for an array, such as a data frame."""
+
+
+def as_tensor(given: TensorLike, what: str = "the data") -> Tensor:
+    """The numbers as a dense tensor of their own type: a tensor as it is, an array without a copy where that can be.
+
+    What the library gives back is always a tensor; `.numpy()` turns one without gradients into an array.
+
+    Args:
+        given: numbers of any type.
+        what: they are, for messages.
+
+    Raises:
+        DataError: they are sparse, ragged, masked, complex, or no numbers.
+
+    >>> as_tensor([[1, 2], [3, 4]]).shape
+    torch.Size([2, 2])
+    """
+    if isinstance(given, list | tuple) and given and all(isinstance(one, Tensor) for one in given):
+        given = _stacked(given, what)
+    if isinstance(given, Tensor):
+        if given.layout != torch.strided:
+            raise DataError(f"{what} are a sparse tensor: give a dense one, as its to_dense() makes it.")
+        if given.is_complex():
+            raise DataError(f"{what} are complex numbers: give real ones.")
+        return given
+    return _from_array(given, what)
+
+
+def _stacked(rows: list[Tensor] | tuple[Tensor, ...], what: str) -> Tensor:
+    try:
+        return torch.stack(list(rows))
+    except RuntimeError:
+        raise DataError(f"{what} are tensors of different shapes: give the same number of values for each.") from None
+
+
+def _from_array(given: ArrayLike, what: str) -> Tensor:
+    if hasattr(given, "toarray"):  # SciPy's name for it
+        raise DataError(f"{what} are a sparse {type(given).__name__}: give a dense array, as its toarray() makes it.")
+    if np.ma.is_masked(given):
+        raise DataError(f"{what} are an array with masked values, which are missing: leave those items out.")
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise DataError(f"{what} are lists of different lengths: give the same number of values for each.") from None
+    except (TypeError, RuntimeError):
+        raise DataError(f"{what} are a {type(given).__name__}: give a tensor or an array of numbers.") from None
+    if array.dtype.kind not in "buif":
+        kind = type(given).__name__ if array.ndim == 0 else f"{type(given).__name__} of {array.dtype.name}"
+        raise DataError(f"{what} are a {kind}: give a tensor or an array of real numbers.")
+    wanted = np.dtype(np.float64) if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
+    # PyTorch shares memory only with arrays that can be written to, forwards, in the machine's byte order.
+    return torch.from_numpy(np.require(array, wanted, ["C", "W"]))
+
+
+def as_batch(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
+    """Values for a model, in the type and on the device of its parameters: (..., width); differentiable.
+
+    Args:
+        given: a tensor, array or lists; a tensor that fits is handed on as it is.
+        like: a parameter of the model.
+        width: the number of values that the model takes for each item.
+        who: takes them, such as "the RBM sees", for messages.
+
+    Raises:
+        SettingsError: another width.
+        DataError: see `as_tensor`.
+    """
+    values = as_tensor(given, "the values")
+    if not values.ndim or values.shape[-1] != width:
+        raise SettingsError(f"{who} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
+    return values.to(like.device, like.dtype)
+
+
+def check_range(
+    values: Tensor,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    wanted: str,
+    advice: str = "",
+    item: int = 0,
+    position: int = 0,
+) -> None:
+    """`DataError` that names the first value that is NaN, infinite, below `low` or above `high`, if there is one.
+
+    Args:
+        values: (batch, width).
+        low: the lowest value that is taken.
+        high: the highest.
+        wanted: what is taken, such as "Bernoulli units take values from 0 to 1", for the message.
+        advice: what to do about a finite value that is not.
+        item: the number of the first item, counted from 0.
+        position: of the first of the values.
+    """
+    largest = torch.finfo(values.dtype).max
+    low, high = max(low, -largest), min(high, largest)
+    if not values.numel():
+        return
+    least, most = values.aminmax()  # one pass; NaN, which it hands on, compares as False
+    if least >= low and most <= high:
+        return
+    row, column = (~((values >= low) & (values <= high))).nonzero()[0].tolist()
+    value = float(values[row, column])
+    advice = advice if math.isfinite(value) else "leave such items out, or fill the value in"
+    raise DataError(
+        f"item {item + row} has the value {value:g} at position {position + column}, but {wanted}: {advice}."
+    )

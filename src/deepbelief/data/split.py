@@ -1,0 +1,20 @@
+"""Sets items aside, each class in its proportion."""
+
+import torch
+
+
+def split_rows(labels: torch.Tensor, aside: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions to keep and ``aside`` positions to set aside, chosen by ``seed``, each class in its proportion.
+
+    ``labels``: (n,) int64, at least two of each class; ``aside``: at least one, and at most n less one, of each class.
+
+    >>> kept, aside = split_rows(torch.tensor([0, 1, 0, 1, 0, 1]), aside=2, seed=0)
+    >>> len(kept), len(aside)
+    (4, 2)
+    """
+    # Imported here: scikit-learn takes a second to load and reading data rarely needs it.
+    from sklearn.model_selection import train_test_split
+
+    rows = torch.arange(len(labels)).numpy()
+    kept, held = train_test_split(rows, test_size=aside, random_state=seed, stratify=labels.cpu().numpy())
+    return torch.from_numpy(kept), torch.from_numpy(held)

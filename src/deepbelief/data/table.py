@@ -1,0 +1,137 @@
+"""Reads a table of numbers from a .csv file, as a data frame writes it."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepbelief.errors import DataError
+
+Lines = Iterator[tuple[int, list[str]]]
+"""Number and cells of each line."""
+
+LABEL_COLUMNS: Final = ("label", "labels", "class", "target", "y")
+# What pandas and R write over the numbers of the rows: nothing, or "Unnamed: 0" when that is read and written again.
+_INDEX_COLUMNS: Final = ("", "index", "id")
+_INDEX_AGAIN: Final = "unnamed: "
+_LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label the room of the longest
+
+
+class Table(NamedTuple):
+    """``values``: (rows, columns) uint8 or float32. ``labels``: the column's name and its values (rows,), if any."""
+
+    values: NDArray[Any]
+    labels: Mapping[str, NDArray[Any]] | None
+
+
+def read_table(path: Path, real: bool = False) -> Table:
+    """Read a .csv file: a line of column names, then one row of numbers for each item, parted by commas.
+
+    A first column that counts the rows (named nothing, index or id) is left out. A column named label, labels, class,
+    target or y holds labels, numbers or text. Where all other cells are whole numbers from 0 to 255, written
+    without a decimal point, they are 8-bit images (uint8), unless they are ``real``.
+
+    Raises `DataError`, which names row and column, if the file cannot be read or holds anything else.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            return _read(path, header, ((reader.line_num, cells) for cells in reader), real)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is damaged or no table of text parted by commas ({error}); write it anew.") from error
+
+
+def _read(path: Path, header: list[str], lines: Lines, real: bool) -> Table:
+    first, label = _columns(path, header)
+    names = [name for place, name in enumerate(header) if place >= first and place != label]
+    labels, rows, whole = [], [], not real
+    for where, cells in _rows(path, header, lines):
+        if label is not None:
+            labels.append(cells.pop(label).strip())
+        cells = cells[first:]
+        rows.append(_numbers(cells, names, where))
+        whole = whole and "".join(cells).isdecimal()
+    if not rows:
+        raise DataError(f"{path} has no rows below its column names; give at least one.")
+    values = np.stack(rows)
+    if whole and values.max() <= 255:
+        values = values.astype(np.uint8)
+    return Table(values, None if label is None else {f"the column {header[label]!r}": _labels(path, labels)})
+
+
+def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
+    """Where the values begin, and where the labels are."""
+    lower = [name.lower() for name in header]
+    numbered = [str(number) for number in range(len(header))]  # the columns of a data frame without names
+    if header and header != numbered and all(_is_number(name) for name in header):
+        raise DataError(f"{path} has no line of column names but begins with numbers; put names above them.")
+    first = 0
+    while first < len(lower) and (lower[first] in _INDEX_COLUMNS or lower[first].startswith(_INDEX_AGAIN)):
+        first += 1
+    found = [place for place, name in enumerate(lower) if name in LABEL_COLUMNS]
+    if len(found) > 1:
+        several = " and ".join(repr(header[place]) for place in found)
+        raise DataError(f"{path} has several columns that may hold the labels, {several}; rename all but one.")
+    if len(header) - first - len(found) < 1:
+        raise DataError(f"{path} has no column of values; give a line of column names, then a row for each item.")
+    return first, found[0] if found else None
+
+
+def _rows(path: Path, header: list[str], lines: Lines) -> Iterator[tuple[str, list[str]]]:
+    """Each row's cells, none of them empty, and what to call the row; empty lines are passed over."""
+    number = 0
+    for line, cells in lines:
+        if not cells:
+            continue
+        number += 1
+        where = f"{path}: row {number} (line {line})"
+        if len(cells) != len(header):
+            raise DataError(
+                f"{where} has {len(cells)} cells where there are {len(header)} columns, the last of them "
+                f"{header[-1]!r}; give each row as many."
+            )
+        if "" in cells and (empty := [name for name, cell in zip(header, cells, strict=True) if cell == "" and name]):
+            raise DataError(f"{where} has an empty cell in the column {empty[0]!r}; fill it in or leave out the row.")
+        yield where, cells
+
+
+def _numbers(cells: list[str], names: list[str], where: str) -> NDArray[np.float32]:
+    try:
+        with np.errstate(over="ignore"):
+            numbers = np.array([float(cell) for cell in cells], np.float64).astype(np.float32)
+        if np.isfinite(numbers).all():
+            return numbers
+    except ValueError:
+        pass
+    column = next(place for place, cell in enumerate(cells) if not _is_number(cell))
+    raise DataError(
+        f"{where} has {cells[column][:40]!r} in the column {names[column]!r}, which is no finite number; "
+        "give numbers, and text only in a column of labels."
+    )
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell holds a finite number."""
+    try:
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(np.float32(float(cell))))
+    except ValueError:
+        return False
+
+
+def _labels(path: Path, labels: list[str]) -> NDArray[Any]:
+    """Numbers if all of them are, else text."""
+    if max(map(len, labels)) > _LONGEST_LABEL:
+        raise DataError(f"{path} has a label of more than {_LONGEST_LABEL} characters; give short names of classes.")
+    try:
+        return np.array([float(label) for label in labels])
+    except ValueError:
+        return np.array(labels)

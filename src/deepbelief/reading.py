@@ -1,0 +1,20 @@
+"""Images as a model can see them, from a file or a named data set."""
+
+from pathlib import Path
+
+from deepbelief.checkpoint import load_dbn
+from deepbelief.data import Images, load_images
+from deepbelief.data.download import Progress
+from deepbelief.data.files import Part
+
+
+def images_for(model: Path, name: str, folder: Path | None, part: Part, progress: Progress | None = None) -> Images:
+    """`load_images` for the DBN in a file: with numbers of any size where its visible units are without bounds.
+
+    Raises:
+        SettingsError: the name of the data or of the part is unknown.
+        DataError: the data are missing or damaged, or hold values that the units cannot have.
+        DeepBeliefError: the model cannot be read.
+    """
+    real = not load_dbn(model).layer(1).visible.bounded
+    return load_images(name, folder, part, real=real, progress=progress)

@@ -1,0 +1,114 @@
+"""Whether a recipe and its data fit each other, told before any work is done; and which images a seed learns from."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import psutil
+
+from deepbelief.data import Dataset, Images
+from deepbelief.errors import SettingsError
+from deepbelief.learning.settings import CDSettings
+from deepbelief.randomness import Random
+from deepbelief.study.recipe import Recipe
+
+_BYTES: Final = 4  # of a number in float32
+
+
+def split(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Images, Images]:
+    """The training images that a seed learns from, and those that it holds out; the latter may be none.
+
+    Raises:
+        SettingsError: so many cannot be held out.
+    """
+    training, held_out = dataset.split(recipe.data.validation, seed)
+    if recipe.data.train_images is not None:
+        kept = Random(seed, "subset").permutation(len(training))[: recipe.data.train_images]
+        training = training.subset(kept.sort().values)
+    return training, held_out
+
+
+def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
+    """Refuse a recipe that cannot be followed on these data.
+
+    Raises:
+        SettingsError: the images for validation, the classes, the size of a batch, the example to attack or the kind
+            of the visible units do not fit the data.
+    """
+    dataset.check_split(recipe.data.validation, seed)
+    training = dataset.train
+    if recipe.data.train_images is not None:
+        training, _ = split(recipe, dataset, seed)
+    items = len(training) - (recipe.data.validation if recipe.data.train_images is None else 0)
+    low, high = (int(end) for end in training.required_labels().aminmax())
+    if low == high:
+        more = "" if recipe.data.train_images is None else ", or set data.train_images higher"
+        raise SettingsError(
+            f"the training images of {dataset.name}, {items} in number, are all of class "
+            f"{dataset.class_names[low]}, and classifiers learn from two or more: add images of another "
+            f"class{more}."
+        )
+    for name, settings in _trainings(recipe):
+        if settings.drop_last and items < settings.batch_size:
+            raise SettingsError(
+                f"{items} training images fill no batch of {settings.batch_size}: make {name}.batch_size smaller, or "
+                f"set {name}.drop_last to false."
+            )
+    if recipe.attack.example is not None and recipe.attack.example >= len(dataset.test):
+        raise SettingsError(
+            f"attack.example = {recipe.attack.example} is not among the {len(dataset.test)} test images of "
+            f"{dataset.name}, counted from 0."
+        )
+    _check_values(recipe, dataset)
+    _check_memory(recipe, dataset)
+
+
+def _trainings(recipe: Recipe) -> Iterator[tuple[str, CDSettings]]:
+    """The settings of every RBM of a study, and their names in a recipe."""
+    yield from (("pretraining", settings) for settings in recipe.pretraining)
+    yield "generation.labels.training", recipe.generation.labels.training
+
+
+def _check_values(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse values that the visible units cannot have."""
+    low, high = dataset.bounds
+    if low >= 0 and high <= 1:
+        return
+    told = f"the values of {dataset.name} range from {low:g} to {high:g}"
+    if recipe.dbn.visible == "bernoulli":
+        raise SettingsError(
+            f'{told}, and Bernoulli units see 0 to 1: set dbn.visible to "gaussian", or scale the values to lie from 0 '
+            "to 1."
+        )
+    if recipe.pretraining[0].binarise:
+        raise SettingsError(f"{told} and are no probabilities to draw from: set pretraining.binarise to false.")
+
+
+def _check_memory(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse what the machine's memory cannot hold even once; a study would else find that out late."""
+    there = psutil.virtual_memory().total
+    for name, numbers in _numbers_in_memory(recipe, dataset):
+        if numbers * _BYTES > there:
+            raise SettingsError(
+                f"{name} asks for {numbers * _BYTES / 2**30:,.0f} GiB of memory, and the machine has "
+                f"{there / 2**30:,.0f}: set it lower."
+            )
+
+
+def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, int]]:
+    """Settings, and how many weights or states of units each of them asks for at the least."""
+    width, classes, section = dataset.train.width, len(dataset.class_names), recipe.generation
+    layers = [width, *recipe.dbn.hidden]
+    seen = layers[-1] + classes
+    yield "dbn.hidden", _weights([*layers, classes])
+    yield "baseline.hidden", _weights([width, *recipe.baseline.hidden, classes])
+    yield "generation.labels.hidden", seen * section.labels.hidden
+    units = [low + high for low, high in pairwise(layers)]
+    for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
+        yield f"{name}.persistent_chains", settings.persistent_chains * settings.temperatures * size
+    yield "generation.chains", section.chains * units[-1]
+    yield "generation.fantasies", section.fantasies * units[-1]
+
+
+def _weights(sizes: Sequence[int]) -> int:
+    return sum(low * high for low, high in pairwise(sizes))

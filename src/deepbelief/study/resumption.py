@@ -1,0 +1,66 @@
+"""Trainings that are put away on the way, and taken up again after an interruption."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+from deepbelief.checkpoint import TrainingState, UnusableFileError, load_state, save_state
+from deepbelief.errors import DeepBeliefError, one_line
+
+Record = TypeVar("Record", covariant=True)
+
+
+class Resumable(Protocol[Record]):
+    """A training that can be put away and taken up again."""
+
+    def state(self) -> TrainingState:
+        """Everything to go on from here."""
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from there."""
+
+
+def put_away(path: Path, training: Resumable[Any], seconds: float) -> None:
+    """Write where a training stands, and the time that its stage has taken so far."""
+    state = training.state()
+    save_state(path, replace(state, progress={"training": state.progress, "seconds": seconds}))
+
+
+def take_up(path: Path, training: Resumable[Any]) -> float:
+    """Go on from what `put_away` wrote; returns the seconds.
+
+    Raises:
+        DeepBeliefError: the file is damaged, or of another training or kind of device.
+    """
+    try:
+        state = load_state(path)
+        seconds, progress = float(state.progress["seconds"]), state.progress["training"]
+        training.restore(replace(state, progress=progress))
+        again = training.state()
+    except UnusableFileError as error:
+        raise _damaged(error.fault) from error
+    except DeepBeliefError:
+        raise
+    except Exception as error:  # a state that was not written here can break anything
+        raise _damaged(f"{path} is damaged ({one_line(repr(error))})") from error
+    # A tensor of another shape may have been spread over what was there, and a name that is missing left out.
+    if _outline(again.tensors) != _outline(state.tensors) or json.dumps(again.progress) != json.dumps(progress):
+        raise _damaged(f"{path} is damaged (it is not the state of this training)")
+    if not all(tensor.isfinite().all() for tensor in state.tensors.values()):
+        raise _damaged(f"{path} is damaged (it holds NaN or infinite values)")
+    return seconds
+
+
+def _outline(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
+    return {name: (tensor.dtype, *tensor.shape) for name, tensor in tensors.items()}
+
+
+def _damaged(fault: str) -> DeepBeliefError:
+    return DeepBeliefError(
+        f"{fault}: delete that file and give the same command again, which begins that training anew and keeps "
+        "whatever was finished."
+    )

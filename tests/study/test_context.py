@@ -1,0 +1,88 @@
+"""What the stages share: models that an earlier stage saved, and the last training, which stops by held-out images."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepbelief.checkpoint import load_labelled_dbn, save_dbn
+from deepbelief.data import load_dataset
+from deepbelief.dbn import DBN
+from deepbelief.errors import DeepBeliefError
+from deepbelief.feedforward import FeedForward
+from deepbelief.precision import FP32
+from deepbelief.randomness import Random
+from deepbelief.study.context import Context, Findings
+from deepbelief.study.generation import _of_each_class
+from deepbelief.study.recipe import parse_recipe
+
+SIZES = [64, 20, 12]
+
+
+class Listener:
+    """Remembers the lines of a stage."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def stage(self, name: str, number: int, total: int, seed: int) -> None:
+        """Nothing."""
+
+    def step(self, done: int, total: int, line: str) -> None:
+        self.lines.append(line)
+
+    def finished(self, name: str, seconds: float, line: str) -> None:
+        """Nothing."""
+
+
+def context(folder: Path, text: str, listener: Listener | None = None) -> Context:
+    """A seed whose DBN has not learnt anything."""
+    recipe = parse_recipe(text, "tiny.toml")
+    made = Context(recipe, load_dataset("digits"), 0, torch.device("cpu"), FP32, folder, listener or Listener())
+    save_dbn(made.models / "dbn.safetensors", DBN.from_sizes(SIZES, Random(0), 0.3))
+    return made
+
+
+def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny: str) -> None:
+    made = context(tmp_path, tiny)
+    for activation, function in (("relu", torch.relu), ("sigmoid", torch.sigmoid)):
+        network = FeedForward([64, 7, 10], function, Random(3))
+        made.save_network("ffnn", network, activation)
+        loaded, values = made.network("ffnn"), Random(4).uniform((5, 64))
+        assert torch.equal(loaded(values), network(values))
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("dbn", "pretraining"), ("readout_1", "readouts"), ("ffnn", "baseline"), ("finetuned", "finetuning")],
+)
+def test_a_damaged_model_is_one_sentence_that_names_the_stage(tmp_path: Path, tiny: str, name: str, stage: str) -> None:
+    made = context(tmp_path, tiny)
+    path = made.models / f"{name}.safetensors"
+    if name != "dbn":
+        made.save_network(name, FeedForward([64, 7, 10], torch.relu, Random(3)), "relu")
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-9], b"torn" * 50, whole.replace(b'"model', b'"medal'), None):
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+        with pytest.raises(DeepBeliefError) as raised:
+            made.dbn if name == "dbn" else made.network(name)
+        assert str(raised.value).startswith(str(path))
+        record = tmp_path / "stages" / f"{stage}.json"
+        assert str(raised.value).endswith(
+            f": delete {record} and give the same command again, which trains it anew, to the same weights, and keeps "
+            "all other results."
+        )
+
+
+def test_the_rbm_with_labels_stops_by_held_out_images(tmp_path: Path, tiny: str) -> None:
+    ends = []
+    for patience in (0, 1):
+        text = tiny.replace("persistent_chains = 20", f"persistent_chains = 20\npatience = {patience}")
+        listener = Listener()
+        text = text.replace("epochs = 2", "epochs = 30")
+        _of_each_class(context(tmp_path / str(patience), text, listener), Findings())
+        ends.append(sum("RBM with labels, epoch" in line for line in listener.lines))
+        load_labelled_dbn(tmp_path / str(patience) / "models" / "labelled.safetensors")
+    assert ends[0] == 30
+    assert ends[1] < 30
