@@ -45,7 +45,7 @@ def test_rare_states_are_as_spread_as_independent_ones() -> None:
     assert scipy.stats.chi2(399).cdf(counts.var(ddof=1) * 399) == pytest.approx(0.5, abs=0.499)
     for dim in (1, 2):
         lines = calls.sum(dim=(0, dim)).numpy()
-        assert scipy.stats.chisquare(lines, np.full(len(lines), lines.mean())).pvalue > 0.001
+        assert scipy.stats.chisquare(lines).pvalue > 0.001
     always_rare = torch.full((4_000_000,), 1e-5)
     where = np.concatenate([random.bernoulli(always_rare).nonzero().flatten().numpy() for _ in range(20)])
     assert scipy.stats.kstest(where / len(always_rare), "uniform").pvalue > 0.001

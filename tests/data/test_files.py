@@ -151,7 +151,7 @@ def objects(*values):
         ({"train_images": IMAGES / 255 - 0.5}, "ranges from -0.5"),
         ({"train_images": np.full((4, 5, 3), np.nan)}, "NaN"),
         ({"train_images": np.full((4, 5, 3), 1e300)}, "infinite"),
-        ({"train_images": IMAGES - np.int64(1)}, "has the type int64 and ranges from -1 to 235"),
+        ({"train_images": IMAGES.astype(np.int64) - 1}, "has the type int64 and ranges from -1 to 235"),
         ({"train_images": IMAGES.astype(np.complex64)}, "has the type complex64"),
         ({"train_images": np.stack([IMAGES] * 3, -1)}, "colour images"),
         ({"train_images": IMAGES[:, 0, 0]}, "has the shape"),
