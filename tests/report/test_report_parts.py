@@ -100,6 +100,8 @@ def test_nearest_levels_leave_zero_and_repetition_out() -> None:
         (contestant_name("big_svm"), "big svm"),
         (measured_on({"device": "NVIDIA H100", "precision": "bf16", "cores": 8}), "bf16 on NVIDIA H100"),
         (measured_on({"processor": "abacus", "cores": 2}), "2 cores (abacus)"),
+        (measured_on({"processor": "abacus", "cores": 2, "threads": 2}), "2 cores (abacus)"),
+        (measured_on({"processor": "abacus", "cores": 2, "threads": 1}), "1 of 2 cores (abacus)"),
         (interval(None), "–"),  # noqa: RUF001
         (interval(Metric.over_seeds([0.5])), "0.500"),
         (

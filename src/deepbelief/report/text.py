@@ -66,11 +66,13 @@ def memory(size: float) -> str:
 
 
 def processor(machine: Mapping[str, Any]) -> str:
-    """`2 cores (AMD EPYC, AVX2)`, or the GPU's name: what did the work."""
+    """`2 cores (AMD EPYC, AVX2)`, `1 of 2 cores` where threads were fewer, or the GPU's name: what did the work."""
     if machine.get("device", "cpu") != "cpu":
         return str(machine["device"])
     names = [str(machine[key]) for key in ("processor", "capability") if machine.get(key)]
-    return f"{machine.get('cores', ABSENT)} cores ({', '.join(names)})"
+    cores = machine.get("cores", ABSENT)
+    threads = machine.get("threads", cores)
+    return f"{cores if threads == cores else f'{threads} of {cores}'} cores ({', '.join(names)})"
 
 
 def measured_on(machine: Mapping[str, Any]) -> str:
