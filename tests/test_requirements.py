@@ -65,5 +65,7 @@ def test_the_oldest_python_is_the_first_of_those_named() -> None:
 def test_make_help_lists_every_target() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert targets is not None
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert {line.split()[1] for line in done.stdout.splitlines()} == set(targets.group(1).split())

