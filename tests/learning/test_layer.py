@@ -11,6 +11,7 @@ from deepbelief.data import Features, load_dataset
 from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.learning.binarise import Binarised
+from deepbelief.learning.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.layer import DivergedError, EpochRecord, LayerTraining
 from deepbelief.learning.moments import Moments
 from deepbelief.learning.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
@@ -204,6 +205,22 @@ def test_after_dropout_the_weights_are_those_of_all_units_together(chains: int) 
     rbm.weights.mul_(2)
     assert fitted > -4.9  # 8 log 2 = 5.5 is to know nothing
     assert float(log_likelihood(rbm, data)) < fitted - 0.5
+
+
+def test_under_dropout_weights_move_by_the_share_that_is_kept() -> None:
+    """The statistics are the gradient of W / kept; W moves kept times as far, biases as always."""
+    settings = CDSettings(
+        epochs=1, batch_size=200, dropout=0.4, learning_rate=0.3, weight_decay=0, shuffle=False, visible_samples=False
+    )
+    rbm, twin = (DBN.from_sizes([8, 5], Random(0), weight_std=0.5).layer(1).requires_grad_(False) for _ in range(2))
+    for one in (rbm, twin):
+        one.visible.bias.fill_(0.1)  # which does not start from the data
+    LayerTraining(1, rbm, patterns(), settings, Random(1)).one_epoch(1)
+    phase = ContrastiveDivergence(twin, 200, 1, None, settings.regularisation, visible_samples=False)
+    found = phase.statistics(patterns().values, Random(1))
+    torch.testing.assert_close(rbm.weights - twin.weights, 0.6 * 0.3 / 200 * found.weights)
+    torch.testing.assert_close(rbm.visible.bias - twin.visible.bias, 0.3 / 200 * found.visible)
+    torch.testing.assert_close(rbm.hidden.bias - twin.hidden.bias, 0.3 / 200 * found.hidden)
 
 
 @pytest.mark.parametrize("kind", KINDS)

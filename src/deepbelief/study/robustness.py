@@ -19,9 +19,8 @@ def psychometric(context: Context) -> Findings:
     found = Findings(facts={"example_label": int(labels[example])})
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
-        noisy = noise.gaussian(
-            images, level * (high - low), random
-        )  # drawn also at level 0, so that the other levels see the same
+        # Drawn also at level 0, so that the other levels see the same.
+        noisy = noise.gaussian(images, level * _range(context), random)
         noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
