@@ -18,8 +18,8 @@ from torch import Tensor
 
 from deepbelief import DBN, CDSettings, Images, Pretraining, Random, encode_source, load_dataset
 from deepbelief.errors import DeepBeliefError
-from deepbelief.learning.replay import cuda_graph
-from deepbelief.machine import peak_memory
+from deepbelief.learning.rbm.replay import cuda_graph
+from deepbelief.system.machine import peak_memory
 
 Work = Callable[[], None]
 TOP = [784, 300, 300, 700]  # the network whose encoding is timed

@@ -22,11 +22,11 @@ from readme import generative_table
 from rich.console import Console
 
 from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn, tie_to_below
+from deepbelief.cli.watching import print_results
 from deepbelief.data import Source
 from deepbelief.likelihood import upper_side
-from deepbelief.machine import describe_machine
-from deepbelief.memory import keep_freed_memory
-from deepbelief.watching import print_results
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.memory import keep_freed_memory
 
 HERE: Final = Path(__file__).parent
 HIDDEN: Final = (500, 2000)

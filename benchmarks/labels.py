@@ -41,10 +41,10 @@ from deepbelief import (
     encode_source,
     load_dataset,
 )
-from deepbelief.machine import describe_machine
-from deepbelief.memory import keep_freed_memory
-from deepbelief.minibatches import ValidationRecord
-from deepbelief.watching import print_results
+from deepbelief.cli.watching import print_results
+from deepbelief.learning.backprop.loop import ValidationRecord
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.memory import keep_freed_memory
 
 HERE = Path(__file__).parent
 CLASSES = 10

@@ -29,11 +29,11 @@ from deepbelief import (
     load_dataset,
     load_dbn,
 )
+from deepbelief.cli.watching import print_results, steps_line
 from deepbelief.data import Source
 from deepbelief.likelihood import Evaluation
-from deepbelief.machine import describe_machine
-from deepbelief.memory import keep_freed_memory
-from deepbelief.watching import print_results, steps_line
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.memory import keep_freed_memory
 
 HERE = Path(__file__).parent
 

@@ -35,10 +35,10 @@ from deepbelief import (
     load_dataset,
     unfold,
 )
-from deepbelief.machine import describe_machine
-from deepbelief.precision import BF16, FP32, Precision
+from deepbelief.cli.watching import print_results
 from deepbelief.study.records import Metric
-from deepbelief.watching import print_results
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.precision import BF16, FP32, Precision
 
 HERE = Path(__file__).parent
 HELD_OUT = 5000

@@ -14,14 +14,14 @@ from pathlib import Path
 import torch
 
 from deepbelief.data import load_dataset
-from deepbelief.machine import describe_machine
-from deepbelief.precision import FP32
-from deepbelief.readout import ReadoutClassifier
+from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.robustness.attack import fgsm
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import load_recipe
 from deepbelief.study.records import Metric, read_stage
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.precision import FP32
 
 KEPT = Path(__file__).parent / "results" / "reference-log.json"
 STAGES = ("pretraining", "readouts")

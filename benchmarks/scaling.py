@@ -22,7 +22,7 @@ from matplotlib import pyplot
 from rich.console import Console
 
 from deepbelief import DBN, CDSettings, Images, Pretraining, Random
-from deepbelief.machine import describe_machine, peak_memory
+from deepbelief.system.machine import describe_machine, peak_memory
 
 ROOT = Path(__file__).parents[1]
 VISIBLE, BATCH = 784, 128

@@ -22,9 +22,9 @@ from contenders import Task
 from readme import comparison_table
 from rich.console import Console
 
-from deepbelief.machine import describe_machine
-from deepbelief.precision import seconds_per_product
-from deepbelief.watching import print_results
+from deepbelief.cli.watching import print_results
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.precision import seconds_per_product
 
 HERE = Path(__file__).parent
 EPOCH = 60_000  # images, to which times are scaled

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 import torch
 
-from deepbelief import precision
+from deepbelief.system import precision
 
 # The same examples in every run, and no time limit for one: a busy machine is no fault of the code.
 hypothesis.settings.register_profile("deepbelief", deadline=None, derandomize=True)

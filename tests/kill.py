@@ -38,13 +38,13 @@ import numpy as np
 from conftest import TINY
 from safetensors.numpy import load_file
 
-from deepbelief.atomic import is_temporary
 from deepbelief.data import load_dataset, named
 from deepbelief.report import style
 from deepbelief.report.page import build_report
 from deepbelief.study import context
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.run import Study
+from deepbelief.system.atomic import is_temporary
 
 NAME = "by-mail"
 RECIPE = TINY.replace('name = "digits"', f'name = "{NAME}"').replace("steps = 150", "steps = 20")

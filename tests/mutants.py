@@ -29,7 +29,7 @@ WORK = ROOT / ".mutants"
 ROOMS = {  # and the tests that should notice
     "robustness": ["tests/robustness"],
     "sampling": ["tests/sampling"],
-    "likelihood": ["tests/test_likelihood.py", "tests/likelihood"],
+    "likelihood": ["tests/likelihood"],
     "learning": ["tests/learning"],
     "study": ["tests/study"],
 }

@@ -28,7 +28,7 @@ from deepbelief import (  # noqa: E402
     UpDownSettings,
 )
 from deepbelief.data import load_dataset  # noqa: E402
-from deepbelief.precision import BF16  # noqa: E402
+from deepbelief.system.precision import BF16  # noqa: E402
 
 
 @pytest.mark.parametrize("persistent", [False, True])

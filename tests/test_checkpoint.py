@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
-from deepbelief.atomic import replacing, write_atomically
-from deepbelief.autoencoder import unroll
 from deepbelief.checkpoint import (
     TrainingState,
     load_autoencoder,
@@ -28,11 +26,13 @@ from deepbelief.checkpoint import (
     save_labelled_rbm,
     save_state,
 )
-from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.autoencoder import unroll
+from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 from deepbelief.randomness import Random
-from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU
+from deepbelief.system.atomic import replacing, write_atomically
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

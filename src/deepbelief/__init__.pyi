@@ -1,5 +1,3 @@
-from .annealing import AnnealedPath, base_rate_bias
-from .autoencoder import Autoencoder, unroll
 from .checkpoint import (
     load_autoencoder,
     load_dbn,
@@ -11,21 +9,17 @@ from .checkpoint import (
     save_labelled_rbm,
 )
 from .data import Dataset, Features, Images, Labelled, load_dataset, load_images
-from .dbn import DBN
-from .encoding import encode_source, encode_to_file
 from .errors import DataError, DataWarning, DeepBeliefError, SettingsError
-from .feedforward import FeedForward, accuracy, predict
-from .gallery import SampleSettings, draw_samples
-from .labelled import LabelledDBN, LabelledRBM
-from .learning.autoencoding import AutoencoderSettings, AutoencoderTraining
-from .learning.finetuning import unfold
-from .learning.hybrid import HybridSettings, HybridTraining
-from .learning.layer import DivergedError
-from .learning.pretraining import Pretraining
-from .learning.settings import CDSettings
-from .learning.standardise import standardise
-from .learning.tie import tie_to_below
-from .learning.updown import UpDown, UpDownSettings
+from .learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
+from .learning.backprop.classifier import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
+from .learning.backprop.finetuning import unfold
+from .learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from .learning.labels.hybrid import HybridSettings, HybridTraining
+from .learning.labels.updown import UpDown, UpDownSettings
+from .learning.rbm.layer import DivergedError
+from .learning.rbm.pretraining import Pretraining
+from .learning.rbm.settings import CDSettings
+from .learning.rbm.tie import tie_to_below
 from .likelihood import (
     AISResult,
     AISSettings,
@@ -40,15 +34,20 @@ from .likelihood import (
     raise_bound,
     trajectory_log_z,
 )
+from .models.annealed_path import AnnealedPath, base_rate_bias
+from .models.autoencoder import Autoencoder, unroll
+from .models.dbn import DBN
+from .models.encoding import encode_source
+from .models.feedforward import FeedForward, accuracy, predict
+from .models.labelled import LabelledDBN, LabelledRBM
+from .models.rbm import RBM
+from .models.standardisation import Standardisation
+from .models.standardised import standardise
+from .models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 from .randomness import Random
-from .rbm import RBM
-from .readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from .sampling import Clamp, chain, clamped_chain, fantasies, inpaint, interpolate, labelled_fantasies
-from .standardisation import Standardisation
 from .study.recipe import Recipe, load_recipe
 from .study.run import Study
-from .supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
-from .units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 
 __version__: str
 __all__ = [
@@ -90,7 +89,6 @@ __all__ = [
     "ReLU",
     "ReadoutClassifier",
     "Recipe",
-    "SampleSettings",
     "SettingsError",
     "Standardisation",
     "Study",
@@ -103,9 +101,7 @@ __all__ = [
     "chain",
     "clamped_chain",
     "dbn_bound",
-    "draw_samples",
     "encode_source",
-    "encode_to_file",
     "evaluate",
     "exact_log_z",
     "fantasies",

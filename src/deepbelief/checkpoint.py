@@ -12,14 +12,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from deepbelief.atomic import write_atomically
-from deepbelief.autoencoder import Autoencoder
-from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError, SettingsError, one_line
-from deepbelief.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.autoencoder import Autoencoder
+from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.standardisation import Standardisation
+from deepbelief.models.units import make_units
 from deepbelief.randomness import Random
-from deepbelief.standardisation import Standardisation
-from deepbelief.units import make_units
+from deepbelief.system.atomic import write_atomically
 
 _FORMAT: Final = "deepbelief/1"
 _REAL: Final = ("F64", "F32", "F16", "BF16")  # safetensors' names of real numbers

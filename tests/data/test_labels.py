@@ -1,7 +1,7 @@
-"""Class labels of the kinds that people save."""
+"""Labels, by one rule for every learner: whole numbers from 0, one for each item, of two classes or more to learn."""
 
-import warnings
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,106 +9,119 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbelief.data.labels import read_classes, read_labels, warn_of_unlearnt
-from deepbelief.errors import DataError, DataWarning
-
-CLASSES = np.array([2, 0, 1, 1])
-
-
-@pytest.mark.parametrize(
-    ("labels", "names"),
-    [
-        (CLASSES, "012"),
-        (CLASSES.astype(">u2"), "012"),
-        (CLASSES[:, None], "012"),
-        (CLASSES.astype(np.float16), "012"),
-        (CLASSES[:, None] * 1.0, "012"),
-        (CLASSES + 1, "123"),
-        (CLASSES * 2 - 2, ("-2", "0", "2")),
-        (np.eye(3)[CLASSES], "012"),
-        (np.eye(3, dtype=bool)[CLASSES], "012"),
-        (np.eye(5, dtype=int)[CLASSES + 2], "234"),  # classes that never occur are none
-        (np.array(["ant", "bee", "cat"])[CLASSES], ("ant", "bee", "cat")),
-        (np.array(["ant", "bee", "cat"])[CLASSES, None], ("ant", "bee", "cat")),
-        (np.array([b"ant", "bé".encode(), b"cat"])[CLASSES], ("ant", "bé", "cat")),
-    ],
+from deepbelief import (
+    Bernoulli,
+    ConvergedSettings,
+    DataError,
+    DataWarning,
+    FeedForward,
+    FullBatchSettings,
+    FullBatchTraining,
+    HybridSettings,
+    HybridTraining,
+    Labelled,
+    LabelledDBN,
+    LabelledRBM,
+    MinibatchSettings,
+    MinibatchTraining,
+    Random,
+    UpDown,
+    UpDownSettings,
+    accuracy,
+    fit_converged,
 )
-def test_labels_of_any_kind_are_numbered_from_0(labels, names):
-    found, classes = read_classes({"y": labels})
-    assert classes == tuple(names)
-    assert found["y"].dtype == torch.int64 and found["y"].tolist() == CLASSES.tolist()
+from deepbelief.data.labels import as_labels
+
+X = Random(0, "values").uniform((12, 5))
+Y = torch.arange(12) % 3
 
 
-def test_truth_values_are_two_classes():
-    assert read_classes({"y": np.array([True, False])})[1] == ("0", "1")
+def network() -> FeedForward:
+    return FeedForward([5, 3], torch.relu, Random(0))
 
 
-@given(st.lists(st.integers(-(2**53), 2**53), min_size=1), st.lists(st.integers(-5, 5), min_size=1))
-def test_classes_are_the_labels_that_occur(train, test):
-    found, names = read_classes({"train": np.array(train), "test": np.array(test)})
-    assert [int(names[place]) for place in found["train"]] == train
-    assert [int(names[place]) for place in found["test"]] == test
-    assert [int(name) for name in names] == sorted({*train, *test})
-    kept = read_labels({"train": np.array(train), "test": np.array(test)})
-    assert {key: labels.tolist() for key, labels in kept.items()} == {"train": train, "test": test}
+def hybrid(labels: Any, held_out: Any = None) -> Any:
+    model = LabelledRBM(Bernoulli(5), 3, Bernoulli(2), Random(0))
+    return HybridTraining(model, (X, labels), held_out, HybridSettings(patience=0), Random(0))
 
 
-def test_names_are_given():
-    names = np.array(["cat", "ant", "bee"])
-    found, classes = read_classes({"y": CLASSES}, names)
-    assert classes == ("cat", "ant", "bee") and found["y"].tolist() == CLASSES.tolist()
-    found, classes = read_classes({"y": np.array(["bee", "bee"])}, names)
-    assert classes == ("cat", "ant", "bee") and found["y"].tolist() == [2, 2]
-    with pytest.raises(DataError, match="the label 'eel' is not among class_names"):
-        read_classes({"y": np.array(["bee", "eel"])}, names)
+def updown(labels: Any, held_out: Any = None) -> Any:
+    model = LabelledDBN.from_sizes([5, 4, 2], 3, Random(0))
+    return UpDown(model, (X, labels), held_out, UpDownSettings(), Random(0))
 
 
-@pytest.mark.parametrize("names", [np.array(["a", "a"]), np.array([["a"]]), np.array([1, 2])])
-def test_names_that_are_none(names):
-    with pytest.raises(DataError, match="class_names"):
-        read_classes({"y": np.array([0, 1])}, names)
+def minibatches(labels: Any, held_out: Any = (X, Y)) -> Any:
+    return MinibatchTraining(network(), (X, labels), held_out, MinibatchSettings(), Random(0))
 
 
-@pytest.mark.parametrize(
-    ("labels", "fault"),
-    [
-        (np.array([0, 0.5]), "y has the label 0.5 at position 1"),
-        (np.array([np.nan, 1]), "the label nan at position 0"),
-        (np.array([0, np.inf]), "the label inf at position 1"),
-        (np.array([0, 2**63], np.uint64), "the label 9.22337e.18 at position 1"),
-        (np.array([1e300]), "the label 1e.300 at position 0"),
-        (np.array(["a", ""]), "y has an empty label at position 1"),
-        (np.array([b"\xff"]), "not UTF-8"),
-        (np.array(1), r"shape \(\)"),
-        (np.array([[0, 1], [1, 1]]), "rows with a single 1"),
-        (np.array([[0, 1], [0, 2]]), "rows with a single 1"),
-        (np.array([[0.5, 0.5]]), "rows with a single 1"),
-        (np.array([["a", "b"]]), "has the type <U1"),
-        (np.array([1j]), "has the type complex128"),
-        (np.array(["2001"], "M8[Y]"), "has the type datetime64"),
-    ],
+def readout(labels: Any, held_out: Any = None) -> Any:
+    return fit_converged((X, labels), held_out, 3, ConvergedSettings(max_iterations=2))
+
+
+HELD_OUT: dict[str, Callable[..., Any]] = {
+    "hybrid": hybrid,
+    "updown": updown,
+    "minibatches": minibatches,
+    "readout": readout,
+}
+LEARNERS = HELD_OUT | {"full batch": lambda labels: FullBatchTraining(network(), X, labels, FullBatchSettings())}
+ALL = LEARNERS | {
+    "Labelled": lambda labels: Labelled(X, labels, 3),
+    "accuracy": lambda labels: accuracy(network(), X, labels),
+    "join": lambda labels: LabelledRBM(Bernoulli(5), 3, Bernoulli(2), Random(0)).join(X, labels),
+    **{f"held out for {name}": lambda labels, f=f: f(Y, held_out=(X, labels)) for name, f in HELD_OUT.items()},
+}
+
+WRONG = {
+    "below 0": (Y - 1, "labels range from -1 to 1; number the 3 classes from 0"),
+    "from 1": (Y + 1, "labels range from 1 to 3; number the 3 classes from 0"),
+    "two few": (Y[:-1], "12 items have 11 labels; give exactly one label per item"),
+    "not whole": (np.where(np.arange(12) == 7, 0.5, Y), r"item 7 has the label 0\.5; give whole numbers"),
+    "NaN": (np.where(np.arange(12) == 4, np.nan, Y), "item 4 has the label nan; give whole numbers"),
+    "infinite": (np.where(np.arange(12) == 4, np.inf, Y), "item 4 has the label inf; give whole numbers"),
+    "one-hot": (torch.eye(3)[Y], r"labels have the shape \(12, 3\); give one whole number for each item"),
+    "a number": (1, r"labels have the shape \(\)"),
+    "text": (["a", "b", "c"] * 4, "the labels are a list of str"),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_labels_are_told_before_anything_is_learnt(name: str, wrong: str) -> None:
+    labels, message = WRONG[wrong]
+    if name == "accuracy":
+        message = message.replace("the 3 classes", "the (3 )?classes")
+    with pytest.raises(DataError, match=message):
+        ALL[name](labels)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_one_class_is_none_to_learn(name: str) -> None:
+    with pytest.raises(DataError, match="all 12 training labels are 2; give items of at least two classes"):
+        LEARNERS[name](torch.full((12,), 2))
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_class_that_never_occurs_is_told_of_where_the_learner_is_made(name: str) -> None:
+    with pytest.warns(DataWarning, match="class 1 of 0 to 2 never occurs among the training labels") as told:
+        LEARNERS[name](Y.clamp(max=1) * 2)
+    assert [one.filename for one in told] == [__file__]
+
+
+def test_a_single_class_is_enough_to_measure() -> None:
+    Labelled(X, torch.zeros(12), 3)
+    readout(Y, held_out=(X[:2], [0, 0]))
+    assert accuracy(network(), X[:1], [0]) in (0.0, 1.0)
+    with pytest.raises(DataError, match="no items to classify"):
+        accuracy(network(), X[:0], [])
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1), st.sampled_from([bool, "u1", "i2", "i8", "u4", "f2", "f4", ">f8", ">i4"])
 )
-def test_what_is_no_label_is_refused(labels, fault):
-    for read in (read_classes, read_labels):
-        with pytest.raises(DataError, match=fault):
-            read({"y": labels})
-
-
-def test_numbers_and_text_are_not_mixed():
-    with pytest.raises(DataError, match="a and b are partly numbers and partly text"):
-        read_classes({"a": np.array([1]), "b": np.array(["1"])})
-
-
-def test_text_is_numbered_over_all_arrays():
-    found = read_labels({"a": np.array(["x", "z"]), "b": np.array(["y"])})
-    assert found["a"].tolist() == [0, 2] and found["b"].tolist() == [1]
-    assert read_labels({}) == {}
-
-
-def test_classes_without_a_training_image_are_told_of():
-    with warnings.catch_warnings(record=True, action="always") as told:
-        warn_of_unlearnt(Path("mine.npz"), torch.tensor([1, 0]), ("a", "b"))
-        assert not told
-        warn_of_unlearnt(Path("mine.npz"), torch.tensor([1, 1]), ("a", "b", "c"))
-    assert [str(warning.message)[:51] for warning in told] == ["mine.npz has no training image of the class a, c, w"]
-    assert told[0].category is DataWarning
+def test_whole_numbers_of_any_type_are_labels(labels: list[int], dtype: Any) -> None:
+    array = np.array(labels).astype(dtype)
+    for form in (array, array[:, None], array.tolist(), torch.tensor(array.tolist())):
+        found = as_labels(form, len(labels), 10)
+        assert found.dtype == torch.int64
+        assert found.tolist() == array.astype(int).tolist()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from deepbelief.dbn import DBN
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
 from deepbelief.insight.neighbours import nearest
 from deepbelief.insight.receptive_fields import receptive_fields
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 
 

@@ -7,9 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from deepbelief.annealing import AnnealedPath
 from deepbelief.data import Features
-from deepbelief.dbn import DBN
 from deepbelief.likelihood import (
     AISResult,
     AISSettings,
@@ -23,9 +21,11 @@ from deepbelief.likelihood import (
 )
 from deepbelief.likelihood.ais import trajectory_log_z
 from deepbelief.likelihood.bracket import Bracket
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.dbn import DBN
+from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
-from deepbelief.rbm import RBM
-from tests.models import small_rbm
+from tests.small_models import small_rbm
 
 SETTINGS = AISSettings.of(12, 9)
 

@@ -5,11 +5,11 @@ import itertools
 import pytest
 import torch
 
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.models.dbn import DBN
+from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 from deepbelief.randomness import Random
 from deepbelief.sampling import Clamp, clamped_chain, fantasies, inpaint
-from deepbelief.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 
 
 def test_a_group_is_known_as_a_whole_or_not_at_all() -> None:

@@ -3,10 +3,10 @@
 import torch
 
 from deepbelief.data import Features, Labelled
-from deepbelief.dbn import DBN
-from deepbelief.labelled import LabelledDBN
-from deepbelief.learning.pretraining import Pretraining
-from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.sampling import annealing, clamped_chain, labelled_fantasies, labelled_frames
 

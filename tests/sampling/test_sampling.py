@@ -9,11 +9,13 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.dbn import DBN
+from deepbelief.models.rbm import RBM
+from deepbelief.models.standardisation import Standardisation
+from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from deepbelief.randomness import Random
-from deepbelief.rbm import RBM
 from deepbelief.sampling import (
     Clamp,
     annealing,
@@ -25,9 +27,7 @@ from deepbelief.sampling import (
     inpainting_frames,
     interpolate,
 )
-from deepbelief.standardisation import Standardisation
-from deepbelief.units import Bernoulli, Categorical, Gaussian, ReLU, Units
-from tests.models import KINDS, PAIRS, all_states, randomise, small_rbm, some_values
+from tests.small_models import KINDS, PAIRS, all_states, randomise, small_rbm, some_values
 
 CHAINS = 5_000
 DEEP = {

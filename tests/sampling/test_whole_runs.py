@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
-from deepbelief.labelled import LabelledDBN
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.sampling import (
     annealing,

@@ -7,14 +7,14 @@ import torch
 
 from deepbelief.checkpoint import load_labelled_dbn, save_dbn
 from deepbelief.data import load_dataset
-from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError
-from deepbelief.feedforward import FeedForward
-from deepbelief.precision import FP32
+from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.generation import _of_each_class
 from deepbelief.study.recipe import parse_recipe
+from deepbelief.system.precision import FP32
 
 SIZES = [64, 20, 12]
 

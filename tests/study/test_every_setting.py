@@ -9,12 +9,12 @@ from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from deepbelief.data import Dataset, Images
-from deepbelief.precision import FP32
 from deepbelief.randomness import Random
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.stages import STAGES
+from deepbelief.system.precision import FP32
 
 RECIPE = """
 title = "A little of everything"

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from deepbelief.data import Dataset, Images, load_dataset
-from deepbelief.encoding import encode_source
 from deepbelief.errors import SettingsError
-from deepbelief.feedforward import FeedForward
-from deepbelief.precision import FP32
+from deepbelief.learning.backprop.classifier import MinibatchTraining
+from deepbelief.models.encoding import encode_source
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.report import style
 from deepbelief.report.page import build_report
 from deepbelief.study.context import Context
@@ -20,7 +20,7 @@ from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.records import read_stage
 from deepbelief.study.run import Study
-from deepbelief.supervised import MinibatchTraining
+from deepbelief.system.precision import FP32
 
 RECIPE = """
 title = "As small as can be"

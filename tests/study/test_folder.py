@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from deepbelief.atomic import temporary_name
 from deepbelief.data import Dataset, load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.study import run
@@ -23,6 +22,7 @@ from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
+from deepbelief.system.atomic import temporary_name
 
 RAN: list[str] = []
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from deepbelief.data import Features, load_dataset
-from deepbelief.feedforward import Classifier, accuracy, predict
-from deepbelief.precision import FP32
+from deepbelief.models.feedforward import Classifier, accuracy, predict
 from deepbelief.robustness.attack import pgd
 from deepbelief.robustness.defence import Defended
 from deepbelief.study import robustness
@@ -18,6 +17,7 @@ from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, load_recipe
 from deepbelief.study.records import Results, read_results, read_stage
 from deepbelief.study.run import Study
+from deepbelief.system.precision import FP32
 
 DOCS = Path(__file__).parents[2] / "docs" / "records.md"
 EPSILON = 0.1  # of a range of 1: digits lie in [0, 1]

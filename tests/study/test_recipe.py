@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from deepbelief.errors import SettingsError
-from deepbelief.readout import ConvergedSettings
+from deepbelief.learning.backprop.classifier import FullBatchSettings
+from deepbelief.learning.backprop.readout import ConvergedSettings
 from deepbelief.study.recipe import load_recipe, parse_recipe
 from deepbelief.study.recipes import RECIPES, recipe_text
-from deepbelief.supervised import FullBatchSettings
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -12,14 +12,19 @@ from hypothesis import strategies as st
 
 from deepbelief.checkpoint import TrainingState, load_state, save_state
 from deepbelief.data import Features
-from deepbelief.dbn import DBN
 from deepbelief.errors import DeepBeliefError
-from deepbelief.feedforward import FeedForward
-from deepbelief.learning.pretraining import Pretraining
-from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.backprop.classifier import (
+    FullBatchSettings,
+    FullBatchTraining,
+    MinibatchSettings,
+    MinibatchTraining,
+)
+from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
 from deepbelief.study.resumption import Resumable, put_away, take_up
-from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 
 Job = tuple[Resumable[Any], Iterator[Any]]
 

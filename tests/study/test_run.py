@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from deepbelief import precision
 from deepbelief.checkpoint import load_dbn
 from deepbelief.data import load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
@@ -23,6 +22,7 @@ from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
 from deepbelief.study.stages import STAGES
+from deepbelief.system import precision
 
 
 class Listener:

@@ -12,12 +12,11 @@ from safetensors.numpy import load_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from deepbelief.annealing import base_rate_bias
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Dataset, Images
-from deepbelief.dbn import DBN
 from deepbelief.likelihood import AISSettings, ais, layer_path
-from deepbelief.precision import FP32
+from deepbelief.models.annealed_path import base_rate_bias
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 from deepbelief.robustness.defence import Defended
 from deepbelief.study import robustness, training
@@ -26,6 +25,7 @@ from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.records import Arrays, StageRecord, read_stage
 from deepbelief.study.run import Study
+from deepbelief.system.precision import FP32
 
 CLASSES, WIDTH = 3, 12
 RECIPE = """

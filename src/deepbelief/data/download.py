@@ -11,8 +11,8 @@ from typing import Final, final
 import pooch
 import requests
 
-from deepbelief.atomic import sweep, temporary_name
 from deepbelief.errors import DataError
+from deepbelief.system.atomic import sweep, temporary_name
 
 Progress = Callable[[str, int, int], None]
 """Called while a file comes in with its name, the bytes that have come, and all its bytes (0 if unknown)."""

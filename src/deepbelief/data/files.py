@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepbelief.data.arrays import read_npy, read_npz
 from deepbelief.data.dataset import Dataset, Images, located
-from deepbelief.data.labels import read_classes, read_labels, warn_of_unlearnt
+from deepbelief.data.label_files import read_classes, read_labels, warn_of_unlearnt
 from deepbelief.data.pixels import Pixels, read_pixels, warn_if_dark
 from deepbelief.data.split import split_rows
 from deepbelief.data.table import LABEL_COLUMNS, Table, read_table

@@ -7,7 +7,7 @@ import torch
 from deepbelief.arrays import TensorLike
 from deepbelief.data.dataset import Reader, Rows
 from deepbelief.data.features import SourceLike, as_source
-from deepbelief.labels import as_labels
+from deepbelief.data.labels import as_labels
 
 
 @final

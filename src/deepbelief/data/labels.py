@@ -1,130 +1,66 @@
-"""Class labels as people save them: whole numbers, truth values or text, in a column or one-hot."""
+"""Labels: whole numbers from 0, one for each item."""
 
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
+from deepbelief.arrays import TensorLike, as_tensor
 from deepbelief.errors import DataError, DataWarning
 
-Arrays = Mapping[str, NDArray[Any]]
 
-_MOST: Final = 2**53  # up to here floats hold every whole number
+def as_labels(given: TensorLike, items: int | None = None, classes: int | None = None) -> Tensor:
+    """Labels as a tensor, (items,) int64, on the device where they are.
 
+    Args:
+        given: whole numbers of any type; a single column, (items, 1), is one label for each item, too.
+        items: how many there must be; any number if None.
+        classes: all labels are below it; any whole numbers from 0 if None.
 
-def read_labels(arrays: Arrays) -> dict[str, torch.Tensor]:
-    """Labels as whole numbers: (n,) int64 for each of the ``arrays``; see `read_classes` for what is taken.
+    Raises:
+        DataError: another shape or number, or a label that is not whole, below 0 or no class.
 
-    Numbers stay what they are; text is numbered in the order of the alphabet, over all arrays together.
-
-    Raises `DataError`, whose message calls the array by its key, if one holds no labels.
-
-    >>> read_labels({"y": np.array(["bee", "ant", "bee"])})
-    {'y': tensor([1, 0, 1])}
+    >>> as_labels([[2.0], [0.0]], items=2, classes=3)
+    tensor([2, 0])
     """
-    columns = _columns(arrays)
-    if any(column.dtype.kind == "U" for column in columns.values()):
-        return _numbered(columns)[0]
-    return {key: torch.from_numpy(column) for key, column in columns.items()}
-
-
-def read_classes(arrays: Arrays, names: NDArray[Any] | None = None) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
-    """Labels numbered from 0 for each of the ``arrays``, and the names of the classes.
-
-    An array holds one label for each image, (n,) or (n, 1): whole numbers (also as floats or truth values) or text; or
-    (n, classes) with a single 1 in each row. The classes are the distinct labels of all arrays in order, and named by
-    them. With ``names``, (classes,) text, a label is the number of its class there, from 0, or the name itself.
-
-    Raises `DataError`, whose message calls the array by its key, if one holds anything else.
-
-    >>> read_classes({"y_train": np.array([[1.0], [3.0]]), "y_test": np.array([2, 3])})
-    ({'y_train': tensor([0, 2]), 'y_test': tensor([1, 2])}, ('1', '2', '3'))
-    """
-    columns = _columns(arrays)
-    if names is None:
-        return _numbered(columns)
-    given = _names(names)
-    if not any(column.dtype.kind == "U" for column in columns.values()):
-        return {key: torch.from_numpy(column) for key, column in columns.items()}, given
-    found, texts = _numbered(columns)
-    if unknown := [text for text in texts if text not in given]:
-        raise DataError(f"the label {unknown[0]!r} is not among class_names; name every class there.")
-    places = torch.tensor([given.index(text) for text in texts])
-    return {key: places[labels] for key, labels in found.items()}, given
-
-
-def warn_of_unlearnt(path: Path, training: torch.Tensor, names: tuple[str, ...]) -> None:
-    """Warn by a `DataWarning` of classes that have a name, or test images, but no training image."""
-    learnt = {*training.tolist()}
-    lacking = [name for number, name in enumerate(names) if number not in learnt]
-    if lacking:
-        warnings.warn(
-            f"{path} has no training image of the class {', '.join(lacking)}, which cannot be learnt from it.",
-            DataWarning,
-            stacklevel=2,
-        )
-
-
-def _numbered(columns: Arrays) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
-    """Positions among the distinct labels of all columns, and these as text."""
-    classes = np.unique(np.concatenate(list(columns.values())))
-    found = {key: torch.from_numpy(np.searchsorted(classes, column)) for key, column in columns.items()}
-    return found, tuple(str(label) for label in classes)
-
-
-def _columns(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """One label for each image, (n,) int64 or text, the same kind in all arrays."""
-    columns = {key: _column(key, array) for key, array in arrays.items()}
-    kinds = {column.dtype.kind for column in columns.values()}
-    if len(kinds) > 1:
-        raise DataError(f"{' and '.join(arrays)} are partly numbers and partly text; save labels of one kind.")
-    return columns
-
-
-def _column(key: str, array: NDArray[Any]) -> NDArray[Any]:
-    one_hot = array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf"
-    if one_hot and ((array == 0) | (array == 1)).all() and ((array == 1).sum(axis=1) == 1).all():
-        return np.nonzero(array)[1]
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1 or array.dtype.kind not in "biufUS":
+    labels = as_tensor(given, "the labels")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels.flatten()
+    if labels.ndim != 1:
         raise DataError(
-            f"{key} has the type {array.dtype} and shape {array.shape}; give one label for each image, a whole number "
-            "or text, or rows with a single 1."
+            f"labels have the shape {tuple(labels.shape)}; give one whole number for each item, such as the argmax of "
+            "one-hot labels."
         )
-    return _text(key, array) if array.dtype.kind in "US" else _whole(key, array)
+    if items is not None and len(labels) != items:
+        raise DataError(f"{items} items have {len(labels)} labels; give exactly one label per item.")
+    whole = labels.to(torch.int64)
+    if labels.is_floating_point() and (broken := whole != labels).any():
+        item = int(broken.nonzero()[0])
+        raise DataError(f"item {item} has the label {float(labels[item]):g}; give whole numbers, from 0.")
+    if len(whole):
+        low, high = (int(bound) for bound in whole.aminmax())
+        if low < 0 or (classes is not None and high >= classes):
+            what = "classes" if classes is None else f"{classes} classes"
+            raise DataError(f"labels range from {low} to {high}; number the {what} from 0.")
+    return whole
 
 
-def _text(key: str, array: NDArray[Any]) -> NDArray[Any]:
-    try:
-        text = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
-    except UnicodeDecodeError:
-        raise DataError(f"{key} holds text that is not UTF-8; save it as str.") from None
-    if (text == "").any():
-        raise DataError(f"{key} has an empty label at position {int((text == '').argmax())}; give each image a label.")
-    return text
+def as_training_labels(given: TensorLike, items: int, classes: int) -> Tensor:
+    """`as_labels` of what classes are learnt from; of a class that never occurs nothing can be learnt.
 
+    Warns:
+        DataWarning: a class never occurs. The caller's caller is named as the place.
 
-def _whole(key: str, array: NDArray[Any]) -> NDArray[np.int64]:
-    if array.dtype.kind == "f":
-        array = array.astype(np.float64)
-        wrong = ~(np.abs(array) <= _MOST) | (np.trunc(array) != array)  # so that NaN fails too
-    else:
-        wrong = array > _MOST
-    if wrong.any():
-        place = int(wrong.argmax())
-        raise DataError(f"{key} has the label {array[place]:g} at position {place}; give whole numbers or text.")
-    return array.astype(np.int64)
-
-
-def _names(names: NDArray[Any]) -> tuple[str, ...]:
-    if names.ndim != 1 or names.dtype.kind != "U":
-        raise DataError(f"class_names has the type {names.dtype} and shape {names.shape}; give a list of text.")
-    found = tuple(str(name) for name in names)
-    if len({*found}) < len(found):
-        raise DataError("class_names names a class twice; give every class a name of its own.")
-    return found
+    Raises:
+        DataError: see `as_labels`; or all labels are the same.
+    """
+    labels = as_labels(given, items, classes)
+    counts = labels.cpu().bincount(minlength=classes)
+    if len(labels) and int((counts > 0).sum()) < 2:
+        raise DataError(f"all {len(labels)} training labels are {int(labels[0])}; give items of at least two classes.")
+    absent = (counts == 0).nonzero().flatten().tolist()
+    if len(labels) and absent:
+        which = f"classes {', '.join(map(str, absent))}" if len(absent) > 1 else f"class {absent[0]}"
+        message = f"{which} of 0 to {classes - 1} never occur{'' if len(absent) > 1 else 's'} among the training labels"
+        warnings.warn(f"{message}, and will hardly ever be predicted.", DataWarning, stacklevel=3)
+    return labels

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from deepbelief.dbn import DBN
+from deepbelief.models.dbn import DBN
 
 
 @torch.no_grad()

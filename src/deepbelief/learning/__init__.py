@@ -1,1 +1,1 @@
-"""How models learn: settings, negative phases, the training loop, fine-tuning."""
+"""How models learn: RBMs by contrastive divergence, models with labels, and networks by backpropagation."""

@@ -12,10 +12,10 @@ import scipy.special
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
 from deepbelief.errors import SettingsError
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
-from deepbelief.rbm import RBM
 
 Watch = Callable[[int, int], None]
 """Told now and then how many temperatures are done, and of how many."""

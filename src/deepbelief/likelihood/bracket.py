@@ -8,14 +8,14 @@ import scipy.special
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch
 from deepbelief.likelihood.reverse import raise_bound
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.dbn import DBN
+from deepbelief.models.units import Units
 from deepbelief.randomness import Random
-from deepbelief.units import Units
 
 _WIDE: Final = 3.0  # nats
 _FEW: Final = 0.1  # of the chains

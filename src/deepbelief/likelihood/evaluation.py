@@ -6,14 +6,14 @@ from typing import Final, final
 
 import torch
 
-from deepbelief.annealing import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
-from deepbelief.checks import check_width
 from deepbelief.data import SourceLike, as_source, spread
-from deepbelief.dbn import DBN
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, Watch, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
+from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
+from deepbelief.models.checks import check_width
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 
 _QUICK: Final = 2**20  # states that are added up in seconds

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from deepbelief.errors import SettingsError
-from deepbelief.rbm import RBM
+from deepbelief.models.rbm import RBM
 
 MOST_STATES: Final = 2**25
 """How many states of one side `exact_log_z` goes through at most: minutes for an RBM that sees 784 pixels."""

@@ -7,9 +7,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.likelihood.ais import AISSettings, Watch, look
+from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.randomness import Random
 
 _ROWS: Final = 1000  # chains at a time

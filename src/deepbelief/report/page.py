@@ -10,7 +10,6 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from deepbelief.atomic import write_atomically
 from deepbelief.errors import DeepBeliefError, one_line
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, load_run
@@ -21,6 +20,7 @@ from deepbelief.report.summary import summary, title
 from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
 from deepbelief.report.text import measured_on, memory
 from deepbelief.study.records import stage_again, stage_file
+from deepbelief.system.atomic import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from deepbelief.annealing import AnnealedPath
 from deepbelief.arrays import TensorLike, as_batch, as_tensor
 from deepbelief.errors import SettingsError
+from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.models.rbm import RBM
+from deepbelief.models.units import Units
 from deepbelief.randomness import Random
-from deepbelief.rbm import RBM
-from deepbelief.units import Units
 
 T = TypeVar("T")
 

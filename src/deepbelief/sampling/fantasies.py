@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, as_items, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.dbn import DBN
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.dbn import DBN
 from deepbelief.errors import SettingsError
+from deepbelief.models.dbn import DBN
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike
-from deepbelief.labelled import LabelledDBN
+from deepbelief.models.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
 

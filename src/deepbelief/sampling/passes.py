@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike
-from deepbelief.dbn import DBN
+from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 from deepbelief.sampling.chains import as_items
 

@@ -12,20 +12,20 @@ from torch import Tensor, nn
 
 from deepbelief.checkpoint import UnusableFileError, load_dbn, load_module, save_module
 from deepbelief.data import Dataset, Images, Source
-from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source_all
 from deepbelief.errors import DeepBeliefError
-from deepbelief.feedforward import Classifier, FeedForward
-from deepbelief.learning.standardise import Standardised
-from deepbelief.precision import Precision
+from deepbelief.learning.backprop.readout import ReadoutClassifier
+from deepbelief.models.dbn import DBN
+from deepbelief.models.encoding import encode_source_all
+from deepbelief.models.feedforward import Classifier, FeedForward
+from deepbelief.models.standardised import Standardised
 from deepbelief.randomness import Random
-from deepbelief.readout import ReadoutClassifier
 from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.fit import split
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
 from deepbelief.study.resumption import Resumable, put_away, take_up
+from deepbelief.system.precision import Precision
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 _ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}

@@ -8,7 +8,7 @@ import psutil
 
 from deepbelief.data import Dataset, Images
 from deepbelief.errors import SettingsError
-from deepbelief.learning.settings import CDSettings
+from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe
 

@@ -6,14 +6,14 @@ import torch
 
 from deepbelief.checkpoint import save_labelled_dbn
 from deepbelief.data import Features, Labelled
-from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
-from deepbelief.labelled import LabelledDBN, LabelledRBM
-from deepbelief.learning.pretraining import Pretraining
+from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
+from deepbelief.models.dbn import DBN
+from deepbelief.models.encoding import encode_source
+from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.units import Bernoulli
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
-from deepbelief.units import Bernoulli
 
 _OF_EACH_CLASS: Final = 8  # images made up
 _PARTS: Final = 4  # of the stage

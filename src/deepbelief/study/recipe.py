@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal, final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deepbelief.errors import SettingsError
-from deepbelief.learning.settings import CDSettings
-from deepbelief.precision import PrecisionName
-from deepbelief.readout import ConvergedSettings
+from deepbelief.learning.backprop.classifier import FullBatchSettings, MinibatchSettings
+from deepbelief.learning.backprop.readout import ConvergedSettings
+from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.settings import sentence
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
-from deepbelief.supervised import FullBatchSettings, MinibatchSettings
+from deepbelief.system.precision import PrecisionName
 
 # Up to far beyond any value of an image, and far below what float32 cannot hold.
 Level = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from deepbelief.atomic import write_atomically
 from deepbelief.errors import DeepBeliefError, one_line
+from deepbelief.system.atomic import write_atomically
 
 SCHEMA: Final = 1
 

@@ -13,11 +13,8 @@ import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from deepbelief.atomic import is_temporary, sweep
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.machine import describe_machine, peak_memory
-from deepbelief.precision import FP32, choose_precision
 from deepbelief.study.context import Context
 from deepbelief.study.fit import check_fit
 from deepbelief.study.progress import Progress, Silent
@@ -34,6 +31,9 @@ from deepbelief.study.records import (
     write_stage,
 )
 from deepbelief.study.stages import STAGES
+from deepbelief.system.atomic import is_temporary, sweep
+from deepbelief.system.machine import describe_machine, peak_memory
+from deepbelief.system.precision import FP32, choose_precision
 
 _LOCK: Final = ".lock"
 _PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")

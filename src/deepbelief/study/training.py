@@ -7,17 +7,22 @@ import torch
 
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Features, Images, Source
-from deepbelief.dbn import DBN
-from deepbelief.encoding import encode_source
-from deepbelief.feedforward import FeedForward, accuracy
-from deepbelief.learning.finetuning import unfold
-from deepbelief.learning.layer import DivergedError, EpochRecord
-from deepbelief.learning.pretraining import Pretraining
-from deepbelief.learning.standardise import standardise
-from deepbelief.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from deepbelief.learning.backprop.classifier import (
+    FullBatchSettings,
+    FullBatchTraining,
+    MinibatchSettings,
+    MinibatchTraining,
+)
+from deepbelief.learning.backprop.finetuning import unfold
+from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from deepbelief.learning.rbm.layer import DivergedError, EpochRecord
+from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.models.dbn import DBN
+from deepbelief.models.encoding import encode_source
+from deepbelief.models.feedforward import FeedForward, accuracy
+from deepbelief.models.standardised import standardise
+from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.study.context import Context, Findings
-from deepbelief.supervised import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
-from deepbelief.units import Bernoulli, Gaussian
 
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {

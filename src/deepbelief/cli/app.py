@@ -1,0 +1,55 @@
+"""The command line: its commands, and how it ends. Heavy modules are imported inside the commands: help is quick."""
+
+import sys
+import warnings
+
+import typer
+
+from deepbelief.cli.data import data
+from deepbelief.cli.encode import encode
+from deepbelief.cli.likelihood import likelihood
+from deepbelief.cli.recipe import recipe
+from deepbelief.cli.report import report
+from deepbelief.cli.sample import sample
+from deepbelief.cli.stop import stop
+from deepbelief.cli.study import study
+from deepbelief.cli.terminal import write_in_any_encoding
+from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
+
+app = typer.Typer(
+    help="Deep Belief Networks: train them, look inside them, stress-test what they learnt.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (study, report, encode, likelihood, sample, data, recipe):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
+    write_in_any_encoding()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            warnings.showwarning = _show_warning
+            app()
+    except SettingsError as error:
+        stop(error, 2)
+    except DeepBeliefError as error:
+        stop(error, 1)
+    except OSError as error:
+        stop(f"{error.filename or 'the system'}: {error.strerror}; nothing that was finished is lost.", 1)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        stop("there is not enough memory for this: ask for less at once.", 1)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
+    place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    print(f"deepbelief: {place}{message}", file=sys.stderr)

@@ -1,0 +1,25 @@
+"""`deepbelief data`: a data set, found or downloaded, and checked."""
+
+from typing import Annotated
+
+import typer
+
+from deepbelief.cli.options import Folder
+
+
+def data(
+    name: Annotated[
+        str, typer.Argument(help="fashion-mnist, mnist, kmnist, digits, or a .npz file.")
+    ] = "fashion-mnist",
+    folder: Folder = None,
+) -> None:
+    """Find a data set, or download it, and check it.
+
+    Example: deepbelief data fashion-mnist
+    """
+    from deepbelief.cli.watching import download_line
+    from deepbelief.data import load_dataset
+
+    dataset = load_dataset(name, folder, progress=download_line)
+    shape = "x".join(map(str, dataset.image_shape))
+    typer.echo(f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images, {shape}")

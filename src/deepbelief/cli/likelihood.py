@@ -1,0 +1,51 @@
+"""`deepbelief likelihood`: the log-likelihood of test images, from both sides."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbelief.cli.options import Device, Folder, Part
+
+
+def likelihood(
+    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATA", help="The name of a data set, or a .npy or .npz file.")
+    ] = "fashion-mnist",
+    images: Annotated[int, typer.Option(min=2, help="Test images to measure, drawn from all.")] = 100,
+    temperatures: Annotated[int, typer.Option(min=1, help="Temperatures of AIS and RAISE.")] = 14_500,
+    chains: Annotated[int, typer.Option(min=2, help="Chains of AIS.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Choice of the images and states of the units.")] = 0,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Estimate a DBN's mean log-likelihood in nats (a bound of it, if deep), from both sides: by AIS and by RAISE.
+
+    Grey images are drawn once as zeros and ones where the visible units are binary; real values are taken as they are.
+
+    Example: deepbelief likelihood runs/default/seed-0/models/dbn.safetensors fashion-mnist --temperatures 2000
+    """
+    from rich.console import Console
+
+    from deepbelief.checkpoint import load_dbn
+    from deepbelief.cli.reading import images_for
+    from deepbelief.cli.watching import download_line, print_results, steps_line
+    from deepbelief.likelihood import AISSettings, evaluate
+    from deepbelief.randomness import Random
+    from deepbelief.report.tables import Table
+    from deepbelief.system.machine import choose_device
+    from deepbelief.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    started, on = time.perf_counter(), choose_device(device)
+    dbn = load_dbn(model).to(on)
+    training, test = (images_for(model, dataset, data, part.value, download_line) for part in Part)
+    settings = AISSettings.of(temperatures, chains)
+    found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
+    title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
+    print_results(Console(), Table(title, ("nats", "", "95 % interval", "effective chains"), tuple(found.rows())))
+    for sentence in found.bracket.warnings:
+        typer.echo(f"Beware: {sentence}")
+    typer.echo(f"{temperatures} temperatures, {chains} chains, {time.perf_counter() - started:.0f} s")

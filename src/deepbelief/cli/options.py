@@ -1,0 +1,58 @@
+"""Options that several commands share, and commands that take theirs in groups."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded"),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+class Part(StrEnum):
+    """The two parts of a data set."""
+
+    train = "train"
+    test = "test"
+
+
+class PrecisionChoice(StrEnum):
+    """The recipe's `precision` (`PrecisionName`, which help must not load)."""
+
+    auto = "auto"
+    bf16 = "bf16"
+    fp32 = "fp32"
+    fp64 = "fp64"
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take dataclasses of options: on the command line each of their fields is an option of its own."""
+    groups: dict[str, Any] = {}
+    options: list[Parameter] = []
+    for one in signature(command).parameters.values():
+        if is_dataclass(one.annotation):
+            groups[one.name] = one.annotation
+            members = [(field.name, field.default, field.type) for field in fields(one.annotation)]
+        else:
+            members = [(one.name, one.default, one.annotation)]
+        options += [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=value, annotation=of) for name, value, of in members
+        ]
+
+    @functools.wraps(command)
+    def ungrouped(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    ungrouped.__signature__ = Signature(options)  # type: ignore[attr-defined]  # typer reads both
+    ungrouped.__annotations__ = {one.name: one.annotation for one in options}
+    return ungrouped

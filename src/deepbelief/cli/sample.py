@@ -1,0 +1,120 @@
+"""`deepbelief sample`: a picture of what a model makes up, or makes of images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbelief.cli.options import Device, Folder, Part, grouped
+from deepbelief.errors import SettingsError
+
+Model = Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of the Markov chains.", show_default="1000; --inpaint 200, --interpolate 10"),
+]
+
+
+@dataclass(frozen=True)
+class What:
+    """The one kind of picture that is asked for, of DATA or of classes; by default fantasies."""
+
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATA", help="Start at these images, instead of from nothing.")
+    ] = None
+    inpaint: Annotated[str | None, typer.Option(metavar="DATA", help="Complete these images from a part of them.")] = (
+        None
+    )
+    interpolate: Annotated[str | None, typer.Option(metavar="DATA", help="Go from one of these images to another.")] = (
+        None
+    )
+    labels: Annotated[
+        str | None, typer.Option(metavar="all|0,3,...", help="Draw these classes; the model is one with labels.")
+    ] = None
+    known: Annotated[
+        str | None,
+        typer.Option(
+            help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top/left"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Which:
+    """The images of DATA, and how many."""
+
+    items: Annotated[
+        str | None,
+        typer.Option(metavar="3,17,...", help="Which images of DATA, counted from 0.", show_default="at random"),
+    ] = None
+    number: Annotated[
+        int | None, typer.Option(min=1, help="How many.", show_default="64; of a class 8, of images 16, of pairs 8")
+    ] = None
+    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test
+    data: Folder = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the picture looks."""
+
+    samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False
+    columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None
+    shape: Annotated[
+        str | None, typer.Option(metavar="28x28", help="Height and width of an image.", show_default="the model's")
+    ] = None
+
+
+@grouped
+def sample(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
+    what: What,
+    which: Which,
+    look: Look,
+    steps: Steps = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the chains and of the choice of images.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Draw what a model makes up, or makes of images: in place of DATA a .npy or .npz file, or the name of a data set.
+
+    Black is 0 and white 1, or where the model's visible units are real-valued the lowest and the highest value drawn.
+
+    Example: deepbelief sample runs/default/seed-0/models/dbn.safetensors --out fantasies.png
+
+    Example: deepbelief sample dbn.safetensors --inpaint fashion-mnist --known left --out completed.png
+
+    Example: deepbelief sample dbn.safetensors --interpolate fashion-mnist --items 0,1 --out way.gif
+
+    Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
+    """
+    from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
+    from deepbelief.cli.reading import images_for
+    from deepbelief.cli.watching import download_line, steps_line
+    from deepbelief.system.machine import choose_device
+
+    task, name = task_of(chains=what.start, inpainting=what.inpaint, interpolation=what.interpolate, labels=what.labels)
+    settings = SampleSettings(
+        task,
+        which.number,
+        steps,
+        seed,
+        look.samples,
+        what.known,
+        items=_numbers(which.items, ",", "--items 3,17"),
+        columns=look.columns,
+        labels=() if what.labels == "all" else _numbers(what.labels, ",", "--labels 0,3 or all") or (),
+        image_shape=_numbers(look.shape, "x", "--shape 28x28"),
+    )
+    images = None if name is None else images_for(model, name, which.data, which.part.value, download_line)
+    frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
+    typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
+
+
+def _numbers(text: str | None, separator: str, example: str) -> tuple[int, ...] | None:
+    """Whole numbers as a user lists them."""
+    try:
+        return None if text is None else tuple(int(number) for number in text.split(separator))
+    except ValueError:
+        raise SettingsError(f"{text!r} are no numbers: give them as in {example}.") from None

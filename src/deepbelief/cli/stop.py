@@ -1,0 +1,10 @@
+"""How the command ends where something went wrong."""
+
+import sys
+from typing import NoReturn
+
+
+def stop(message: object, code: int) -> NoReturn:
+    """End the process with one sentence on the error stream and an exit code."""
+    print(f"deepbelief: {message}", file=sys.stderr)
+    sys.exit(code)

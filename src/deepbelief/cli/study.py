@@ -1,0 +1,56 @@
+"""`deepbelief study`: a whole study, and its report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbelief.cli.options import Device, Folder, PrecisionChoice
+from deepbelief.cli.stop import stop
+
+
+def study(
+    recipe: Annotated[str, typer.Argument(help="default, thorough, reference, smoke, or your TOML file.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/<recipe>")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of independent runs to average over.")] = 1,
+    device: Device = "auto",
+    precision: Annotated[
+        PrecisionChoice | None,
+        typer.Option(
+            help="Type of the matrix products in training; auto: what is fastest.", show_default="the recipe's"
+        ),
+    ] = None,
+    data: Folder = None,
+) -> None:
+    """Run a whole study and write its report; an interrupted one goes on where it stopped.
+
+    Example: deepbelief study smoke --out runs/first-look
+    """
+    from rich.console import Console
+
+    from deepbelief.cli.watching import TerminalProgress, download_line, print_results
+    from deepbelief.data import load_dataset
+    from deepbelief.report.page import build_report
+    from deepbelief.report.tables import results_table
+    from deepbelief.study.recipe import load_recipe
+    from deepbelief.study.run import Study
+    from deepbelief.system.machine import choose_device
+    from deepbelief.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    name, settings = load_recipe(recipe)
+    if precision is not None:
+        settings = settings.model_copy(update={"precision": precision.value})
+    chosen = choose_device(device)
+    dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
+    folder, console = out or Path("runs") / name, Console()
+    try:
+        with TerminalProgress(console) as progress:
+            results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
+            page = build_report(folder)
+    except KeyboardInterrupt:
+        stop("stopped; the same command goes on from here.", 130)
+    print_results(console, results_table(results))
+    total = sum(results.metrics["time/total"].values)
+    typer.echo(f"\n{total:.0f} s of work. The report: {page}")

@@ -1,0 +1,1 @@
+"""Gradient descent of a loss: classifiers, read-outs, fine-tuning and autoencoders."""

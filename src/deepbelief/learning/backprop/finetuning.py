@@ -1,0 +1,38 @@
+"""Fine-tuning: a pre-trained DBN becomes a feed-forward network that is trained by backpropagation."""
+
+import torch
+
+from deepbelief.errors import SettingsError
+from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import FeedForward
+from deepbelief.randomness import Random
+
+
+@torch.no_grad()
+def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None = None) -> FeedForward:
+    """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
+
+    Args:
+        dbn: gives the hidden layers their weights and biases; it is copied, not changed.
+        classes: units of the new top layer.
+        random: start of the top layer, where no read-out is given.
+        readout: a linear read-out of the DBN's top layer to start the new top layer from.
+
+    Raises:
+        SettingsError: hidden units are not binary, and have no sigmoid.
+    """
+    kinds = {dbn.layer(number).hidden.description["kind"] for number in range(1, len(dbn) + 1)}
+    if kinds != {"Bernoulli"}:
+        raise SettingsError(f"a network of sigmoids unfolds from Bernoulli hidden units, not from {sorted(kinds)}.")
+    network = FeedForward([*dbn.sizes, classes], torch.sigmoid, random).to(next(dbn.parameters()))
+    for number in range(1, len(dbn) + 1):
+        rbm, layer = dbn.layer(number), network.linear(number)
+        layer.weight.copy_(rbm.weights.T)
+        layer.bias.copy_(rbm.hidden.bias)
+    if dbn.standardisation is not None:  # (x - mean) / scale, done by the first layer
+        first, scaling = network.linear(1), dbn.standardisation
+        first.weight.div_(scaling.divisor)
+        first.bias.sub_(first.weight @ scaling.mean)
+    if readout is not None:
+        network.linear(-1).load_state_dict(readout.linear(1).state_dict())
+    return network

@@ -1,0 +1,1 @@
+"""Models with labels learn: hybrid RBMs and the up-down algorithm."""

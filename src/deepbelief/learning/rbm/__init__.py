@@ -1,0 +1,1 @@
+"""An RBM, or a DBN layer by layer, learns without labels: contrastive divergence and what became of it."""

@@ -1,0 +1,22 @@
+"""The order in which an epoch sees the items."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.randomness import Random
+
+
+def batches(n: int, settings: CDSettings, random: Random) -> Iterator[slice | Tensor]:
+    """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped."""
+    size, end = settings.batch_size, settings.images_per_epoch(n)
+    order: Tensor | None = None
+    if settings.shuffle:
+        order = random.permutation(n).to(random.device)
+    elif random.device.type == "cuda":  # where a replayed step looks its rows up
+        order = torch.arange(n, device=random.device)
+    for start in range(0, end, size):
+        rows = slice(start, min(start + size, end))
+        yield rows if order is None else order[rows]

@@ -1,0 +1,48 @@
+"""How a training goes, in figures that can be compared across data sets and sizes."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.models.rbm import RBM
+from deepbelief.randomness import Random
+
+
+@torch.no_grad()
+def reconstruction_error(rbm: RBM, visible: Tensor) -> float:
+    """Mean over items and units of (v - E[v | E[h | v]])^2."""
+    return float((visible - rbm.reconstruct(visible)).square().mean())
+
+
+@torch.no_grad()
+def free_energy_gap(rbm: RBM, training: Tensor, held_out: Tensor) -> float:
+    """Mean F(v) of held-out items less that of training items, in nats; it grows where the RBM overfits (Hinton 2012).
+
+    The partition function cancels.
+    """
+    return float(rbm.free_energy(held_out).mean() - rbm.free_energy(training).mean())
+
+
+@torch.no_grad()
+def pseudo_likelihood(rbm: RBM, visible: Tensor, random: Random) -> float | None:
+    """Mean over items of log p(x | all other variables) of one random visible variable each, in nats; at most 0.
+
+    A variable is a unit, or a group of categorical units; grey values are drawn as binary states first. None where
+    visible units have no end of values (Besag 1975).
+    """
+    if rbm.visible.states is None:
+        return None
+    states = rbm.visible.sample(rbm.visible.bias_of_mean(visible) - rbm.visible.bias, random)
+    sizes = torch.tensor(rbm.visible.variable_sizes, device=visible.device)
+    chosen = (random.uniform_(visible.new_empty(len(visible))) * len(sizes)).long()
+    here = rbm.visible.variable_of_each() == chosen[:, None]  # (batch, visible): the values of the chosen variable
+    size = sizes[chosen][:, None]
+    columns = torch.arange(rbm.visible.size, device=visible.device)
+    start = (sizes.cumsum(dim=0) - sizes)[chosen][:, None]
+    logs = [-rbm.free_energy(states)]
+    # The other values of the variable: a binary one flips, a categorical one turns round.
+    for turn in range(1, max(2, int(sizes.max()))):
+        turned = states.gather(1, torch.where(here, start + (columns - start - turn) % size, columns))
+        other = torch.where(here & (size == 1), 1 - states, turned)
+        exists = turn < size.squeeze(1).clamp(min=2)
+        logs.append(torch.where(exists, -rbm.free_energy(other), -torch.inf))
+    return float((logs[0] - torch.logsumexp(torch.stack(logs), dim=0)).mean())

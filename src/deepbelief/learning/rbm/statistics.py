@@ -1,0 +1,209 @@
+"""The gradient of an RBM's log-likelihood as a difference of sufficient statistics: data minus model."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.models.rbm import RBM
+from deepbelief.models.units import Units
+from deepbelief.randomness import Random
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Sums over a batch, data minus model; they add up over batches and processes before they are used.
+
+    Divided by the batch size they are the gradient of the mean log-likelihood along every parameter of the RBM.
+    """
+
+    weights: Tensor  # (visible, hidden): v^T p - v'^T p'
+    visible: Tensor  # (visible,): v - v'
+    hidden: Tensor  # (hidden,): p - p'
+    batch_size: int
+    squared_error: Tensor | None = None  # (): sum of (v - E[v' | h])^2 after one step; None where that rebuilds no data
+    further: dict[str, Tensor] = field(default_factory=dict)  # for parameters besides weights and biases, by name
+    data_visible: Tensor | None = None  # (batch, visible): v
+    data_hidden: Tensor | None = None  # (batch, hidden): p
+
+    def by_parameter(self) -> dict[str, Tensor]:
+        """All sums under the names of the RBM's parameters."""
+        return {"weights": self.weights, "visible.bias": self.visible, "hidden.bias": self.hidden, **self.further}
+
+
+class NegativePhase(Protocol):
+    """Where the model's own statistics come from; `gibbs_steps` may change between batches."""
+
+    gibbs_steps: int
+
+    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+        """Statistics of a batch, shape (batch, visible); valid until the next call."""
+        ...
+
+    def mixing(self) -> dict[str, float]:
+        """How well the Markov chains mixed since the last call; called after each epoch."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """The chains, to go on from here."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        ...
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """What changes the hidden units' part in the statistics; `CDSettings` says what it means."""
+
+    dropout: float = 0.0
+    sparsity_target: float = 0.0
+    sparsity_cost: float = 0.0
+
+    @property
+    def kept(self) -> float:
+        """The share of the hidden units that dropout leaves."""
+        return 1 - self.dropout
+
+    def pull(self, hidden: Units, field: Tensor) -> Tensor:
+        """-d/dfield of cost * sum_j (target - mean over the batch of E[h_j])^2, times the batch: (batch, hidden).
+
+        What acts on the field acts on the statistics as E[h | v] does, and is added to it.
+        """
+        with torch.enable_grad():
+            leaf = field.detach().clone().requires_grad_()
+            activity = hidden.mean(leaf).mean(dim=0)
+            penalty = self.sparsity_cost * ((activity - self.sparsity_target) ** 2).sum()
+            (slope,) = torch.autograd.grad(penalty, leaf)
+        return slope.mul_(-len(field))
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Both phases of one batch of n items beside m states of the model; views of kept memory."""
+
+    data: Tensor  # (n, visible): v
+    positive: Tensor  # (n, hidden): the field v W, for E[h | v] to be written over it
+    model: Tensor  # (m, visible): v', to be filled
+    negative: Tensor  # (m, hidden): E[h | v'], to be filled
+    kept_positive: Tensor | None  # (n, hidden): which hidden units take part, 0 or 1; None: all
+    kept_negative: Tensor | None  # (m, hidden)
+
+
+@final
+class Workspace:
+    """Memory for both phases of a batch, taken once: to take and give it back at every step costs as much as a product.
+
+    Args:
+        rbm: the model; not changed.
+        data_rows: the largest batch.
+        model_rows: the most states of the model at once.
+        products: the type of the matrix products; where it is another than the parameters', they are done on a copy of
+            the RBM that is brought up to date at each step, and the parameters and their updates stay as they are.
+        regularisation: dropout and sparsity of the hidden units. With dropout the RBM that is seen here has the weights
+            W / (1 - dropout), and the statistics are its gradient.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        data_rows: int,
+        model_rows: int,
+        products: torch.dtype | None = None,
+        regularisation: Regularisation | None = None,
+    ) -> None:
+        self._master, self._data_rows = rbm, data_rows
+        self._regularisation = regularisation or Regularisation()
+        self.rbm = rbm
+        products = products or rbm.weights.dtype
+        if products != rbm.weights.dtype or self._regularisation.dropout:
+            self.rbm = copy.deepcopy(rbm).to(products)
+        (visible, hidden), like = rbm.weights.shape, self.rbm.weights
+        self._states = like.new_empty(data_rows + model_rows, visible)
+        self._means = like.new_empty(data_rows + model_rows, hidden)
+        self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
+        self._variable = rbm.hidden.variable_of_each()
+        self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
+        self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
+
+    def load(self, visible: Tensor, model_rows: int, random: Random, same_kept: bool = False) -> Phases:
+        """Put the data in place; `same_kept`: the model's state i lacks the hidden units that item i lacks."""
+        if self.rbm is not self._master:
+            for narrow, wide in zip(self.rbm.parameters(), self._master.parameters(), strict=True):
+                narrow.copy_(wide)
+            if self._regularisation.dropout:
+                self.rbm.weights.div_(self._regularisation.kept)
+        n, room = len(visible), self._data_rows
+        # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
+        self._rows = slice(room - n, room + model_rows)
+        states, means = self._states[self._rows], self._means[self._rows]
+        field = torch.mm(states[:n].copy_(visible), self.rbm.weights, out=means[:n])
+        self._pull = self._regularisation.pull(self.rbm.hidden, field) if self._regularisation.sparsity_cost else None
+        kept = None
+        if self._kept is not None:
+            kept = self._kept[self._rows]
+            kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, self._regularisation.dropout, random))
+            if same_kept:
+                kept[n:] = kept[:n]
+        return Phases(
+            data=states[:n],
+            positive=means[:n],
+            model=states[n:],
+            negative=means[n:],
+            kept_positive=None if kept is None else kept[:n],
+            kept_negative=None if kept is None else kept[n:],
+        )
+
+    def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None, model_is_mean: bool) -> Statistics:
+        """The difference of both phases' sums; the model's states, however many, count as much as the n data."""
+        states, means = self._states[self._rows], self._means[self._rows]
+        further = self._further(n, states, means, model_is_mean)
+        data_hidden = means[:n]
+        if self._pull is not None:
+            data_hidden = data_hidden.clone()  # the pull is no part of E[h | v]
+            means[:n].add_(self._pull)
+        means[n:].mul_(-n / (len(means) - n))
+        product = torch.mm(states.T, means, out=self._product)
+        return Statistics(
+            weights=product if product is self._weights else self._weights.copy_(product),
+            visible=visible,
+            hidden=torch.sum(means, dim=0, dtype=self._sum.dtype, out=self._sum),
+            batch_size=n,
+            squared_error=squared_error,
+            further=further,
+            data_visible=states[:n],
+            data_hidden=data_hidden,
+        )
+
+    def _further(self, n: int, states: Tensor, means: Tensor, model_is_mean: bool) -> dict[str, Tensor]:
+        # Of the parameters' own type, whatever that of the products: near the end the two sums almost cancel.
+        visible, hidden, share = self._master.visible, self._master.hidden, n / (len(means) - n)
+        found: dict[str, Tensor] = {}
+        for side, data, model in (
+            (
+                "visible",
+                visible.further_statistics(states[:n], False),
+                visible.further_statistics(states[n:], model_is_mean),
+            ),
+            ("hidden", hidden.further_statistics(means[:n], True), hidden.further_statistics(means[n:], True)),
+        ):
+            found |= {f"{side}.{name}": data[name] - share * model[name] for name in data}
+        return found
+
+
+def keep(values: Tensor, kept: Tensor | None) -> Tensor:
+    """The values of the units that take part, 0 for the others; in place."""
+    return values if kept is None else values.mul_(kept)
+
+
+def draw_kept(units: Units, variable: Tensor, like: Tensor, dropout: float, random: Random) -> Tensor:
+    """Which units stay, True or False, in the shape of `like`; those of a categorical variable go together.
+
+    `variable` is `units.variable_of_each()`, which is made once, not at every step.
+    """
+    one_each = like.new_empty(len(like), len(units.variable_sizes))
+    return (random.dropout_mask(one_each, dropout) > 0)[:, variable]

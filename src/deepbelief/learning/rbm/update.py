@@ -1,0 +1,146 @@
+"""From statistics to new parameters: penalties, centring, clipping, momentum."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.learning.rbm.statistics import Statistics
+from deepbelief.models.rbm import RBM
+
+UpdateOne = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], None]
+"""Moves parameter and velocity in place: (parameter, sums, velocity, divisor, momentum, decay)."""
+
+
+@final
+class Centring:
+    """The centred gradient, that of an energy with (v - mu) W (h - lambda); mu, lambda follow the means of v and h.
+
+    From the sums S of data minus model: C = S_W - mu S_h^T - S_v lambda^T along the weights, S_v - C lambda along the
+    visible biases, S_h - C^T mu along the hidden ones. The model stays the same RBM; only the direction changes, and no
+    longer depends on which of its two states a unit calls 1 (Melchior, Fischer & Wiskott 2016; offsets of the data).
+
+    Args:
+        rbm: its sizes and device.
+        rate: how fast the offsets follow: offset += rate (mean of the batch - offset).
+    """
+
+    def __init__(self, rbm: RBM, rate: float = 0.01) -> None:
+        self.rate: Final = rate
+        self.offsets = {
+            "visible": torch.full_like(rbm.visible.bias, torch.nan),
+            "hidden": torch.full_like(rbm.hidden.bias, torch.nan),
+        }
+
+    @torch.no_grad()
+    def apply(self, statistics: Statistics) -> Statistics:
+        """Statistics along the centred direction; the offsets move first. Uses the given ones up."""
+        mu = self._moved("visible", statistics.data_visible)
+        lam = self._moved("hidden", statistics.data_hidden)
+        weights = statistics.weights.addr_(mu, statistics.hidden, alpha=-1).addr_(statistics.visible, lam, alpha=-1)
+        return replace(
+            statistics,
+            weights=weights,
+            visible=torch.addmv(statistics.visible, weights, lam, alpha=-1),
+            hidden=torch.addmv(statistics.hidden, weights.T, mu, alpha=-1),
+        )
+
+    def _moved(self, side: str, values: Tensor | None) -> Tensor:
+        assert values is not None  # every negative phase gives them
+        offset = self.offsets[side]
+        mean = values.mean(dim=0, dtype=offset.dtype)
+        # The first batch sets them: NaN marks an offset that has seen none.
+        offset.copy_(torch.where(offset.isnan(), mean, offset.lerp(mean, self.rate)))
+        return offset
+
+
+@torch.no_grad()
+def penalise(statistics: Statistics, rbm: RBM, l1: float) -> None:
+    """Subtract the slope of l1 * sum |W|, per item, from the statistics in place."""
+    statistics.weights.sub_(torch.sign(rbm.weights), alpha=l1 * statistics.batch_size)
+
+
+@torch.no_grad()
+def clip(sums: Iterable[Tensor], limit: float) -> None:
+    """Scale sums in place so that their common Euclidean norm is at most `limit` (Pascanu et al. 2013)."""
+    tensors = list(sums)
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in tensors]))
+    scale = (limit / norm).clamp_(max=1.0)
+    for one in tensors:
+        one.mul_(scale)
+
+
+@final
+class Momentum:
+    """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
+
+    def __init__(self, rbm: RBM) -> None:
+        self._parameters, self._units = dict(rbm.named_parameters()), (rbm.visible, rbm.hidden)
+        self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
+        self._divisor = rbm.weights.new_empty(())
+        self._update_one = _fused if _fused_agrees(rbm.weights) else _plain
+
+    @torch.no_grad()
+    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
+        """Change the RBM's parameters by one step; uses the statistics up."""
+        self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
+
+    @torch.no_grad()
+    def move(
+        self, sums: Mapping[str, Tensor], batch_size: int, learning_rate: float, momentum: float, weight_decay: float
+    ) -> None:
+        """Change the parameters of these names by one step along sums over a batch; uses the sums up."""
+        self._divisor.fill_(batch_size / learning_rate)
+        update_one = self._update_one if momentum > 0 else _plain  # without momentum PyTorch's SGD keeps no velocity
+        for name, direction in sums.items():
+            decay = learning_rate * weight_decay if name == "weights" else 0.0
+            update_one(self._parameters[name], direction, self.velocity[name], self._divisor, momentum, decay)
+        for units in self._units:
+            units.constrain_()
+
+
+def _plain(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
+    """V = m V + S / divisor - decay W; W += V."""
+    velocity.mul_(momentum).add_(sums.div_(divisor)).add_(parameter, alpha=-decay)
+    parameter.add_(velocity)
+
+
+def _fused(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
+    """The same in one pass over memory, where `_plain` takes four: PyTorch's SGD, W -= lr V with lr = -1.
+
+    `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
+    """
+    torch._fused_sgd_(
+        [parameter],
+        [sums],
+        [velocity],
+        weight_decay=-decay,
+        momentum=momentum,
+        lr=-1.0,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+        grad_scale=divisor,
+    )
+
+
+@torch.no_grad()
+def _fused_agrees(like: Tensor) -> bool:
+    """Whether `_fused` does what `_plain` does with tensors of this type on this device, found out by trying.
+
+    PyTorch keeps the function to itself: in another version it may be missing, take other arguments, or mean something
+    else, and it takes neither every device nor every type.
+    """
+    results = []
+    for update_one in (_plain, _fused):
+        parameter, sums, velocity, divisor = (like.new_full((), value) for value in (1.0, 2.0, 3.0, 4.0))
+        try:
+            update_one(parameter, sums, velocity, divisor, 0.25, 0.125)
+        except Exception:  # nobody promises how a private function refuses
+            return False
+        results.append(torch.stack([parameter, velocity]))
+    plain, fused = results
+    return torch.allclose(plain, fused)

@@ -1,0 +1,117 @@
+"""The Deep Belief Network: a stack of RBMs, each reading the hidden layer of the one below."""
+
+import copy
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import final
+
+from torch import Tensor, nn
+
+from deepbelief.arrays import TensorLike, as_batch
+from deepbelief.errors import SettingsError
+from deepbelief.models.rbm import RBM, bernoulli_rbm
+from deepbelief.models.standardisation import Standardisation
+from deepbelief.models.units import Units
+from deepbelief.randomness import Random
+
+
+@final
+class DBN(nn.Module):
+    """A stack of RBMs (Hinton, Osindero & Teh 2006); layer 0 is the visible layer, layer l the l-th hidden one.
+
+    All passes go through means (probabilities), are deterministic and can be differentiated. With a `standardisation`
+    the visible layer of the first RBM sees standardised values; `encode` takes and `decode` gives them as they were.
+
+    Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
+
+    >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
+    >>> import torch
+    >>> dbn.encode(torch.rand(5, 784)).shape
+    torch.Size([5, 700])
+    """
+
+    def __init__(self, rbms: Sequence[RBM], standardisation: Standardisation | None = None) -> None:
+        super().__init__()
+        if not rbms:
+            raise SettingsError("a DBN needs at least one RBM.")
+        for below, above in pairwise(rbms):
+            if below.hidden.size != above.visible.size:
+                raise SettingsError(
+                    f"an RBM with {above.visible.size} visible units cannot stand on one with {below.hidden.size} "
+                    "hidden units: make the two numbers equal."
+                )
+            if below.hidden.description != above.visible.description:
+                raise SettingsError(
+                    f"an RBM that sees {type(above.visible).__name__} units cannot stand on one with "
+                    f"{type(below.hidden).__name__} hidden units: give both the same kind."
+                )
+        self.rbms = nn.ModuleList(rbms)
+        self.standardisation = standardisation
+
+    @classmethod
+    def from_sizes(cls, sizes: Sequence[int], random: Random, weight_std: float | None = None) -> "DBN":
+        """A DBN of binary units; `sizes` counts from the visible layer up."""
+        if len(sizes) < 2:
+            raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
+        return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in pairwise(sizes)])
+
+    @classmethod
+    def from_units(cls, layers: Sequence[Units], random: Random, weight_std: float | None = None) -> "DBN":
+        """A DBN of any kinds of units, from the visible layer up, such as [Gaussian(784), Bernoulli(500)]."""
+        if len(layers) < 2:
+            raise SettingsError("a DBN needs a visible and a hidden layer, such as [Gaussian(784), Bernoulli(500)].")
+        # A layer between two RBMs is hidden in one and visible in the other, with parameters for each part.
+        pairs = [(copy.deepcopy(low), copy.deepcopy(high)) for low, high in pairwise(layers)]
+        return cls([RBM(low, high, random, weight_std) for low, high in pairs])
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of units from the visible layer up."""
+        return [self.layer(1).visible.size, *(self.layer(number).hidden.size for number in range(1, len(self) + 1))]
+
+    def __len__(self) -> int:
+        """Number of RBMs, which is the number of hidden layers."""
+        return len(self.rbms)
+
+    def layer(self, number: int) -> RBM:
+        """The RBM whose hidden units are layer `number`, counted from 1."""
+        if not 1 <= number <= len(self.rbms):
+            raise SettingsError(f"this DBN has layers 1 to {len(self.rbms)}, not {number}.")
+        rbm = self.rbms[number - 1]
+        assert isinstance(rbm, RBM)
+        return rbm
+
+    def _seen(self, visible: TensorLike) -> Tensor:
+        first = self.layer(1)
+        values = as_batch(visible, first.weights, first.visible.size, "the DBN sees")
+        return values if self.standardisation is None else self.standardisation(values)
+
+    def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
+        """Up to hidden layer `layer` (the top one if None): (batch, visible) -> (batch, units of the layer)."""
+        values = self._seen(visible)
+        for number in range(1, (len(self) if layer is None else layer) + 1):
+            values = self.layer(number).hidden_mean(values)
+        return values
+
+    def encode_all(self, visible: TensorLike) -> list[Tensor]:
+        """The means of every hidden layer, from layer 1 up; each product is computed once."""
+        values = [self._seen(visible)]
+        for number in range(1, len(self) + 1):
+            values.append(self.layer(number).hidden_mean(values[-1]))
+        return values[1:]
+
+    def decode(self, hidden: TensorLike, layer: int | None = None) -> Tensor:
+        """From hidden layer `layer` (the top one if None) down: (batch, units of the layer) -> (batch, visible)."""
+        top = len(self) if layer is None else layer
+        units = self.layer(top).hidden if top else self.layer(1).visible
+        values = as_batch(hidden, self.layer(1).weights, units.size, f"layer {top} has")
+        for number in range(top, 0, -1):
+            values = self.layer(number).visible_mean(values)
+        return values if self.standardisation is None else self.standardisation.undo(values)
+
+    def reconstruct(self, visible: TensorLike, steps: int = 1, layer: int | None = None) -> Tensor:
+        """`steps` times up to `layer` (the top one if None) and back down: (batch, visible) -> (batch, visible)."""
+        values = as_batch(visible, self.layer(1).weights, self.layer(1).visible.size, "the DBN sees")
+        for _ in range(steps):
+            values = self.decode(self.encode(values, layer), layer)
+        return values

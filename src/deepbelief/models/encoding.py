@@ -1,0 +1,113 @@
+"""Feature extraction: images -> the hidden means of a DBN's layer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from torch import Tensor
+
+from deepbelief.data import Reader, Rows, Source, SourceLike, as_source
+from deepbelief.models.checks import check_width
+from deepbelief.models.dbn import DBN
+
+_BATCH: Final = 2048
+
+
+@torch.no_grad()
+def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
+    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+
+    Args:
+        dbn: the model.
+        source: a `Source`, or numbers in memory: a tensor, NumPy array or list of lists, (n, width).
+        layer: from 1.
+
+    Returns:
+        A tensor without gradients, in the model's type; `.numpy()` makes it an array.
+
+    Raises:
+        SettingsError: the data have another width than the DBN, or the layer is not there.
+        DataError: the numbers are sparse, ragged, or of another shape.
+    """
+    items = as_source(source)
+    layer = len(dbn) if layer is None else layer
+    size = min(_BATCH, max(1, len(items)))
+    encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
+    rooms = _rooms(dbn, layer - 1, size)
+    for rows, values in _read(dbn, items, size):
+        _climb(dbn, values, [*(room[: len(values)] for room in rooms), encoded[rows]])
+    return encoded
+
+
+@torch.no_grad()
+def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
+    """The means of every hidden layer, from layer 1 up, for everything in a source, (n, units) each.
+
+    Each product is computed once, as in `DBN.encode_all`.
+    """
+    encoded = _rooms(dbn, len(dbn), len(source))
+    for rows, values in _read(dbn, source, min(_BATCH, max(1, len(source)))):
+        _climb(dbn, values, [layer[rows] for layer in encoded])
+    return encoded
+
+
+def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]:
+    """The items of a source in order, up to `size` at a time, as the DBN takes them, with their places."""
+    check_width(source, dbn.layer(1).visible, "the DBN", "images")
+    parameters = next(dbn.parameters())
+    read = source.reader(size, parameters.dtype)
+    for start in range(0, len(source), size):
+        rows = slice(start, min(start + size, len(source)))
+        yield rows, read(rows).to(parameters)
+
+
+def _rooms(dbn: DBN, layers: int, items: int) -> list[Tensor]:
+    """Memory for the means of layers 1, 2, ..., (items, units) each."""
+    rbms = (dbn.layer(number) for number in range(1, layers + 1))
+    return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
+
+
+@torch.no_grad()
+def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
+    """The means of layers 1, 2, ... of these items, each written into one of `outs`; gives back the last."""
+    if dbn.standardisation is not None:
+        values = dbn.standardisation(values)
+    for number, out in enumerate(outs, start=1):
+        rbm = dbn.layer(number)
+        values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=out))
+    return values
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A hidden layer's means of a source as a `Source`: computed batch by batch when asked for, and never kept."""
+
+    dbn: DBN
+    source: Source
+    layer: int
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Number of units of the layer."""
+        return self.dbn.layer(self.layer).hidden.size
+
+    @torch.no_grad()
+    def batch(self, rows: Rows) -> Tensor:
+        """The means of the items at ``rows``, (batch, units)."""
+        return self.dbn.encode(self.source.batch(rows).to(next(self.dbn.parameters())), self.layer)
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to ``size`` items."""
+        parameters = next(self.dbn.parameters())
+        read, rooms = self.source.reader(size, parameters.dtype), _rooms(self.dbn, self.layer, size)
+
+        def encoded(rows: Rows) -> Tensor:
+            values = read(rows).to(parameters)
+            return _climb(self.dbn, values, [room[: len(values)] for room in rooms]).to(dtype)
+
+        return encoded

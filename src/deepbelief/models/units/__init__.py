@@ -1,0 +1,24 @@
+"""Kinds of units: how the values of one layer are distributed, given what the other layer sends."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from deepbelief.models.units.base import Units
+from deepbelief.models.units.bernoulli import Bernoulli
+from deepbelief.models.units.categorical import Categorical
+from deepbelief.models.units.gaussian import Gaussian
+from deepbelief.models.units.joint import Joint
+from deepbelief.models.units.relu import ReLU
+
+__all__ = ["Bernoulli", "Categorical", "Gaussian", "Joint", "ReLU", "Units", "make_units"]
+
+_KINDS: Final[dict[str, Callable[..., Units]]] = {
+    kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, Joint, ReLU)
+}
+
+
+def make_units(description: Mapping[str, Any]) -> Units:
+    """Units as a `description` tells, with parameters at their start."""
+    arguments = dict(description)
+    parts = [make_units(part) for part in arguments.pop("parts", ())]
+    return _KINDS[arguments.pop("kind")](*parts, **arguments)

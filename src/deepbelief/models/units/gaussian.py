@@ -1,0 +1,99 @@
+"""Real-valued units."""
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from deepbelief.arrays import check_range
+from deepbelief.errors import SettingsError
+from deepbelief.models.units.base import Units
+from deepbelief.randomness import Random
+
+
+@final
+class Gaussian(Units):
+    """Real units with a learned precision g = exp(log_precision): E(x) = sum_i g_i x_i^2 / 2 - a_i x_i.
+
+    Given the field, x_i is normal with mean (a_i + field_i) / g_i and variance 1 / g_i. In these natural parameters a
+    precise unit, which in the form (x - a)^2 / (2 s^2) - x W h / s^2 has gradients that grow as 1 / s^4, learns at
+    the same rate as the others; it is the same family of distributions (Cho et al. 2011; Liao et al. 2022).
+
+    Args:
+        size: number of units.
+        min_std: learning stops the standard deviation 1 / sqrt(g) there. Without it a value that hardly ever changes
+            would get an endlessly high density; on standardised data a tenth is far below any real spread.
+
+    Raises:
+        SettingsError: `min_std` is not above 0.
+    """
+
+    bounded = False
+
+    def __init__(self, size: int, min_std: float = 0.1) -> None:
+        super().__init__(size)
+        if not 0 < min_std < math.inf:
+            raise SettingsError(f"the standard deviation of Gaussian units needs a limit above 0, not {min_std}.")
+        self.min_std = min_std
+        self.log_precision = nn.Parameter(torch.zeros(size))
+
+    @property
+    def variance(self) -> Tensor:
+        """1 / g, shape (size,)."""
+        return torch.exp(-self.log_precision)
+
+    def mean(self, field: Tensor) -> Tensor:
+        """(a + field) / g, shape (batch, size)."""
+        return (field + self.bias) * self.variance
+
+    def mean_(self, field: Tensor) -> Tensor:
+        """`mean`, written over the field."""
+        return field.add_(self.bias).mul_(self.variance)
+
+    @torch.no_grad()
+    def sample(self, field: Tensor, random: Random) -> Tensor:
+        """Normal values given the field, shape (batch, size)."""
+        mean = self.mean(field)
+        return random.normal_(torch.empty_like(mean)).mul_(torch.exp(-0.5 * self.log_precision)).add_(mean)
+
+    def energy(self, values: Tensor) -> Tensor:
+        """sum_i g_i x_i^2 / 2 - a_i x_i, shape (batch,)."""
+        return 0.5 * (values * values) @ torch.exp(self.log_precision) - values @ self.bias
+
+    def log_partition(self, field: Tensor) -> Tensor:
+        """sum_i (a_i + field_i)^2 / (2 g_i) + log(2 pi / g_i) / 2, shape (batch,)."""
+        total = field + self.bias
+        return 0.5 * (total * total) @ self.variance + 0.5 * (math.log(2 * math.pi) - self.log_precision).sum()
+
+    def bias_of_mean(self, mean: Tensor) -> Tensor:
+        """g times the mean."""
+        return mean * torch.exp(self.log_precision)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """`DataError` unless all values are finite."""
+        check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
+
+    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+        """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
+        squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
+        return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
+
+    def constrain_(self) -> None:
+        """Keep the standard deviation at `min_std` or above."""
+        self.log_precision.clamp_(max=-2 * math.log(self.min_std))
+
+    @property
+    def are_real(self) -> Tensor:
+        """All of them."""
+        return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
+
+    @property
+    def description(self) -> dict[str, object]:
+        """The kind and the arguments to make such units again."""
+        return {**super().description, "min_std": self.min_std}
+
+    @property
+    def states(self) -> None:
+        """Without end."""
+        return None

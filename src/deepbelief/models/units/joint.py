@@ -1,0 +1,142 @@
+"""Several kinds of units side by side."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from deepbelief.errors import SettingsError
+from deepbelief.models.units.base import Units
+from deepbelief.randomness import Random
+
+
+@final
+class Joint(Units):
+    """Units of several kinds in one layer, such as pixels and a label: E(x) = sum over the parts of E_part(x_part).
+
+    Fields and values lie one part after the other. `bias` holds the biases of all of them; further parameters stay with
+    the parts, which have no biases of their own here.
+
+    Raises:
+        SettingsError: there are no parts.
+
+    >>> import torch
+    >>> from deepbelief.models.units import Bernoulli, Categorical
+    >>> Joint(Bernoulli(2), Categorical(1, 4)).mean(torch.zeros(1, 6)).tolist()
+    [[0.5, 0.5, 0.25, 0.25, 0.25, 0.25]]
+    """
+
+    def __init__(self, *parts: Units) -> None:
+        if not parts:
+            raise SettingsError(
+                "joint units need at least one part, such as Joint(Bernoulli(784), Categorical(1, 10))."
+            )
+        super().__init__(sum(part.size for part in parts))
+        self.parts = nn.ModuleList(part.without_bias() for part in parts)
+        self.bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]))
+        self.bounded = all(part.bounded for part in parts)
+
+    def _parts(self) -> Sequence[Units]:
+        return self.parts  # type: ignore[return-value]  # a ModuleList is typed as holding any modules
+
+    def _split(self, values: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(values, [part.size for part in self._parts()], dim=-1)
+
+    def mean(self, field: Tensor) -> Tensor:
+        """The means of the parts, shape (batch, size)."""
+        fields = self._split(field + self.bias)
+        return torch.cat([part.mean(own) for part, own in zip(self._parts(), fields, strict=True)], dim=-1)
+
+    @torch.no_grad()
+    def mean_(self, field: Tensor) -> Tensor:
+        """`mean`, written over the field."""
+        for part, own in zip(self._parts(), self._split(field.add_(self.bias)), strict=True):
+            part.mean_(own)
+        return field
+
+    @torch.no_grad()
+    def sample(self, field: Tensor, random: Random) -> Tensor:
+        """Values of all parts drawn given the field, shape (batch, size)."""
+        fields = self._split(field + self.bias)
+        return torch.cat([part.sample(own, random) for part, own in zip(self._parts(), fields, strict=True)], dim=-1)
+
+    @torch.no_grad()
+    def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
+        """`sample`, written to `out`; the means are written over the field."""
+        for part, own, to in zip(self._parts(), self._split(field.add_(self.bias)), self._split(out), strict=True):
+            part.sample_(own, random, to)
+        return out
+
+    def energy(self, values: Tensor) -> Tensor:
+        """Sum of the parts' energies, shape (batch,)."""
+        further = [part.energy(own) for part, own in zip(self._parts(), self._split(values), strict=True)]
+        return torch.stack(further).sum(dim=0) - values @ self.bias
+
+    def log_partition(self, field: Tensor) -> Tensor:
+        """Sum of the parts' log partitions, shape (batch,)."""
+        fields = self._split(field + self.bias)
+        logs = [part.log_partition(own) for part, own in zip(self._parts(), fields, strict=True)]
+        return torch.stack(logs).sum(dim=0)
+
+    def bias_of_mean(self, mean: Tensor) -> Tensor:
+        """The parts' own."""
+        biases = [part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)]
+        return torch.cat(biases, dim=-1)
+
+    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
+        """Each part's own."""
+        for part, own in zip(self._parts(), self._split(values), strict=True):
+            part.check_values(own, item, position)
+            position += part.size
+
+    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+        """The parts' own, as parts.0.name and so on."""
+        return {
+            f"parts.{number}.{name}": sums
+            for number, (part, own) in enumerate(zip(self._parts(), self._split(values), strict=True))
+            for name, sums in part.further_statistics(own, are_means).items()
+        }
+
+    def constrain_(self) -> None:
+        """Each part's own."""
+        for part in self._parts():
+            part.constrain_()
+
+    @property
+    def variable_sizes(self) -> list[int]:
+        """Those of the parts, one after the other."""
+        return [size for part in self._parts() for size in part.variable_sizes]
+
+    @property
+    def are_real(self) -> Tensor:
+        """Those of the parts, one after the other."""
+        return torch.cat([part.are_real for part in self._parts()])
+
+    @property
+    def states(self) -> int | None:
+        """The product of the parts'."""
+        counts = [part.states for part in self._parts()]
+        finite = [count for count in counts if count is not None]
+        return math.prod(finite) if len(finite) == len(counts) else None
+
+    def state(self, numbers: Tensor) -> Tensor:
+        """The parts' values, the numbers of the last part running fastest."""
+        found: list[Tensor] = []
+        for part in reversed(self._parts()):
+            states = part.states
+            if states is None:
+                return super().state(numbers)  # which refuses
+            found.insert(0, part.state(numbers % states))
+            numbers = numbers // states
+        return torch.cat(found, dim=-1)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The kind and the parts' descriptions."""
+        return {"kind": type(self).__name__, "parts": [part.description for part in self._parts()]}
+
+    def extra_repr(self) -> str:
+        """Nothing: the parts are printed by themselves."""
+        return ""
