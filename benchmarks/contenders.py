@@ -65,7 +65,7 @@ def deepbelief(task: Task, products: torch.dtype | None = None) -> Work:
     random = Random(0, device=task.device)
     dbn = DBN.from_sizes([task.visible, task.hidden], random, weight_std=0.1)
     images = Images(pixels(task), 255).to(task.device)
-    epochs = Pretraining(dbn, images, [task.settings], random, products=products).epochs()
+    epochs = Pretraining(dbn, images, [task.settings], random=random, products=products).epochs()
     return lambda: print(next(epochs).reconstruction_error, file=sys.stderr)
 
 

@@ -83,7 +83,7 @@ def main(
         if layer > 1:
             tie_to_below(dbn, layer)
         started = time.perf_counter()
-        for record in Pretraining(dbn, dataset.train, settings, random, layers=[layer]).epochs():
+        for record in Pretraining(dbn, dataset.train, settings, random=random, layers=[layer]).epochs():
             seconds = time.perf_counter() - started
             monitors = {name: round(value, 4) for name, value in record.monitors.items()}
             console.print(f"{seconds:6.0f} s: layer {layer} epoch {record.epoch} {monitors}", highlight=False)

@@ -35,8 +35,8 @@ from deepbelief import (
     LabelledRBM,
     Pretraining,
     Random,
-    UpDown,
     UpDownSettings,
+    UpDownTraining,
     accuracy,
     encode_source,
     load_dataset,
@@ -60,7 +60,7 @@ Images_ = Annotated[int, typer.Option(min=0, help="Training images to learn from
 def watched(records: Iterable[ValidationRecord], console: Console, started: float) -> Iterator[ValidationRecord]:
     """The same records, with a line for each."""
     for record in records:
-        score = record.validation_accuracy
+        score = record.score
         told = "" if score is None else f", held-out error {100 * (1 - score):.2f} %"
         console.print(
             f"{time.perf_counter() - started:6.0f} s: epoch {record.step}, loss {record.loss:.4f}{told}",
@@ -81,7 +81,7 @@ def learn_hybrid(
     started, random = time.perf_counter(), Random(seed, "hybrid")
     model = LabelledRBM(Bernoulli(training.width), CLASSES, Bernoulli(hidden), random)
     aside = (held_out, held_out.required_labels()) if len(held_out) else None
-    job = HybridTraining(model, (training, training.required_labels()), aside, settings, random)
+    job = HybridTraining(model, (training, training.required_labels()), settings, random=random, held_out=aside)
     records = list(watched(job.epochs(), console, started))
     seconds = time.perf_counter() - started
     return {"seed": seed, "seconds": seconds, "test error": error_of(model, test), "epochs": list(map(asdict, records))}
@@ -101,16 +101,16 @@ def learn_updown(
     started, random = time.perf_counter(), Random(seed, "up-down")
     labels = training.required_labels()
     model = LabelledDBN.from_sizes([training.width, *sizes], CLASSES, random, weight_std=0.05).requires_grad_(False)
-    for record in Pretraining(model.below, training, pretraining[:-1], random).epochs():
+    for record in Pretraining(model.below, training, pretraining[:-1], random=random).epochs():
         seconds = time.perf_counter() - started
         console.print(f"{seconds:6.0f} s: layer {record.layer}, epoch {record.epoch}", highlight=False)
     joined = Labelled(Features(encode_source(model.below, training)), labels, CLASSES)
-    for record in Pretraining(DBN([model.top.rbm]), joined, pretraining[-1:], random).epochs():
+    for record in Pretraining(DBN([model.top.rbm]), joined, pretraining[-1:], random=random).epochs():
         console.print(f"{time.perf_counter() - started:6.0f} s: top, epoch {record.epoch}", highlight=False)
     before = error_of(model, test)
     console.print(f"Test error after pre-training: {before:.2f} %", highlight=False)
     aside = (held_out, held_out.required_labels()) if len(held_out) else None
-    job = UpDown(model, (training, labels), aside, settings, random)
+    job = UpDownTraining(model, (training, labels), settings, random=random, held_out=aside)
     records = list(watched(job.epochs(), console, started))
     seconds = time.perf_counter() - started
     return {

@@ -60,7 +60,7 @@ def learn(data: Source, hidden: int, epochs: int, seed: int) -> tuple[DBN, float
         persistent_chains=100,
     )
     started = time.perf_counter()
-    list(Pretraining(dbn, data, [settings], random).epochs())
+    list(Pretraining(dbn, data, [settings], random=random).epochs())
     return dbn.requires_grad_(False), time.perf_counter() - started
 
 

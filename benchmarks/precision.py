@@ -52,7 +52,7 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     random = Random(seed, "training")
     dbn = DBN.from_sizes([training.width, hidden], random, weight_std=0.1)
     settings = [CDSettings(epochs=epochs, final_momentum=0.9)]
-    records = list(Pretraining(dbn, training, settings, random, products=precision.products).epochs())
+    records = list(Pretraining(dbn, training, settings, random=random, products=precision.products).epochs())
     dbn.requires_grad_(False)
     features, labels = encode_source(dbn, training), training.required_labels()
     readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
@@ -63,16 +63,15 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     job = MinibatchTraining(
         finetuned,
         (training, labels),
-        None,
         MinibatchSettings(epochs=3, dropout=0.1, patience=0),
-        random,
-        precision.products,
+        random=random,
+        products=precision.products,
     )
-    list(job.steps())
+    list(job.epochs())
     few = training.subset(torch.arange(min(FULL_BATCH, len(training))))
     network = FeedForward([training.width, 64, 10], torch.relu, Random(seed, "network"))
     full = FullBatchSettings(steps=100, learning_rate=0.1)
-    list(FullBatchTraining(network, few, few.required_labels(), full, precision.products).steps())
+    list(FullBatchTraining(network, (few, few.required_labels()), full, products=precision.products).epochs())
     return {
         "reconstruction error": records[-1].reconstruction_error,
         "held-out free energy, nats": float(unseen),

@@ -38,7 +38,7 @@ def measure(images: int, hidden: int, steps: int) -> dict[str, float]:
     source = Images(pixels, 255)
     settings = [CDSettings(epochs=1, batch_size=BATCH, gibbs_steps=steps, learning_rate=0.01)] * 2
     before = psutil.Process().memory_info().rss
-    training = Pretraining(DBN.from_sizes([VISIBLE, hidden, 100], random), source, settings, random)
+    training = Pretraining(DBN.from_sizes([VISIBLE, hidden, 100], random), source, settings, random=random)
     started = time.perf_counter()
     for _ in training.epochs():
         pass

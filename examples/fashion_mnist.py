@@ -18,7 +18,7 @@ dataset, random = load_dataset(name), Random(0)
 
 # Learn two layers of features without a label.
 dbn = DBN.from_sizes([dataset.train.width, 300, 300], random, weight_std=0.1)
-for record in Pretraining(dbn, dataset.train, [CDSettings(epochs=epochs)] * 2, random).epochs():
+for record in Pretraining(dbn, dataset.train, [CDSettings(epochs=epochs)] * 2, random=random).epochs():
     print(f"layer {record.layer} epoch {record.epoch}: reconstruction error {record.reconstruction_error:.3f}")
 dbn.requires_grad_(False)
 

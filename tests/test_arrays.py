@@ -36,8 +36,8 @@ from deepbelief import (
     Random,
     ReadoutClassifier,
     Standardisation,
-    UpDown,
     UpDownSettings,
+    UpDownTraining,
     accuracy,
     ais,
     as_states,
@@ -99,40 +99,51 @@ def trained(model: Any, records: Any) -> list[torch.Tensor]:
 
 def pretraining(x: Any, _: Any, dtype: torch.dtype) -> Any:
     dbn, random = DBN.from_sizes([6, 4, 3], Random(0)).to(dtype), Random(1)
-    return trained(dbn, Pretraining(dbn, x, CDSettings(epochs=1, batch_size=5), random, held_out=x).epochs())
+    return trained(dbn, Pretraining(dbn, x, CDSettings(epochs=1, batch_size=5), random=random, held_out=x).epochs())
 
 
 def labels_beside(x: Any, y: Any, dtype: torch.dtype) -> Any:
     model, random = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), Random(0)).to(dtype), Random(1)
     data = Labelled(x, y, 2)
-    return trained(model, Pretraining(DBN([model.rbm]), data, [CDSettings(epochs=1)], random, held_out=data).epochs())
+    return trained(
+        model, Pretraining(DBN([model.rbm]), data, [CDSettings(epochs=1)], random=random, held_out=data).epochs()
+    )
 
 
 def hybrid(x: Any, y: Any, dtype: torch.dtype) -> Any:
     model = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), Random(0)).to(dtype)
-    return trained(model, HybridTraining(model, (x, y), (x, y), HybridSettings(epochs=1), Random(1)).epochs())
+    return trained(
+        model, HybridTraining(model, (x, y), HybridSettings(epochs=1), random=Random(1), held_out=(x, y)).epochs()
+    )
 
 
 def updown(x: Any, y: Any, dtype: torch.dtype) -> Any:
     model = LabelledDBN.from_sizes([6, 4, 3], 2, Random(0)).to(dtype)
-    return trained(model, UpDown(model, (x, y), (x, y), UpDownSettings(epochs=1), Random(1)).epochs())
+    return trained(
+        model, UpDownTraining(model, (x, y), UpDownSettings(epochs=1), random=Random(1), held_out=(x, y)).epochs()
+    )
 
 
 def autoencoder(x: Any, _: Any, dtype: torch.dtype) -> Any:
     model = unroll(DBN.from_sizes([6, 3], Random(0)).to(dtype))
-    training = AutoencoderTraining(model, x, x, AutoencoderSettings(epochs=1), Random(1))
-    return [*trained(model, training.steps()), model(x), model.squared_error(x), model.cross_entropy(x)]
+    training = AutoencoderTraining(model, x, AutoencoderSettings(epochs=1), random=Random(1), held_out=x)
+    return [*trained(model, training.epochs()), model(x), model.squared_error(x), model.cross_entropy(x)]
 
 
 def full_batch(x: Any, y: Any, dtype: torch.dtype) -> Any:
     network = FeedForward([6, 2], torch.relu, Random(0)).to(dtype)
-    return trained(network, FullBatchTraining(network, x, y, FullBatchSettings(steps=2)).steps())
+    return trained(network, FullBatchTraining(network, (x, y), FullBatchSettings(steps=2)).epochs())
 
 
 def minibatches(x: Any, y: Any, dtype: torch.dtype) -> Any:
     network = FeedForward([6, 3, 2], torch.relu, Random(0)).to(dtype)
-    training = MinibatchTraining(network, (x, y), (x, y), MinibatchSettings(epochs=1), Random(1))
-    return [*trained(network, training.steps()), torch.tensor(accuracy(network, x, y)), predict(network, x), network(x)]
+    training = MinibatchTraining(network, (x, y), MinibatchSettings(epochs=1), random=Random(1), held_out=(x, y))
+    return [
+        *trained(network, training.epochs()),
+        torch.tensor(accuracy(network, x, y)),
+        predict(network, x),
+        network(x),
+    ]
 
 
 def readout(x: Any, y: Any, dtype: torch.dtype) -> Any:

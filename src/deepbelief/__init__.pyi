@@ -15,8 +15,8 @@ from .learning.backprop.classifier import FullBatchSettings, FullBatchTraining, 
 from .learning.backprop.finetuning import unfold
 from .learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from .learning.labels.hybrid import HybridSettings, HybridTraining
-from .learning.labels.updown import UpDown, UpDownSettings
-from .learning.rbm.layer import DivergedError
+from .learning.labels.updown import UpDownSettings, UpDownTraining
+from .learning.rbm.layer import DivergedError, RBMTraining
 from .learning.rbm.pretraining import Pretraining
 from .learning.rbm.settings import CDSettings
 from .learning.rbm.tie import tie_to_below
@@ -85,6 +85,7 @@ __all__ = [
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
+    "RBMTraining",
     "Random",
     "ReLU",
     "ReadoutClassifier",
@@ -92,8 +93,8 @@ __all__ = [
     "SettingsError",
     "Standardisation",
     "Study",
-    "UpDown",
     "UpDownSettings",
+    "UpDownTraining",
     "accuracy",
     "ais",
     "as_states",

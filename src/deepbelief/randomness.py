@@ -156,3 +156,8 @@ class Random:
             "uinteger": int(words[5]),
         }
         self._on_device.set_state(state["device"])
+
+
+def as_random(given: Random | int, device: torch.device | str = "cpu") -> Random:
+    """A source of randomness as it is, or the one that a whole number seeds, on a device."""
+    return given if isinstance(given, Random) else Random(given, device=device)

@@ -25,8 +25,8 @@ from deepbelief import (
     MinibatchSettings,
     MinibatchTraining,
     Random,
-    UpDown,
     UpDownSettings,
+    UpDownTraining,
     accuracy,
     fit_converged,
 )
@@ -42,16 +42,16 @@ def network() -> FeedForward:
 
 def hybrid(labels: Any, held_out: Any = None) -> Any:
     model = LabelledRBM(Bernoulli(5), 3, Bernoulli(2), Random(0))
-    return HybridTraining(model, (X, labels), held_out, HybridSettings(patience=0), Random(0))
+    return HybridTraining(model, (X, labels), HybridSettings(patience=0), random=Random(0), held_out=held_out)
 
 
 def updown(labels: Any, held_out: Any = None) -> Any:
     model = LabelledDBN.from_sizes([5, 4, 2], 3, Random(0))
-    return UpDown(model, (X, labels), held_out, UpDownSettings(), Random(0))
+    return UpDownTraining(model, (X, labels), UpDownSettings(), random=Random(0), held_out=held_out)
 
 
 def minibatches(labels: Any, held_out: Any = (X, Y)) -> Any:
-    return MinibatchTraining(network(), (X, labels), held_out, MinibatchSettings(), Random(0))
+    return MinibatchTraining(network(), (X, labels), MinibatchSettings(), random=Random(0), held_out=held_out)
 
 
 def readout(labels: Any, held_out: Any = None) -> Any:
@@ -64,7 +64,7 @@ HELD_OUT: dict[str, Callable[..., Any]] = {
     "minibatches": minibatches,
     "readout": readout,
 }
-LEARNERS = HELD_OUT | {"full batch": lambda labels: FullBatchTraining(network(), X, labels, FullBatchSettings())}
+LEARNERS = HELD_OUT | {"full batch": lambda labels: FullBatchTraining(network(), (X, labels), FullBatchSettings())}
 ALL = LEARNERS | {
     "Labelled": lambda labels: Labelled(X, labels, 3),
     "accuracy": lambda labels: accuracy(network(), X, labels),

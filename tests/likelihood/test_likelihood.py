@@ -85,7 +85,7 @@ def trained(stripes: Tensor) -> RBM:
     random = Random(0, "stripes")
     dbn = DBN.from_sizes([16, 8], random, weight_std=0.1)
     settings = CDSettings(epochs=100, batch_size=50, learning_rate=0.1, final_momentum=0.5, persistent_chains=50)
-    list(Pretraining(dbn, Features(stripes.repeat(50, 1)), [settings], random).epochs())
+    list(Pretraining(dbn, Features(stripes.repeat(50, 1)), [settings], random=random).epochs())
     return dbn.layer(1).requires_grad_(False)
 
 

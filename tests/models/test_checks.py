@@ -36,8 +36,8 @@ from deepbelief import (
     Random,
     ReLU,
     SettingsError,
-    UpDown,
     UpDownSettings,
+    UpDownTraining,
     ais,
     as_states,
     dbn_bound,
@@ -132,24 +132,26 @@ LABELS = torch.arange(10) % 2
 
 def pretraining(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
     dbn = DBN.from_units([_units(kind), Bernoulli(4)], Random(0))
-    return Pretraining(dbn, x, CDSettings(epochs=1), Random(0), held_out=held_out)
+    return Pretraining(dbn, x, CDSettings(epochs=1), random=Random(0), held_out=held_out)
 
 
 def autoencoder(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
     dbn = DBN.from_units([_units(kind), Bernoulli(4)], Random(0))
-    return AutoencoderTraining(unroll(dbn), x, held_out, AutoencoderSettings(epochs=1), Random(0))
+    return AutoencoderTraining(unroll(dbn), x, AutoencoderSettings(epochs=1), random=Random(0), held_out=held_out)
 
 
 def hybrid(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
     model = LabelledRBM(_units(kind), 2, Bernoulli(4), Random(0))
-    return HybridTraining(model, _with_labels(x), _with_labels(held_out), HybridSettings(patience=0), Random(0))
+    return HybridTraining(
+        model, _with_labels(x), HybridSettings(patience=0), random=Random(0), held_out=_with_labels(held_out)
+    )
 
 
 def updown(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
     random = Random(0)
     top = LabelledRBM(Bernoulli(4), 2, Bernoulli(4), random)
     model = LabelledDBN(DBN.from_units([_units(kind), Bernoulli(4)], random), top)
-    return UpDown(model, _with_labels(x), _with_labels(held_out), UpDownSettings(), random)
+    return UpDownTraining(model, _with_labels(x), UpDownSettings(), random=random, held_out=_with_labels(held_out))
 
 
 def _units(kind: str) -> Units:
@@ -163,11 +165,11 @@ def _with_labels(x: Any) -> Any:
 def minibatches(x: Any, held_out: Any = None) -> Any:
     others = _with_labels(X if held_out is None else held_out)
     network = FeedForward([3, 2], torch.relu, Random(0))
-    return MinibatchTraining(network, _with_labels(x), others, MinibatchSettings(), Random(0))
+    return MinibatchTraining(network, _with_labels(x), MinibatchSettings(), random=Random(0), held_out=others)
 
 
 def full_batch(x: Any) -> Any:
-    return FullBatchTraining(FeedForward([3, 2], torch.relu, Random(0)), *_with_labels(x), FullBatchSettings())
+    return FullBatchTraining(FeedForward([3, 2], torch.relu, Random(0)), _with_labels(x), FullBatchSettings())
 
 
 def readout(x: Any, held_out: Any = None) -> Any:
@@ -248,7 +250,7 @@ def test_whole_numbers_are_values_like_others() -> None:
 def test_codes_where_one_hot_values_belong_are_told() -> None:
     dbn = DBN.from_units([Categorical(6, 5), Bernoulli(3)], Random(0))
     with pytest.raises(SettingsError, match=r"sees 30 values, the data have 6, one for each variable: give one-hot"):
-        Pretraining(dbn, torch.randint(0, 5, (10, 6)), CDSettings(), Random(0))
+        Pretraining(dbn, torch.randint(0, 5, (10, 6)), CDSettings(), random=Random(0))
 
 
 def test_states_are_drawn_from_probabilities_alone() -> None:
@@ -264,7 +266,7 @@ def test_states_are_drawn_from_probabilities_alone() -> None:
 def test_one_setting_serves_all_layers() -> None:
     def weights(settings: Any) -> list[torch.Tensor]:
         dbn, random = DBN.from_sizes([3, 4, 2], Random(0)), Random(1)
-        list(Pretraining(dbn, X, settings, random).epochs())
+        list(Pretraining(dbn, X, settings, random=random).epochs())
         return list(dbn.state_dict().values())
 
     one = CDSettings(epochs=2, batch_size=4)
@@ -275,7 +277,7 @@ def test_one_setting_serves_all_layers() -> None:
 @pytest.mark.parametrize("settings", [None, {"epochs": 3}, [{"epochs": 3}] * 2, "default", 5, MinibatchSettings()])
 def test_other_settings_are_told(settings: Any) -> None:
     with pytest.raises(SettingsError, match="give CDSettings, one for all layers or a list with one for each"):
-        Pretraining(DBN.from_sizes([3, 4, 2], Random(0)), X, settings, Random(0))
+        Pretraining(DBN.from_sizes([3, 4, 2], Random(0)), X, settings, random=Random(0))
 
 
 def test_likelihoods_are_of_values_that_units_can_have() -> None:
@@ -296,7 +298,7 @@ def test_binary_states_are_drawn_from_probabilities_alone() -> None:
     drawn = CDSettings(epochs=1, binarise=True)
     dbn = DBN.from_units([Gaussian(3), Bernoulli(2)], Random(0))
     with pytest.raises(DataError, match=r"item 0 has the value [78] at position 0, but Bernoulli"):
-        Pretraining(dbn, as_tensor(X) + 7, drawn, Random(0))
+        Pretraining(dbn, as_tensor(X) + 7, drawn, random=Random(0))
     dbn = DBN.from_units([Bernoulli(3), Gaussian(2), Bernoulli(2)], Random(0))
     with pytest.raises(SettingsError, match="those of the Gaussian units that layer 2 sees are none"):
-        Pretraining(dbn, X, [CDSettings(), drawn], Random(0))
+        Pretraining(dbn, X, [CDSettings(), drawn], random=Random(0))

@@ -102,7 +102,7 @@ def test_the_top_learns_labels_by_ordinary_pretraining() -> None:
     values[torch.arange(300), labels * 2 + 1] = 1.0
     model = LabelledRBM(Bernoulli(6), CLASSES, Bernoulli(12), random, weight_std=0.1)
     source = Labelled(Features(values), labels, CLASSES)
-    list(Pretraining(DBN([model.rbm]), source, [CDSettings(epochs=20, batch_size=20)], random).epochs())
+    list(Pretraining(DBN([model.rbm]), source, [CDSettings(epochs=20, batch_size=20)], random=random).epochs())
     assert (model(values).argmax(dim=1) == labels).double().mean() > 0.95
 
 

@@ -151,7 +151,9 @@ def test_the_networks_of_a_study_of_real_values_learn_from_standardised_ones(rea
     assert torch.equal(real.standardised(real.test).batch(slice(0, len(real.test))), z)
     again = FeedForward([30, 4, 3], torch.relu, real.random("ffnn"))
     training = real.standardised(real.training), real.training.required_labels()
-    list(MinibatchTraining(again, training, None, real.recipe.baseline.training, real.random("ffnn/training")).steps())
+    list(
+        MinibatchTraining(again, training, real.recipe.baseline.training, random=real.random("ffnn/training")).epochs()
+    )
     assert torch.equal(again(z), real.network("ffnn")(z))
     assert float(z.abs().max()) < 10 < float(values.abs().max())
 

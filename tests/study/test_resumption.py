@@ -37,19 +37,21 @@ def pretraining(**settings: Any) -> Job:
     random = Random(0)
     held_out = Features(Random(2).uniform((8, 6)))
     one = CDSettings(epochs=3, batch_size=5, **settings)
-    job = Pretraining(DBN.from_sizes([6, 4, 3], random), data()[0], [one] * 2, random, held_out=held_out)
+    job = Pretraining(DBN.from_sizes([6, 4, 3], random), data()[0], [one] * 2, random=random, held_out=held_out)
     return job, job.epochs()
 
 
 def minibatches() -> Job:
     network = FeedForward([6, 4, 2], torch.relu, Random(0))
-    job = MinibatchTraining(network, data(), data(), MinibatchSettings(epochs=4, batch_size=5, patience=3), Random(3))
-    return job, job.steps()
+    job = MinibatchTraining(
+        network, data(), MinibatchSettings(epochs=4, batch_size=5, patience=3), random=Random(3), held_out=data()
+    )
+    return job, job.epochs()
 
 
 def full_batch() -> Job:
-    job = FullBatchTraining(FeedForward([6, 4, 2], torch.relu, Random(0)), *data(), FullBatchSettings(steps=4))
-    return job, job.steps()
+    job = FullBatchTraining(FeedForward([6, 4, 2], torch.relu, Random(0)), data(), FullBatchSettings(steps=4))
+    return job, job.epochs()
 
 
 JOBS: dict[str, Callable[[], Job]] = {

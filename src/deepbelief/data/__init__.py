@@ -6,7 +6,7 @@ from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, in_ba
 from deepbelief.data.download import Progress
 from deepbelief.data.features import Features, SourceLike, as_source
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
-from deepbelief.data.labelled import Labelled
+from deepbelief.data.labelled import Labelled, LabelledLike, as_labelled
 from deepbelief.data.named import load_named
 from deepbelief.errors import SettingsError
 
@@ -15,10 +15,12 @@ __all__ = [
     "Features",
     "Images",
     "Labelled",
+    "LabelledLike",
     "Reader",
     "Rows",
     "Source",
     "SourceLike",
+    "as_labelled",
     "as_source",
     "in_batches",
     "load_dataset",

@@ -5,9 +5,10 @@ from typing import Final, final
 import torch
 
 from deepbelief.arrays import TensorLike
-from deepbelief.data.dataset import Reader, Rows
+from deepbelief.data.dataset import Images, Reader, Rows
 from deepbelief.data.features import SourceLike, as_source
 from deepbelief.data.labels import as_labels
+from deepbelief.errors import SettingsError
 
 
 @final
@@ -61,3 +62,23 @@ class Labelled:
         room[:, : values.shape[1]] = values
         room[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
         return room
+
+
+LabelledLike = Labelled | Images | tuple[SourceLike, TensorLike]
+"""Items with labels: `Labelled`, `Images` that have labels, or a pair (items, labels)."""
+
+
+def as_labelled(given: LabelledLike, classes: int) -> Labelled:
+    """Labelled items of this number of classes.
+
+    Raises:
+        DataError: there is not one label for each item, or one of them is no class.
+        SettingsError: the items are of another number of classes.
+    """
+    if isinstance(given, Images):
+        return Labelled(given, given.required_labels(), classes)
+    if not isinstance(given, Labelled):
+        return Labelled(*given, classes)
+    if given.classes != classes:
+        raise SettingsError(f"the labels are of {given.classes} classes, the model knows {classes}: make them equal.")
+    return given

@@ -9,7 +9,7 @@ from torch import Tensor
 from deepbelief.arrays import check_range
 from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
-from deepbelief.models.units import Units
+from deepbelief.models.units import Bernoulli, Units
 
 _VALUES: Final = 2**18  # at a time: they stay in the processor's cache
 
@@ -44,6 +44,12 @@ def check_width(source: Source, seen: Units | int, who: str, what: str = "data")
 def check_values(source: Source, units: Units) -> None:
     """`DataError` if there are no items, or one has a value that these units cannot have; the first one is named."""
     _look_through(source, units.bias.dtype, units.check_values)
+
+
+def check_probabilities(source: Source | None) -> None:
+    """`DataError` if a value of these items is no probability; the first one is named."""
+    if source is not None:
+        check_values(source, Bernoulli(source.width))
 
 
 def check_finite(source: Source, dtype: torch.dtype) -> None:

@@ -87,7 +87,7 @@ class LabelledDBN(nn.Module):
     Args:
         below: the layers up to the top RBM's values; it decodes, and encodes as long as there is no `recognition`.
         top: the RBM on top of it.
-        recognition: encodes in the place of `below`, once the two have been untied (see `UpDown`).
+        recognition: encodes in the place of `below`, once the two have been untied (see `UpDownTraining`).
 
     Raises:
         SettingsError: the three do not fit together.
@@ -110,6 +110,7 @@ class LabelledDBN(nn.Module):
                 f"a recognition stack of {recognition.sizes} does not fit layers of {below.sizes}: make them equal."
             )
         self.below, self.top, self.recognition = below, top, recognition
+        self.classes: Final = top.classes
 
     @classmethod
     def from_sizes(

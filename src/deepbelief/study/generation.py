@@ -46,7 +46,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
     products = context.precision.products
-    job = Pretraining(DBN([top.rbm]), seen, [settings], random, products=products, held_out=held_out)
+    job = Pretraining(DBN([top.rbm]), seen, [settings], random=random, products=products, held_out=held_out)
     for record in context.train("labels", job, job.epochs(), settings.epochs):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)

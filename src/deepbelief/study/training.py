@@ -43,7 +43,7 @@ def pretraining(context: Context) -> Findings:
         standardise(dbn, context.training)
     held_out = context.held_out if len(context.held_out) else None
     products = context.precision.products
-    job = Pretraining(dbn, context.training, recipe.pretraining, random, products=products, held_out=held_out)
+    job = Pretraining(dbn, context.training, recipe.pretraining, random=random, held_out=held_out, products=products)
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:
@@ -168,9 +168,9 @@ def _full_batch(
     found: Findings,
 ) -> None:
     labels, products = context.training.required_labels(), context.precision.products
-    job = FullBatchTraining(network, source, labels, settings, products)
-    for record in context.train(name, job, job.steps(), settings.steps):
-        context.progress.step(record.step, settings.steps, f"{name} step {record.step} loss {record.loss:.4f}")
+    job = FullBatchTraining(network, (source, labels), settings, products=products)
+    for record in context.train(name, job, job.epochs(), settings.steps):
+        context.progress.step(record.epoch, settings.steps, f"{name} step {record.epoch} loss {record.loss:.4f}")
     losses = [record.loss for record in job.records]
     prefix = "" if name == "ffnn" else f"{name}/"
     found.arrays[f"{prefix}loss"] = np.array(losses)
@@ -184,15 +184,15 @@ def _minibatch(context: Context, name: str, network: FeedForward, settings: Mini
         (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
     )
     random, products = context.random(f"{name}/training"), context.precision.products
-    job = MinibatchTraining(network, training, held_out if len(context.held_out) else None, settings, random, products)
-    for record in context.train(name, job, job.steps(), settings.epochs):
-        checked = "" if record.validation_accuracy is None else f" validation {record.validation_accuracy:.4f}"
-        line = f"{name} epoch {record.step} loss {record.loss:.4f}{checked}"
-        context.progress.step(record.step, settings.epochs, line)
+    job = MinibatchTraining(network, training, settings, random=random, held_out=held_out, products=products)
+    for record in context.train(name, job, job.epochs(), settings.epochs):
+        checked = "" if record.score is None else f" validation {record.score:.4f}"
+        line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{checked}"
+        context.progress.step(record.epoch, settings.epochs, line)
     found.arrays["loss"] = np.array([record.loss for record in job.records])
-    found.arrays["step"] = np.array([record.step for record in job.records])
-    if job.records[-1].validation_accuracy is not None:
-        found.arrays["validation_accuracy"] = np.array([record.validation_accuracy for record in job.records])
+    found.arrays["step"] = np.array([record.epoch for record in job.records])
+    if job.records[-1].score is not None:
+        found.arrays["validation_accuracy"] = np.array([record.score for record in job.records])
         found.arrays["epoch"] = found.arrays["step"]
     found.facts["best_epoch"] = job.best_epoch
-    found.metrics |= {f"loss/{name}@{record.step}": record.loss for record in job.records}
+    found.metrics |= {f"loss/{name}@{record.epoch}": record.loss for record in job.records}

@@ -77,7 +77,7 @@ def test_the_two_halves_are_untied_copies_and_all_that_matters_learns(stack: str
     autoencoder = unroll(dbn)
     v = dbn.layer(1).visible.sample(torch.zeros(40, 9, dtype=torch.float64), Random(3))
     settings = AutoencoderSettings(epochs=30, batch_size=10, learning_rate=0.01)
-    records = list(AutoencoderTraining(autoencoder, Features(v), None, settings, Random(0)).steps())
+    records = list(AutoencoderTraining(autoencoder, Features(v), settings, random=Random(0)).epochs())
     assert records[-1].loss < records[0].loss - 0.1
     assert all(torch.equal(a, b) for a, b in zip(before, dbn.state_dict().values(), strict=True))
     up, down = autoencoder.encoder.layer(1), autoencoder.decoder.layer(1)
@@ -92,23 +92,24 @@ def job(seed: int = 0, **changes: object) -> tuple[Autoencoder, AutoencoderTrain
     random = Random(seed, "autoencoder")
     autoencoder = unroll(DBN.from_sizes([9, 6, 2], random))
     given = {"epochs": 6, "batch_size": 16, "learning_rate": 0.01, "patience": 3, **changes}
-    parts = Features(values().float()), Features(values().float()[:10])
-    return autoencoder, AutoencoderTraining(autoencoder, *parts, AutoencoderSettings(**given), random)  # type: ignore[arg-type]
+    source, held_out = Features(values().float()), Features(values().float()[:10])
+    settings = AutoencoderSettings(**given)  # type: ignore[arg-type]
+    return autoencoder, AutoencoderTraining(autoencoder, source, settings, random=random, held_out=held_out)
 
 
 @pytest.mark.parametrize("squared_error", [False, True])
 @pytest.mark.parametrize("stop_after", [0, 1, 4])
 def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: Path, stop_after: int, squared_error: bool) -> None:
     whole, training = job(squared_error=squared_error)
-    list(training.steps())
+    list(training.epochs())
     _, interrupted = job(squared_error=squared_error)
-    steps = interrupted.steps()
+    steps = interrupted.epochs()
     for _ in range(stop_after):
         next(steps)
     save_state(tmp_path / "state", interrupted.state())
     resumed, going_on = job(seed=99, squared_error=squared_error)
     going_on.restore(load_state(tmp_path / "state"))
-    list(going_on.steps())
+    list(going_on.epochs())
     assert going_on.records == training.records
     pairs = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -117,19 +118,19 @@ def test_a_restored_training_ends_bit_for_bit_the_same(tmp_path: Path, stop_afte
 def test_without_patience_the_last_epoch_is_kept_and_still_measured() -> None:
     autoencoder, training = job(patience=0, learning_rate=0.3)
     last = {}
-    for _ in training.steps():
+    for _ in training.epochs():
         last = {name: tensor.clone() for name, tensor in autoencoder.state_dict().items()}
-    assert all(record.validation_accuracy is not None for record in training.records)
+    assert all(record.score is not None for record in training.records)
     assert all(torch.equal(tensor, last[name]) for name, tensor in autoencoder.state_dict().items())
 
 
 def test_an_empty_held_out_set_is_none() -> None:
     autoencoder, source = unroll(DBN.from_sizes([9, 3], Random(0))), Features(values())
     nothing, settings = Features(values()[:0]), AutoencoderSettings(epochs=1)
-    (record,) = AutoencoderTraining(autoencoder, source, nothing, settings, Random(0)).steps()
-    assert record.validation_accuracy is None
+    (record,) = AutoencoderTraining(autoencoder, source, settings, random=Random(0), held_out=nothing).epochs()
+    assert record.score is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        AutoencoderTraining(autoencoder, source, nothing, AutoencoderSettings(patience=2), Random(0))
+        AutoencoderTraining(autoencoder, source, AutoencoderSettings(patience=2), random=Random(0), held_out=nothing)
 
 
 @stacks
@@ -144,7 +145,7 @@ def test_real_units_keep_their_least_spread() -> None:
     """Items that are always the same, whose density has no end."""
     autoencoder = unroll(DBN.from_units([Gaussian(9, min_std=0.9), Bernoulli(3)], Random(0)))
     settings = AutoencoderSettings(epochs=4, batch_size=10, learning_rate=0.1)
-    list(AutoencoderTraining(autoencoder, Features(torch.zeros(60, 9)), None, settings, Random(0)).steps())
+    list(AutoencoderTraining(autoencoder, Features(torch.zeros(60, 9)), settings, random=Random(0)).epochs())
     std = torch.exp(-0.5 * autoencoder.decoder.layer(1).visible.get_parameter("log_precision").detach())
     torch.testing.assert_close(std, torch.full((9,), 0.9))
 
@@ -152,10 +153,10 @@ def test_real_units_keep_their_least_spread() -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     autoencoder = unroll(DBN.from_sizes([8, 3], Random(0)))
     with pytest.raises(SettingsError, match="the autoencoder sees 8 values, the data have 9"):
-        AutoencoderTraining(autoencoder, Features(values()), None, AutoencoderSettings(), Random(0))
+        AutoencoderTraining(autoencoder, Features(values()), AutoencoderSettings(), random=Random(0))
     autoencoder = unroll(DBN.from_sizes([9, 3], Random(0)))
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        AutoencoderTraining(autoencoder, Features(values()), None, AutoencoderSettings(patience=2), Random(0))
+        AutoencoderTraining(autoencoder, Features(values()), AutoencoderSettings(patience=2), random=Random(0))
     with pytest.raises(ValueError, match="learning_rate"):
         AutoencoderSettings(learning_rate=-1)
     save_state(tmp_path / "other", job()[1].state())

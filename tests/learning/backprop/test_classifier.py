@@ -52,9 +52,9 @@ def test_full_batch_steps_are_the_formula_whatever_the_chunk(
     source, labels = problem()
     ours, theirs = (FeedForward(sizes, torch.relu, Random(0)).double() for _ in range(2))
     training = FullBatchTraining(
-        ours, Features(source.values.double()), labels, FullBatchSettings(steps=5, learning_rate=0.1, momentum=0.9)
+        ours, (Features(source.values.double()), labels), FullBatchSettings(steps=5, learning_rate=0.1, momentum=0.9)
     )
-    losses = [record.loss for record in training.steps()]
+    losses = [record.loss for record in training.epochs()]
 
     velocity = [torch.zeros_like(parameter) for parameter in theirs.parameters()]
     for step in range(5):
@@ -71,7 +71,7 @@ def test_full_batch_steps_are_the_formula_whatever_the_chunk(
 
 def full_batch(seed: int = 0, products: torch.dtype | None = None) -> tuple[FeedForward, FullBatchTraining]:
     net = network(seed)
-    return net, FullBatchTraining(net, *problem(), FullBatchSettings(steps=6, learning_rate=0.1), products)
+    return net, FullBatchTraining(net, problem(), FullBatchSettings(steps=6, learning_rate=0.1), products=products)
 
 
 def minibatch(
@@ -79,7 +79,9 @@ def minibatch(
 ) -> tuple[FeedForward, MinibatchTraining]:
     net = network(seed)
     settings = MinibatchSettings(epochs=epochs, batch_size=16, learning_rate=0.01, dropout=0.3, patience=patience)
-    return net, MinibatchTraining(net, problem(), problem(30, seed=1), settings, Random(seed, "minibatch"), products)
+    return net, MinibatchTraining(
+        net, problem(), settings, random=Random(seed, "minibatch"), held_out=problem(30, seed=1), products=products
+    )
 
 
 @pytest.mark.parametrize("make", [full_batch, minibatch])
@@ -88,31 +90,31 @@ def test_a_restored_training_ends_bit_for_bit_the_same(
     tmp_path: object, make: object, stop_after: int, products: torch.dtype
 ) -> None:
     whole, training = make(products=products)  # type: ignore[operator]
-    list(training.steps())
+    list(training.epochs())
     _, interrupted = make(products=products)  # type: ignore[operator]
-    steps = interrupted.steps()
+    steps = interrupted.epochs()
     for _ in range(min(stop_after, len(training.records))):
         next(steps)
     path = tmp_path / "state"  # type: ignore[operator]
     save_state(path, interrupted.state())
     resumed, going_on = make(seed=99, products=products)  # type: ignore[operator]
     going_on.restore(load_state(path))
-    list(going_on.steps())
+    list(going_on.epochs())
     assert going_on.records == training.records
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(resumed), strict=True))
 
 
 def test_minibatches_learn_the_problem(products: torch.dtype) -> None:
     net, training = minibatch(epochs=20, patience=20, products=products)
-    list(training.steps())
+    list(training.epochs())
     assert accuracy(net, *problem(300, seed=2)) > 0.9
 
 
 def test_early_stopping_keeps_the_best_epoch() -> None:
     net, training = minibatch(epochs=40, patience=2)
     seen = []
-    for record in training.steps():
-        seen.append((record.validation_accuracy, weights(net)))
+    for record in training.epochs():
+        seen.append((record.score, weights(net)))
     best = max(range(len(seen)), key=lambda epoch: (seen[epoch][0], -epoch))
     assert training.best_epoch == best + 1
     assert len(seen) == best + 1 + 2 < 40
@@ -121,8 +123,8 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
 
 def test_without_patience_the_last_epoch_is_kept() -> None:
     net, training = minibatch(patience=0)
-    last = [weights(net) for _ in training.steps()][-1]
-    assert [record.validation_accuracy for record in training.records] == [None] * 6
+    last = [weights(net) for _ in training.epochs()][-1]
+    assert [record.score for record in training.records] == [None] * 6
     assert all(torch.equal(a, b) for a, b in zip(weights(net), last, strict=True))
 
 
@@ -154,9 +156,9 @@ def test_batches_come_as_the_parameters_are() -> None:
 def test_faults_are_refused() -> None:
     source, labels = problem()
     with pytest.raises(DataError, match="90 items have 89 labels"):
-        FullBatchTraining(network(), source, labels[:-1], FullBatchSettings())
-    with pytest.raises(SettingsError, match="needs held-out images"):
-        MinibatchTraining(network(), (source, labels), None, MinibatchSettings(), Random(0))
+        FullBatchTraining(network(), (source, labels[:-1]), FullBatchSettings())
+    with pytest.raises(SettingsError, match="needs held-out items"):
+        MinibatchTraining(network(), (source, labels), MinibatchSettings(), random=Random(0))
     with pytest.raises(DeepBeliefError, match=r"diverged at step \d+"):
         huge = FullBatchSettings(steps=50, learning_rate=1e30)
-        list(FullBatchTraining(network(), source, labels, huge).steps())
+        list(FullBatchTraining(network(), (source, labels), huge).epochs())

@@ -131,7 +131,7 @@ def job(seed: int = 0, **changes: object) -> tuple[LabelledRBM, HybridTraining]:
     model = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(12), random)
     given = {"epochs": 6, "batch_size": 16, "patience": 3, "dropout": 0.2, **changes}
     settings = HybridSettings(**given)  # type: ignore[arg-type]
-    return model, HybridTraining(model, problem(), problem(60, seed=1), settings, random)
+    return model, HybridTraining(model, problem(), settings, random=random, held_out=problem(60, seed=1))
 
 
 def tensors(model: torch.nn.Module) -> list[Tensor]:
@@ -241,10 +241,10 @@ def test_a_whole_training_is_the_loop_written_out(changes: dict[str, object]) ->
     data = Features(source.values.double()), labels
     ours, theirs = (LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(12), Random(0)).double() for _ in range(2))
     expected = written_out(theirs, data, settings, Random(1))
-    training = HybridTraining(ours, data, held_out, settings, Random(1))
+    training = HybridTraining(ours, data, settings, random=Random(1), held_out=held_out)
     for record in training.epochs():
         assert record.loss == pytest.approx(next(expected), rel=1e-9)
-        assert record.validation_accuracy == accuracy(theirs, *held_out)
+        assert record.score == accuracy(theirs, *held_out)
     for (name, found), wanted in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10, msg=name)
 
@@ -252,7 +252,7 @@ def test_a_whole_training_is_the_loop_written_out(changes: dict[str, object]) ->
 def test_early_stopping_keeps_the_best_epoch() -> None:
     model, training = job(epochs=40, patience=2, learning_rate=0.02)
     records = list(training.epochs())
-    scores = [record.validation_accuracy or 0 for record in records]
+    scores = [record.score or 0 for record in records]
     assert training.best_epoch == scores.index(max(scores)) + 1
     assert len(records) == training.best_epoch + 2 < 40
     assert accuracy(model, *problem(60, seed=1)) == max(scores)
@@ -262,10 +262,10 @@ def test_an_empty_held_out_set_is_none() -> None:
     random = Random(0)
     model, (source, labels) = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(4), random), problem()
     nothing, settings = (Features(source.values[:0]), labels[:0]), HybridSettings(epochs=1, patience=0)
-    (record,) = HybridTraining(model, (source, labels), nothing, settings, random).epochs()
-    assert record.validation_accuracy is None
+    (record,) = HybridTraining(model, (source, labels), settings, random=random, held_out=nothing).epochs()
+    assert record.score is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        HybridTraining(model, (source, labels), nothing, HybridSettings(), random)
+        HybridTraining(model, (source, labels), HybridSettings(), random=random, held_out=nothing)
 
 
 def test_weights_decay_and_nothing_else() -> None:
@@ -278,7 +278,7 @@ def test_weights_decay_and_nothing_else() -> None:
         torch.nn.init.constant_(model.rbm.get_parameter("visible.parts.0.log_precision"), 1.0)
         start = model.rbm.weights.detach().clone()
         settings = HybridSettings(epochs=1, patience=0, averaging=0, learning_rate=0.1, weight_decay=decay)
-        list(HybridTraining(model, (source, labels), None, settings, Random(2)).epochs())
+        list(HybridTraining(model, (source, labels), settings, random=Random(2)).epochs())
         models.append(dict(model.rbm.named_parameters()))
     for name, parameter in models[0].items():
         change = -0.1 * 0.5 * start if name == "weights" else torch.zeros_like(parameter)
@@ -304,7 +304,7 @@ def test_real_units_keep_their_least_spread() -> None:
     random = Random(0)
     model = LabelledRBM(Gaussian(2, min_std=0.9), CLASSES, Bernoulli(3), random)
     settings = HybridSettings(epochs=9, learning_rate=0.1, generative_weight=1.0, averaging=0, patience=0)
-    list(HybridTraining(model, (Features(torch.zeros(60, 2)), problem(60)[1]), None, settings, random).epochs())
+    list(HybridTraining(model, (Features(torch.zeros(60, 2)), problem(60)[1]), settings, random=random).epochs())
     std = torch.exp(-0.5 * model.rbm.get_parameter("visible.parts.0.log_precision").detach())
     torch.testing.assert_close(std, torch.full((2,), 0.9))
 
@@ -313,12 +313,12 @@ def test_what_does_not_fit_is_refused() -> None:
     random = Random(0)
     model = LabelledRBM(Bernoulli(8), CLASSES, Bernoulli(4), random)
     with pytest.raises(SettingsError, match="the RBM sees 8 values beside the label, the data have 9"):
-        HybridTraining(model, problem(), None, HybridSettings(patience=0), random)
+        HybridTraining(model, problem(), HybridSettings(patience=0), random=random)
     model = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(4), random)
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        HybridTraining(model, problem(), None, HybridSettings(), random)
+        HybridTraining(model, problem(), HybridSettings(), random=random)
     with pytest.raises(DataError, match="labels range from 0 to 3"):
-        HybridTraining(model, (problem()[0], torch.arange(240) % 4), None, HybridSettings(patience=0), random)
+        HybridTraining(model, (problem()[0], torch.arange(240) % 4), HybridSettings(patience=0), random=random)
     with pytest.raises(SettingsError, match="give Bernoulli hidden units"):
         Discriminative(LabelledRBM(Bernoulli(8), CLASSES, Gaussian(4), random), 5)
     with pytest.raises(ValueError, match="dropout"):

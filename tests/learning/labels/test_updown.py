@@ -13,7 +13,7 @@ from deepbelief.checkpoint import load_labelled_dbn, load_state, save_labelled_d
 from deepbelief.data import Features, Labelled
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.labels.directions import Direction
-from deepbelief.learning.labels.updown import UpDown, UpDownSettings
+from deepbelief.learning.labels.updown import UpDownSettings, UpDownTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.models.dbn import DBN
@@ -120,7 +120,7 @@ def test_a_whole_training_is_the_published_one_written_out(changes: dict[str, ob
     theirs.recognition = copy.deepcopy(theirs.below)
     given = {"momentum": 0.6, "weight_decay": 0.05, "averaging": 1.0, "gibbs_steps": 1, **changes}
     s = UpDownSettings(epochs=3, batch_size=8, learning_rate=0.3, top_learning_rate=0.2, **given)  # type: ignore[arg-type]
-    records = UpDown(ours, (source, labels), held_out, s, Random(1)).epochs()
+    records = UpDownTraining(ours, (source, labels), s, random=Random(1), held_out=held_out).epochs()
 
     random, joined, average = Random(1), Labelled(source, labels, CLASSES), copy.deepcopy(theirs)
     velocity = {parameter: torch.zeros_like(parameter) for parameter in theirs.parameters()}
@@ -140,7 +140,7 @@ def test_a_whole_training_is_the_published_one_written_out(changes: dict[str, ob
             share = max(1 / (3 * s.averaging), 1 / step) if s.averaging else 1.0
             for mean, parameter in zip(average.parameters(), theirs.parameters(), strict=True):
                 mean.lerp_(parameter, share)
-        assert next(records).validation_accuracy == accuracy(average, *held_out)
+        assert next(records).score == accuracy(average, *held_out)
     assert next(records, None) is None
     for (name, found), expected in zip(ours.state_dict().items(), average.state_dict().values(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10, msg=name)
@@ -151,18 +151,18 @@ def pretrained(seed: int = 0) -> LabelledDBN:
     model = LabelledDBN.from_sizes([9, 8, 12], CLASSES, random, weight_std=0.1)
     source, labels = problem()
     settings = [CDSettings(epochs=20, batch_size=16)]
-    list(Pretraining(model.below, source, settings, random).epochs())
+    list(Pretraining(model.below, source, settings, random=random).epochs())
     features = Features(model.below.encode(source.values).detach())
     top = DBN([model.top.rbm])
-    list(Pretraining(top, Labelled(features, labels, CLASSES), settings, random).epochs())
+    list(Pretraining(top, Labelled(features, labels, CLASSES), settings, random=random).epochs())
     return model
 
 
-def job(seed: int = 0, **changes: object) -> tuple[LabelledDBN, UpDown]:
+def job(seed: int = 0, **changes: object) -> tuple[LabelledDBN, UpDownTraining]:
     random = Random(seed, "up-down")
     model = LabelledDBN.from_sizes([9, 8, 12], CLASSES, random)
     given = {"epochs": 5, "batch_size": 16, "patience": 3, **changes}
-    return model, UpDown(model, problem(), problem(60, seed=1), UpDownSettings(**given), random)  # type: ignore[arg-type]
+    return model, UpDownTraining(model, problem(), UpDownSettings(**given), random=random, held_out=problem(60, seed=1))  # type: ignore[arg-type]
 
 
 def test_the_two_directions_part_and_classify_no_worse(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_the_two_directions_part_and_classify_no_worse(tmp_path: Path) -> None:
     before = accuracy(model, *problem(300, seed=2))
     below = copy.deepcopy(model.below)
     settings = UpDownSettings(epochs=20, batch_size=16)
-    records = list(UpDown(model, problem(), None, settings, Random(0)).epochs())
+    records = list(UpDownTraining(model, problem(), settings, random=Random(0)).epochs())
     assert len(records) == 20
     assert model.recognition is not None
     assert not torch.equal(model.recognition.layer(1).weights, model.below.layer(1).weights)
@@ -184,7 +184,7 @@ def test_the_two_directions_part_and_classify_no_worse(tmp_path: Path) -> None:
 def test_early_stopping_keeps_the_best_epoch() -> None:
     model, training = job(epochs=60, patience=3, learning_rate=0.1, top_learning_rate=0.3)
     records = list(training.epochs())
-    scores = [record.validation_accuracy or 0 for record in records]
+    scores = [record.score or 0 for record in records]
     assert training.best_epoch == scores.index(max(scores)) + 1
     assert 1 < training.best_epoch == len(records) - 3 < 57
     assert accuracy(model, *problem(60, seed=1)) == max(scores)
@@ -222,7 +222,9 @@ def test_real_valued_data_are_standardised_on_the_way() -> None:
     below = DBN.from_units([Gaussian(9), Bernoulli(8)], random)
     standardise(below, scaled)
     model = LabelledDBN(below, LabelledRBM(Bernoulli(8), CLASSES, Bernoulli(12), random))
-    records = list(UpDown(model, (scaled, labels), None, UpDownSettings(epochs=10, batch_size=16), random).epochs())
+    records = list(
+        UpDownTraining(model, (scaled, labels), UpDownSettings(epochs=10, batch_size=16), random=random).epochs()
+    )
     assert records[-1].loss < records[0].loss < 20
     assert model.recognition is not None
     assert model.recognition.standardisation is not None
@@ -232,7 +234,7 @@ def test_a_step_takes_hardly_any_memory() -> None:
     random = Random(0)
     model = LabelledDBN.from_sizes([60, 50, 40, 80], CLASSES, random)
     data = Features(random.uniform((192, 60))), torch.arange(192) % CLASSES
-    training = UpDown(model, data, None, UpDownSettings(epochs=3, batch_size=64, averaging=0), random)
+    training = UpDownTraining(model, data, UpDownSettings(epochs=3, batch_size=64, averaging=0), random=random)
     rows = torch.arange(64)
     training._step(rows, 1.0)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
@@ -245,10 +247,12 @@ def test_an_empty_held_out_set_is_none() -> None:
     random = Random(0)
     model, (source, labels) = LabelledDBN.from_sizes([9, 6, 5], CLASSES, random), problem()
     nothing = Features(source.values[:0]), labels[:0]
-    (record,) = UpDown(model, (source, labels), nothing, UpDownSettings(epochs=1), random).epochs()
-    assert record.validation_accuracy is None
+    (record,) = UpDownTraining(
+        model, (source, labels), UpDownSettings(epochs=1), random=random, held_out=nothing
+    ).epochs()
+    assert record.score is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        UpDown(model, (source, labels), nothing, UpDownSettings(patience=3), random)
+        UpDownTraining(model, (source, labels), UpDownSettings(patience=3), random=random, held_out=nothing)
 
 
 def test_gibbs_steps_grow() -> None:
@@ -262,10 +266,10 @@ def test_what_does_not_fit_is_refused() -> None:
     wrong = LabelledDBN.from_sizes([8, 6, 5], CLASSES, Random(0))
     model = LabelledDBN.from_sizes([9, 6, 5], CLASSES, Random(0))
     with pytest.raises(SettingsError, match="the DBN sees 8 values, the data have 9"):
-        UpDown(wrong, (source, labels), None, UpDownSettings(), Random(0))
+        UpDownTraining(wrong, (source, labels), UpDownSettings(), random=Random(0))
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        UpDown(model, (source, labels), None, UpDownSettings(patience=3), Random(0))
+        UpDownTraining(model, (source, labels), UpDownSettings(patience=3), random=Random(0))
     with pytest.raises(DataError, match="240 items have 239 labels"):
-        UpDown(model, (source, labels[1:]), None, UpDownSettings(), Random(0))
+        UpDownTraining(model, (source, labels[1:]), UpDownSettings(), random=Random(0))
     with pytest.raises(DeepBeliefError, match="diverged at epoch 1"):
         list(job(learning_rate=1e7)[1].epochs())

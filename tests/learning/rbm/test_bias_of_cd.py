@@ -53,7 +53,7 @@ def test_a_gibbs_chain_stays_at_the_maximum_and_one_of_means_does_not(best: tupl
             gibbs_steps=k,
             visible_samples=samples,
         )
-        list(Pretraining(dbn, Features(data), [settings], Random(7)).epochs())
+        list(Pretraining(dbn, Features(data), [settings], random=Random(7)).epochs())
         with torch.no_grad():
             lost[samples] = float(log_likelihood(rbm, data) - log_likelihood(dbn.layer(1), data))
     assert lost[False] > 0.01

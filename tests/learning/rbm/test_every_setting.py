@@ -18,7 +18,7 @@ from deepbelief.learning.backprop.classifier import (
 )
 from deepbelief.learning.backprop.readout import ConvergedSettings, fit_converged
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
-from deepbelief.learning.labels.updown import UpDown, UpDownSettings
+from deepbelief.learning.labels.updown import UpDownSettings, UpDownTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.models.autoencoder import unroll
@@ -48,23 +48,25 @@ def outcome(module: torch.nn.Module, records: Sequence[Any]) -> Outcome:
 
 def layer(settings: CDSettings) -> Outcome:
     dbn = DBN.from_sizes([6, 5], Random(0), weight_std=0.5)
-    job = Pretraining(dbn, data[0], [settings], Random(1), held_out=held_out[0])
+    job = Pretraining(dbn, data[0], [settings], random=Random(1), held_out=held_out[0])
     return outcome(dbn, list(job.epochs()))
 
 
 def hybrid(settings: HybridSettings) -> Outcome:
     model = LabelledRBM(Bernoulli(6), CLASSES, Bernoulli(5), Random(0))
-    return outcome(model, list(HybridTraining(model, data, held_out, settings, Random(1)).epochs()))
+    return outcome(model, list(HybridTraining(model, data, settings, random=Random(1), held_out=held_out).epochs()))
 
 
 def updown(settings: UpDownSettings) -> Outcome:
     model = LabelledDBN.from_sizes([6, 5, 4], CLASSES, Random(0))
-    return outcome(model, list(UpDown(model, data, held_out, settings, Random(1)).epochs()))
+    return outcome(model, list(UpDownTraining(model, data, settings, random=Random(1), held_out=held_out).epochs()))
 
 
 def autoencoder(settings: AutoencoderSettings) -> Outcome:
     model = unroll(DBN.from_sizes([6, 3], Random(0)))
-    return outcome(model, list(AutoencoderTraining(model, data[0], held_out[0], settings, Random(1)).steps()))
+    return outcome(
+        model, list(AutoencoderTraining(model, data[0], settings, random=Random(1), held_out=held_out[0]).epochs())
+    )
 
 
 def network() -> FeedForward:
@@ -73,12 +75,12 @@ def network() -> FeedForward:
 
 def minibatch(settings: MinibatchSettings) -> Outcome:
     model = network()
-    return outcome(model, list(MinibatchTraining(model, data, held_out, settings, Random(1)).steps()))
+    return outcome(model, list(MinibatchTraining(model, data, settings, random=Random(1), held_out=held_out).epochs()))
 
 
 def full_batch(settings: FullBatchSettings) -> Outcome:
     model = network()
-    return outcome(model, list(FullBatchTraining(model, *data, settings).steps()))
+    return outcome(model, list(FullBatchTraining(model, data, settings).epochs()))
 
 
 def converged(settings: ConvergedSettings) -> Outcome:

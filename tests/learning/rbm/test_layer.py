@@ -11,7 +11,7 @@ from deepbelief.data import Features, load_dataset
 from deepbelief.data.binarised import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
-from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, LayerTraining
+from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, RBMTraining
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.pretraining import Pretraining
@@ -34,7 +34,7 @@ def patterns(n: int = 200, seed: int = 0) -> Features:
 
 def train(dbn: DBN, source: Features, held_out: Features | None = None, **settings: object) -> list[EpochRecord]:
     values = CDSettings(**{"epochs": 5, "batch_size": 20, **settings})  # type: ignore[arg-type]
-    return list(Pretraining(dbn, source, [values] * len(dbn), Random(1), held_out=held_out).epochs())
+    return list(Pretraining(dbn, source, [values] * len(dbn), random=Random(1), held_out=held_out).epochs())
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.01, 0.001])
@@ -44,7 +44,8 @@ def test_real_valued_fashion_mnist_trains_at_ordinary_rates(rate: float) -> None
     standardise(dbn, images)
     settings = CDSettings(epochs=3, batch_size=50, learning_rate=rate)
     errors = [
-        one.monitors["reconstruction_error_unit"] for one in Pretraining(dbn, images, [settings], Random(1)).epochs()
+        one.monitors["reconstruction_error_unit"]
+        for one in Pretraining(dbn, images, [settings], random=Random(1)).epochs()
     ]
     spread = float(dbn.standardisation(images.batch(slice(0, 2000))).square().mean())  # type: ignore[misc]
     assert errors[-1] < min(errors[0], spread)
@@ -163,7 +164,7 @@ def test_every_option_learns_and_goes_on_exactly(
         dbn = DBN.from_sizes([8, 6, 3], Random(seed), weight_std=0.1)
         values = CDSettings(**{"epochs": 6, "batch_size": 10, "learning_rate": 0.5, "final_momentum": 0.5, **settings})  # type: ignore[arg-type]
         random, held_out = Random(seed, "training"), patterns(50, 1)
-        return dbn, Pretraining(dbn, patterns(), [values] * 2, random, products=products, held_out=held_out)
+        return dbn, Pretraining(dbn, patterns(), [values] * 2, random=random, products=products, held_out=held_out)
 
     whole, training = job(0)
     records = list(training.epochs())
@@ -197,7 +198,7 @@ def test_after_dropout_the_weights_are_those_of_all_units_together(chains: int) 
     data = patterns().values.double()
     dbn = DBN.from_sizes([8, 6], Random(0), weight_std=0.1).double()
     settings = CDSettings(epochs=40, batch_size=20, dropout=0.5, final_momentum=0.5, persistent_chains=chains)
-    for record in Pretraining(dbn, Features(data), [settings], Random(1)).epochs():
+    for record in Pretraining(dbn, Features(data), [settings], random=Random(1)).epochs():
         if record.epoch == 20:
             break
     rbm = dbn.layer(1).requires_grad_(False)
@@ -215,7 +216,7 @@ def test_under_dropout_weights_move_by_the_share_that_is_kept() -> None:
     rbm, twin = (DBN.from_sizes([8, 5], Random(0), weight_std=0.5).layer(1).requires_grad_(False) for _ in range(2))
     for one in (rbm, twin):
         one.visible.bias.fill_(0.1)  # which does not start from the data
-    LayerTraining(1, rbm, patterns(), settings, Random(1)).one_epoch(1)
+    list(RBMTraining(rbm, patterns(), settings, random=Random(1)).epochs())
     phase = ContrastiveDivergence(twin, 200, 1, None, settings.regularisation, visible_samples=False)
     found = phase.statistics(patterns().values, Random(1))
     torch.testing.assert_close(rbm.weights - twin.weights, 0.6 * 0.3 / 200 * found.weights)
@@ -279,9 +280,9 @@ def test_moments_of_the_batches_are_those_of_their_formulas() -> None:
     """One step at a time, by hand: error and sum of |dW| of each batch, their means and standard deviations."""
     settings = CDSettings(epochs=2, batch_size=50, batch_statistics=True, shuffle=False)
     dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.3)
-    records = list(Pretraining(dbn, patterns(), [settings], Random(1)).epochs())
-    again = LayerTraining(
-        1, DBN.from_sizes([8, 5], Random(0), weight_std=0.3).layer(1), patterns(), settings, Random(1)
+    records = list(Pretraining(dbn, patterns(), [settings], random=Random(1)).epochs())
+    again = RBMTraining(
+        DBN.from_sizes([8, 5], Random(0), weight_std=0.3).layer(1), patterns(), settings, random=Random(1), layer=1
     )
     for record in records:
         errors, updates = [], []
@@ -307,7 +308,7 @@ def test_moments_of_few_numbers() -> None:
 def test_the_limit_of_divergence_is_that_of_the_first_start() -> None:
     def job() -> tuple[DBN, Pretraining]:
         dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.1)
-        return dbn, Pretraining(dbn, patterns(), [CDSettings(epochs=6, batch_size=20)], Random(1))
+        return dbn, Pretraining(dbn, patterns(), [CDSettings(epochs=6, batch_size=20)], random=Random(1))
 
     dbn, training = job()
     epochs = training.epochs()
@@ -382,7 +383,7 @@ def test_a_layer_stops_early_and_goes_back_to_the_best() -> None:
     best = records[values.index(max(values))].monitors
     held_out = patterns(400, 1).values
     assert reconstruction_error(dbn.layer(1), held_out) == pytest.approx(best["held_out_error_unit"])
-    with pytest.raises(SettingsError, match="patience needs data to stop by: give held_out"):
+    with pytest.raises(SettingsError, match="early stopping needs held-out items: give held_out"):
         train(dbn, patterns(), patience=2)
 
 
@@ -390,7 +391,7 @@ def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch() -> None:
     dbn = DBN.from_units([Gaussian(3), Bernoulli(40)], Random(0), weight_std=0.01)
     dbn.layer(1).visible.requires_grad_(False).bias.fill_(0.01)  # no start from the data, so that `good` is the start
     settings = CDSettings(epochs=50, batch_size=10, learning_rate=0.02, max_gradient_norm=0.0, momentum_switch=0)
-    training = Pretraining(dbn, Features(Random(1).normal((300, 3), 8.0)), [settings], Random(2))
+    training = Pretraining(dbn, Features(Random(1).normal((300, 3), 8.0)), [settings], random=Random(2))
     good = {name: tensor.clone() for name, tensor in dbn.state_dict().items()}
     with pytest.raises(
         DivergedError, match=r"layer 1 diverged at epoch \d+ .* try a tenth of the learning rate, or max_gr"
@@ -433,7 +434,7 @@ def test_no_held_out_items_are_as_none() -> None:
     nothing = Features(torch.empty(0, 8))
     dbn = DBN.from_sizes([8, 5], Random(0))
     assert set(train(dbn, patterns(), nothing)[-1].monitors) == {"reconstruction_error_unit"}
-    with pytest.raises(SettingsError, match="patience needs data to stop by: give held_out"):
+    with pytest.raises(SettingsError, match="early stopping needs held-out items: give held_out"):
         train(dbn, patterns(), nothing, patience=2)
 
 
@@ -443,9 +444,9 @@ def test_offsets_follow_means_whatever_the_sparsity() -> None:
         epochs=1, batch_size=200, centring=True, sparsity_target=0.01, sparsity_cost=5.0, learning_rate=1e-9
     )
     mean = dbn.encode(patterns().values).detach().mean(dim=0)
-    training = Pretraining(dbn, patterns(), [settings], Random(1))
+    training = Pretraining(dbn, patterns(), [settings], random=Random(1))
     next(training.epochs())
-    torch.testing.assert_close(training.state().tensors["layer.offset.hidden"], mean)
+    torch.testing.assert_close(training.state().tensors["layer.memory.offset.hidden"], mean)
 
 
 def test_schedules_and_settings_that_do_not_fit() -> None:

@@ -49,7 +49,7 @@ def test_training_on_a_gpu_learns_and_goes_on_exactly(tmp_path: object, settings
     def job() -> tuple[DBN, Pretraining]:
         random = Random(1, device="cuda")
         dbn = DBN.from_sizes([30, 20], random)
-        return dbn, Pretraining(dbn, images, [settings], random)
+        return dbn, Pretraining(dbn, images, [settings], random=random)
 
     whole, training = job()
     records = list(training.epochs())

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Features
-from deepbelief.learning.rbm.layer import LayerTraining
+from deepbelief.learning.rbm.layer import RBMTraining
 from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
@@ -127,9 +127,8 @@ def test_a_whole_training_is_the_loop_written_out(case: str, chains: int) -> Non
     settings = CDSettings(**{**SCHEDULES, **CASES[case], "persistent_chains": chains})  # type: ignore[arg-type]
     rbm = bernoulli_rbm(VISIBLE, HIDDEN, Random(1), weight_std=0.8).double()
     expected = Written(rbm, settings, Random(2))
-    training = LayerTraining(1, rbm, Features(items()), settings, Random(2))
-    for epoch in range(1, settings.epochs + 1):
-        record = training.one_epoch(epoch)
+    training = RBMTraining(rbm, Features(items()), settings, random=Random(2), layer=1)
+    for epoch, record in enumerate(training.epochs(), start=1):
         assert record.epoch == epoch
         assert record.reconstruction_error == pytest.approx(expected.epoch(epoch), rel=1e-10)
         found = rbm.weights, rbm.visible.bias, rbm.hidden.bias

@@ -1,18 +1,16 @@
 """Fine-tuning of an autoencoder by backpropagation."""
 
-from collections.abc import Iterator
 from typing import final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from deepbelief.checkpoint import TrainingState
-from deepbelief.data import SourceLike
-from deepbelief.learning.backprop.loop import Minibatches, ValidationRecord
+from deepbelief.data import SourceLike, in_batches
+from deepbelief.learning.backprop.loop import AdamTraining
 from deepbelief.models.autoencoder import Autoencoder
 from deepbelief.models.checks import fitting, fitting_held_out
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 
@@ -35,49 +33,40 @@ class AutoencoderSettings:
 
 
 @final
-class AutoencoderTraining:
-    """Backpropagation through encoder and decoder; iterate over `steps()`, one step being an epoch.
-
-    The records' `loss` is the mean over the items, and their score minus the mean loss of held-out items.
+class AutoencoderTraining(AdamTraining):
+    """Backpropagation through encoder and decoder; iterate over `epochs()`.
 
     Args:
         autoencoder: changed in place.
         source: what it learns to reconstruct: a source, tensor, NumPy array or list of lists, (n, width).
-        held_out: items to measure after each epoch, and to stop early by.
         settings: how.
-        random: order of the items.
+        random: order of the items; a whole number is a seed.
+        held_out: items to measure after each epoch, and to stop early by; the score is minus their mean loss.
 
     Raises:
         SettingsError: the data have another width, or there is a patience and nothing to stop by.
         DataError: there are no items, or the visible units cannot have one of the values.
     """
 
+    score_name = "minus the mean loss"
+
     def __init__(
         self,
         autoencoder: Autoencoder,
         source: SourceLike,
-        held_out: SourceLike | None,
         settings: AutoencoderSettings,
-        random: Random,
+        *,
+        random: Random | int = 0,
+        held_out: SourceLike | None = None,
     ) -> None:
-        visible = autoencoder.encoder.layer(1).visible
-        items = fitting(source, visible, "the autoencoder")
-        self._held_out = fitting_held_out(held_out, visible, "the autoencoder")
+        first = autoencoder.encoder.layer(1)
+        items = fitting(source, first.visible, "the autoencoder")
+        self._held_out = fitting_held_out(held_out, first.visible, "the autoencoder")
+        random = as_random(random, first.weights.device)
+        super().__init__(autoencoder, len(items), settings, self._held_out is not None, random)
         self._loss_of_each = autoencoder.squared_error if settings.squared_error else autoencoder.cross_entropy
-        self._like = autoencoder.encoder.layer(1).weights
+        self._like = first.weights
         self._read = items.reader(min(settings.batch_size, len(items)), self._like.dtype)
-        self._batch = settings.batch_size
-        score = None if self._held_out is None else self._score
-        self._descent = Minibatches(autoencoder, len(items), self._loss, score, settings, random)
-
-    @property
-    def records(self) -> list[ValidationRecord]:
-        """One for each epoch so far."""
-        return self._descent.records
-
-    def steps(self) -> Iterator[ValidationRecord]:
-        """Train; one record after each epoch. The kept parameters are in the autoencoder when the iteration ends."""
-        return self._descent.steps()
 
     def _loss(self, rows: Tensor) -> Tensor:
         return self._loss_of_each(self._read(rows).to(self._like.device)).mean()
@@ -85,15 +74,6 @@ class AutoencoderTraining:
     @torch.no_grad()
     def _score(self) -> float:
         assert self._held_out is not None
-        n = len(self._held_out)
-        rows = (slice(start, min(start + self._batch, n)) for start in range(0, n, self._batch))
-        losses = [self._loss_of_each(self._held_out.batch(part).to(self._like)).sum() for part in rows]
-        return -float(torch.stack(losses).sum()) / n
-
-    def state(self) -> TrainingState:
-        """Everything to go on from here, bit by bit the same."""
-        return self._descent.state()
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        self._descent.restore(state)
+        batches = in_batches(self._held_out, self._batch_size)
+        losses = [self._loss_of_each(batch.to(self._like)).sum() for batch in batches]
+        return -float(torch.stack(losses).sum()) / len(self._held_out)

@@ -1,29 +1,20 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
-from collections.abc import Iterator
-from typing import Final, Literal, final
+from collections.abc import Mapping
+from typing import Any, Final, Literal, final
 
 import torch
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from deepbelief.arrays import TensorLike
-from deepbelief.checkpoint import TrainingState
-from deepbelief.data import Source, SourceLike, as_source
-from deepbelief.data.labels import as_labels, as_training_labels
-from deepbelief.errors import SettingsError
-from deepbelief.learning.backprop.loop import (
-    Minibatches,
-    ValidationRecord,
-    check_loss,
-    network_and_optimizer,
-    restore_network_and_optimizer,
-)
+from deepbelief.data import Labelled, LabelledLike, as_labelled
+from deepbelief.data.labels import as_training_labels
+from deepbelief.learning.backprop.loop import AdamTraining
+from deepbelief.learning.course import Record, Training, check_loss, optimizer_memory, restore_optimizer
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 _CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
@@ -58,53 +49,47 @@ class MinibatchSettings:
     patience: int = Field(default=5, ge=0)
 
 
-@dataclass(frozen=True)
-class LossRecord:
-    """The training loss (nats) at a step of full-batch training, before the step's update."""
-
-    step: int
-    loss: float
-
-
 @final
-class FullBatchTraining:
-    """Full-batch SGD with momentum; iterate over `steps()`.
+class FullBatchTraining(Training[Record]):
+    """Full-batch gradient descent with momentum, each step on all items at once: an epoch is a step.
 
-    With `products`, such as `torch.bfloat16`, the matrix products of hidden layers are done in that type. What is taken
-    and refused is as for `MinibatchTraining`.
+    Arguments, warnings and errors are those of `MinibatchTraining`. The `loss` of a record is the one before the step.
     """
 
     def __init__(
         self,
         network: FeedForward,
-        source: SourceLike,
-        labels: TensorLike,
+        source: LabelledLike,
         settings: FullBatchSettings,
+        *,
+        random: Random | int = 0,
+        held_out: LabelledLike | None = None,
         products: torch.dtype | None = None,
     ) -> None:
-        items = _checked(network, source)
-        wanted = as_training_labels(labels, len(items), network.sizes[-1])
-        self._network, self._settings, self._products = network, settings, products
+        items, self._measured = _checked(network, source), _measured(network, held_out)
+        labels = as_training_labels(items.labels, len(items), items.classes)
         parameters = next(network.parameters())
+        super().__init__(
+            network, network, settings.steps, 0, self._measured is not None, as_random(random, parameters.device)
+        )
+        self._network, self._products = network, products
         rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
-        self._chunks = [(items.batch(part).to(parameters), wanted[part].to(parameters.device)) for part in rows]
+        self._chunks = [(items.source.batch(part).to(parameters), labels[part].to(parameters.device)) for part in rows]
         self._n = len(items)
         self._optimizer = torch.optim.SGD(
             network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, foreach=False
         )
-        self.records: list[LossRecord] = []
 
-    def steps(self) -> Iterator[LossRecord]:
-        """Train; one record after each step. After `restore`, only the steps that are left."""
-        while len(self.records) < self._settings.steps:
-            for parameter in self._network.parameters():
-                parameter.grad = torch.zeros_like(parameter)
-            losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
-            loss = float(losses.sum()) / self._n
-            check_loss(loss, len(self.records) + 1, "step")
-            self._optimizer.step()
-            self.records.append(LossRecord(len(self.records) + 1, loss))
-            yield self.records[-1]
+    def _one_epoch(self, epoch: int) -> Record:
+        for parameter in self._network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
+        loss = float(losses.sum()) / self._n
+        check_loss(loss, epoch, "step")
+        self._optimizer.step()
+        if self._measured is None:
+            return Record(epoch, loss)
+        return Record(epoch, loss, _accuracy(self._network, self._measured), "accuracy")
 
     def _add_gradient(self, values: Tensor, labels: Tensor) -> Tensor:
         """Add the gradient of the mean loss that some of the rows give; returns their summed loss."""
@@ -122,25 +107,28 @@ class FullBatchTraining:
         layer.bias.grad.add_(bias, alpha=1 / self._n)
         return loss
 
-    def state(self) -> TrainingState:
-        """Everything to go on from here, bit by bit the same."""
-        tensors = network_and_optimizer(self._network, self._optimizer)
-        return TrainingState(tensors, {"losses": [record.loss for record in self.records]})
+    def _record(self, values: list[Any]) -> Record:
+        return Record(*values)
 
-    def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        restore_network_and_optimizer(self._network, self._optimizer, state.tensors)
-        self.records = [LossRecord(step, loss) for step, loss in enumerate(state.progress["losses"], start=1)]
+    def _memory(self) -> dict[str, Tensor]:
+        return optimizer_memory(self._optimizer)
+
+    def _remember(self, tensors: Mapping[str, Tensor]) -> None:
+        restore_optimizer(self._optimizer, tensors)
 
 
 @final
-class MinibatchTraining:
-    """Adam with dropout and early stopping; iterate over `steps()`, one step being an epoch.
+class MinibatchTraining(AdamTraining):
+    """Adam with dropout and early stopping on the accuracy; iterate over `epochs()`.
 
-    With `products`, such as `torch.bfloat16`, the matrix products of training are done in that type.
-
-    Items are a source, tensor, NumPy array or list of lists (n, width); labels are whole numbers from 0, (n,), in any
-    of these forms.
+    Args:
+        network: changed in place.
+        source: items and their labels: `Labelled`, `Images` with labels, or a pair (items, labels) of tensors, arrays
+            or lists. Labels are whole numbers from 0, below the number of the network's outputs.
+        settings: how.
+        random: order of the items and dropout; a whole number is a seed.
+        held_out: items and labels to measure after each epoch where there is a patience, and to stop early by.
+        products: the type of the matrix products of training, such as `torch.bfloat16`; the parameters' own if None.
 
     Warns:
         DataWarning: a class has no training item.
@@ -153,36 +141,21 @@ class MinibatchTraining:
     def __init__(
         self,
         network: FeedForward,
-        training: tuple[SourceLike, TensorLike],
-        held_out: tuple[SourceLike, TensorLike] | None,
+        source: LabelledLike,
         settings: MinibatchSettings,
-        random: Random,
+        *,
+        random: Random | int = 0,
+        held_out: LabelledLike | None = None,
         products: torch.dtype | None = None,
     ) -> None:
-        source = _checked(network, training[0])
-        wanted = as_training_labels(training[1], len(source), network.sizes[-1])
-        self._held_out = _measured(network, held_out) if settings.patience and held_out is not None else None
-        if settings.patience and self._held_out is None:
-            raise SettingsError("early stopping needs held-out images: set validation above 0, or patience = 0.")
-        self._network, self._dropout, self._random, self._products = network, settings.dropout, random, products
-        self._labels = wanted.to(random.device)
-        self._read = source.reader(min(settings.batch_size, len(source)), next(network.parameters()).dtype)
-        score = None if self._held_out is None else self._accuracy
-        self._descent = Minibatches(network, len(source), self._loss, score, settings, random)
-
-    @property
-    def records(self) -> list[ValidationRecord]:
-        """One for each epoch so far."""
-        return self._descent.records
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch whose parameters are kept."""
-        return self._descent.best_epoch
-
-    def steps(self) -> Iterator[ValidationRecord]:
-        """Train; one record after each epoch. The kept parameters are in the network when the iteration ends."""
-        return self._descent.steps()
+        items = _checked(network, source)
+        labels = as_training_labels(items.labels, len(items), items.classes)
+        self._held_out = _measured(network, held_out) if settings.patience else None
+        random = as_random(random, next(network.parameters()).device)
+        super().__init__(network, len(items), settings, self._held_out is not None, random)
+        self._network, self._dropout, self._products = network, settings.dropout, products
+        self._labels = labels.to(random.device)
+        self._read = items.source.reader(min(settings.batch_size, len(items)), next(network.parameters()).dtype)
 
     def _loss(self, rows: Tensor) -> Tensor:
         values = self._read(rows).to(self._labels.device)
@@ -190,17 +163,9 @@ class MinibatchTraining:
             logits = self._network.forward_with_dropout(values, self._dropout, self._random)
         return cross_entropy(logits.to(values.dtype), self._labels[rows])
 
-    def _accuracy(self) -> float:
+    def _score(self) -> float:
         assert self._held_out is not None
-        return accuracy(self._network, *self._held_out)
-
-    def state(self) -> TrainingState:
-        """Everything to go on from here, bit by bit the same."""
-        return self._descent.state()
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        self._descent.restore(state)
+        return _accuracy(self._network, self._held_out)
 
 
 def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
@@ -209,17 +174,19 @@ def products_in(dtype: torch.dtype | None, like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, dtype=dtype if other else None, enabled=other)
 
 
-def _checked(network: FeedForward, given: SourceLike, what: str = "data") -> Source:
-    """A source that the network can learn from."""
-    source = as_source(given)
-    check_width(source, network.sizes[0], "the network", what)
-    check_finite(source, next(network.parameters()).dtype)
-    return source
+def _checked(network: FeedForward, given: LabelledLike, what: str = "data") -> Labelled:
+    """Labelled items that the network can learn from."""
+    items = as_labelled(given, network.sizes[-1])
+    check_width(items.source, network.sizes[0], "the network", what)
+    check_finite(items.source, next(network.parameters()).dtype)
+    return items
 
 
-def _measured(network: FeedForward, held_out: tuple[SourceLike, TensorLike]) -> tuple[Source, Tensor] | None:
+def _measured(network: FeedForward, given: LabelledLike | None) -> Labelled | None:
     """Held-out items and their labels, checked; None if there are none."""
-    if not len(as_source(held_out[0])):
-        return None
-    source = _checked(network, held_out[0], "held-out data")
-    return source, as_labels(held_out[1], len(source), network.sizes[-1])
+    items = None if given is None else as_labelled(given, network.sizes[-1])
+    return _checked(network, items, "held-out data") if items is not None and len(items) else None
+
+
+def _accuracy(network: FeedForward, held_out: Labelled) -> float:
+    return accuracy(network, held_out.source, held_out.labels)

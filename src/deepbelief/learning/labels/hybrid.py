@@ -1,25 +1,17 @@
 """Learning to classify and to model at once: the discriminative and the hybrid RBM."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from deepbelief.arrays import TensorLike
-from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Labelled, Rows, SourceLike, as_source
+from deepbelief.checkpoint import tensors_under
+from deepbelief.data import Labelled, LabelledLike, Rows, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
-from deepbelief.learning.backprop.loop import (
-    Course,
-    ValidationRecord,
-    check_loss,
-    network_and_optimizer,
-    restore_network_and_optimizer,
-)
+from deepbelief.learning.course import MinibatchCourse, optimizer_memory, restore_optimizer
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.learning.labels.discriminative import Discriminative, combine
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
@@ -27,7 +19,7 @@ from deepbelief.learning.rbm.statistics import NegativePhase
 from deepbelief.models.checks import check_values
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledRBM
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 
@@ -63,16 +55,16 @@ class HybridSettings:
 
 
 @final
-class HybridTraining:
-    """Trains a `LabelledRBM` on labelled items; iterate over `epochs()`.
+class HybridTraining(MinibatchCourse):
+    """Trains a `LabelledRBM` on labelled items; iterate over `epochs()`. The loss is -log p(y | v).
 
     Args:
         model: changed in place.
-        training: items, as a source, tensor, NumPy array or list of lists, and their labels, (n,) whole numbers from 0
-            in any of these forms.
-        held_out: items and labels to measure after each epoch, and to stop early by.
+        source: items and their labels: `Labelled`, `Images` with labels, or a pair (items, labels) of tensors, arrays
+            or lists. Labels are whole numbers from 0.
         settings: how.
-        random: order of the items, dropout and states of the units.
+        random: order of the items, dropout and states of the units; a whole number is a seed.
+        held_out: items and labels to measure after each epoch, and to stop early by; the score is the accuracy.
 
     Warns:
         DataWarning: a class has no training item.
@@ -87,31 +79,36 @@ class HybridTraining:
     >>> model = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), random)
     >>> data = torch.rand(20, 6), torch.arange(20) % 2
     >>> settings = HybridSettings(epochs=2, patience=0)
-    >>> [record.step for record in HybridTraining(model, data, None, settings, random).epochs()]
+    >>> [record.epoch for record in HybridTraining(model, data, settings, random=random).epochs()]
     [1, 2]
     """
 
     def __init__(
         self,
         model: LabelledRBM,
-        training: tuple[SourceLike, TensorLike],
-        held_out: tuple[SourceLike, TensorLike] | None,
+        source: LabelledLike,
         settings: HybridSettings,
-        random: Random,
+        *,
+        random: Random | int = 0,
+        held_out: LabelledLike | None = None,
     ) -> None:
-        source = _fitting(model, training)
-        as_training_labels(source.labels, len(source), model.classes)
-        measured = _fitting(model, held_out) if held_out is not None and len(as_source(held_out[0])) else None
-        self._model, self._settings, self._random = model, settings, random
-        size = min(settings.batch_size, len(source))
-        self._read = source.reader(size, model.rbm.weights.dtype)
+        items = _fitting(model, as_labelled(source, model.classes))
+        as_training_labels(items.labels, len(items), model.classes)
+        others = None if held_out is None else as_labelled(held_out, model.classes)
+        self._held_out = _fitting(model, others) if others is not None and len(others) else None
+        size = min(settings.batch_size, len(items))
+        self._averaged = Averaged(model, settings.averaging * -(-len(items) // size))
+        random, measured = as_random(random, model.rbm.weights.device), self._held_out is not None
+        super().__init__(model, self._averaged.module, len(items), settings, measured, random)
+        self._labelled, self._settings = model, settings
+        self._read = items.reader(size, model.rbm.weights.dtype)
         self._discriminative = Discriminative(model, size, settings.dropout)
         self._generative = self._negative_phase(size) if settings.generative_weight else None
         self._parameters = dict(model.rbm.named_parameters())
-        others = [parameter for name, parameter in self._parameters.items() if name != "weights"]
+        biases = [parameter for name, parameter in self._parameters.items() if name != "weights"]
         groups: list[dict[str, Any]] = [
             {"params": [model.rbm.weights], "weight_decay": settings.weight_decay},
-            {"params": others},
+            {"params": biases},
         ]
         self._optimizer = torch.optim.AdamW(
             groups,
@@ -121,41 +118,18 @@ class HybridTraining:
             fused=True,
             maximize=True,
         )
-        self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
-        averaged = self._averaged.module
-        score = None if measured is None else partial(accuracy, averaged, measured.source, measured.labels)
-        self._course = Course(averaged, len(source), score, settings, random)
 
     def _negative_phase(self, size: int) -> NegativePhase:
-        rbm, settings = self._model.rbm, self._settings
+        rbm, settings = self._labelled.rbm, self._settings
         if settings.persistent_chains:
             start = rbm.hidden.sample(rbm.weights.new_zeros(settings.persistent_chains, rbm.hidden.size), self._random)
             return PersistentContrastiveDivergence(rbm, size, start, settings.gibbs_steps)
         return ContrastiveDivergence(rbm, size, settings.gibbs_steps, visible_samples=settings.visible_samples)
 
-    @property
-    def records(self) -> list[ValidationRecord]:
-        """One for each epoch so far."""
-        return self._course.records
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch whose parameters are kept."""
-        return self._course.best.epoch
-
-    def epochs(self) -> Iterator[ValidationRecord]:
-        """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
-
-        Raises:
-            DeepBeliefError: the training diverged.
-        """
-        yield from self._course.epochs(self._step, check_loss)
-        self._course.best.put_into(self._model)
-
     @torch.no_grad()
     def _step(self, rows: Rows, left: float) -> Tensor:
         """One batch with a share of the learning rate; returns its -log p(y | v)."""
-        joined = self._read(rows).to(self._model.rbm.weights.device)
+        joined = self._read(rows).to(self._labelled.rbm.weights.device)
         statistics = self._discriminative.statistics(joined, self._random)
         if self._generative is not None:
             generative = self._generative.statistics(joined, self._random)
@@ -165,35 +139,34 @@ class HybridTraining:
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * left
         self._optimizer.step()
-        self._model.rbm.visible.constrain_()
-        self._model.rbm.hidden.constrain_()
+        self._labelled.rbm.visible.constrain_()
+        self._labelled.rbm.hidden.constrain_()
         self._averaged.follow()
         return self._discriminative.loss
 
-    def state(self) -> TrainingState:
-        """Everything to go on from here, bit by bit the same."""
-        tensors = network_and_optimizer(self._model, self._optimizer)
+    def _score(self) -> float:
+        assert self._held_out is not None
+        return accuracy(self._averaged.module, self._held_out.source, self._held_out.labels)
+
+    def _memory(self) -> dict[str, Tensor]:
+        tensors = optimizer_memory(self._optimizer)
         tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
         if self._generative is not None:
             tensors |= {f"phase.{name}": tensor for name, tensor in self._generative.state().items()}
-        return self._course.state_with(tensors)
+        return tensors
 
-    def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        restore_network_and_optimizer(self._model, self._optimizer, state.tensors)
-        self._averaged.restore(tensors_under("averaged.", state.tensors))
+    def _remember(self, tensors: Mapping[str, Tensor]) -> None:
+        restore_optimizer(self._optimizer, tensors)
+        self._averaged.restore(tensors_under("averaged.", tensors))
         if self._generative is not None:
-            self._generative.restore(tensors_under("phase.", state.tensors))
-        self._course.restore(state)
+            self._generative.restore(tensors_under("phase.", tensors))
 
 
-def _fitting(model: LabelledRBM, given: tuple[SourceLike, TensorLike]) -> Labelled:
-    """Items and labels as the RBM sees them, checked."""
-    source = Labelled(*given, model.classes)
-    if source.width != model.rbm.visible.size:
+def _fitting(model: LabelledRBM, items: Labelled) -> Labelled:
+    """Items and labels that the RBM can see."""
+    if items.width != model.rbm.visible.size:
         raise SettingsError(
-            f"the RBM sees {model.values} values beside the label, the data have {source.source.width}: make them "
-            "equal."
+            f"the RBM sees {model.values} values beside the label, the data have {items.source.width}: make them equal."
         )
-    check_values(source, model.rbm.visible)
-    return source
+    check_values(items, model.rbm.visible)
+    return items

@@ -1,27 +1,25 @@
 """The up-down algorithm: contrastive wake-sleep learning of a DBN with labels."""
 
 import copy
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Mapping
 from typing import Final, final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from deepbelief.arrays import TensorLike
-from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Labelled, Rows, SourceLike
-from deepbelief.data.labels import as_labels, as_training_labels
+from deepbelief.checkpoint import tensors_under
+from deepbelief.data import Labelled, LabelledLike, Rows, as_labelled
+from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import DeepBeliefError
-from deepbelief.learning.backprop.loop import Course, ValidationRecord
+from deepbelief.learning.course import MinibatchCourse
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.learning.labels.directions import Associative, Direction
 from deepbelief.models.checks import fitting, fitting_held_out
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.models.standardised import Standardised
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 _GONE: Final = 1e4  # far beyond any weight or bias that means something
@@ -57,7 +55,7 @@ class UpDownSettings:
 
 
 @final
-class UpDown:
+class UpDownTraining(MinibatchCourse):
     """Trains a `LabelledDBN` with recognition weights R and generative weights G untied (Hinton et al. 2006).
 
     A step on a batch: *wake*: states s_l ~ p_R(s_l | s_l-1) go up from the data, and each G learns to predict s_l-1
@@ -68,11 +66,11 @@ class UpDown:
 
     Args:
         model: changed in place; it gets a `recognition` of its own, a copy of `below`, if it has none.
-        training: items, as a source, tensor, NumPy array or list of lists, and their labels, (n,) whole numbers from 0
-            in any of these forms.
-        held_out: items and labels to measure after each epoch, and to stop early by.
+        source: items and their labels: `Labelled`, `Images` with labels, or a pair (items, labels) of tensors, arrays
+            or lists. Labels are whole numbers from 0.
         settings: how.
-        random: order of the items and states of the units.
+        random: order of the items and states of the units; a whole number is a seed.
+        held_out: items and labels to measure after each epoch, and to stop early by; the score is the accuracy.
 
     Warns:
         DataWarning: a class has no training item.
@@ -88,56 +86,38 @@ class UpDown:
     def __init__(
         self,
         model: LabelledDBN,
-        training: tuple[SourceLike, TensorLike],
-        held_out: tuple[SourceLike, TensorLike] | None,
+        source: LabelledLike,
         settings: UpDownSettings,
-        random: Random,
+        *,
+        random: Random | int = 0,
+        held_out: LabelledLike | None = None,
     ) -> None:
-        visible, classes = model.below.layer(1).visible, model.top.classes
-        source = fitting(training[0], visible, "the DBN")
-        labels = as_training_labels(training[1], len(source), classes)
-        others = None if held_out is None else fitting_held_out(held_out[0], visible, "the DBN")
-        asked = None if others is None or held_out is None else (others, as_labels(held_out[1], len(others), classes))
+        items, others = as_labelled(source, model.classes), None
+        first = model.below.layer(1)
+        seen = fitting(items.source, first.visible, "the DBN")
+        labels = as_training_labels(items.labels, len(items), model.classes)
+        if held_out is not None:
+            others = as_labelled(held_out, model.classes)
+            fitting_held_out(others.source, first.visible, "the DBN")
+        self._held_out = others if others is not None and len(others) else None
         if model.below.standardisation is not None:
-            source = Standardised(source, model.below.standardisation)
+            seen = Standardised(seen, model.below.standardisation)
         if model.recognition is None:
             model.recognition = copy.deepcopy(model.below)
-        labelled = Labelled(source, labels, classes)
-        self._model, self._settings, self._random = model, settings, random
-        self._width = source.width
-        size = min(settings.batch_size, len(source))
-        self._read = labelled.reader(size, model.top.rbm.weights.dtype)
+        size = min(settings.batch_size, len(items))
+        self._averaged = Averaged(model, settings.averaging * -(-len(items) // size))
+        random, measured = as_random(random, first.weights.device), self._held_out is not None
+        super().__init__(model, self._averaged.module, len(items), settings, measured, random)
+        self._labelled, self._settings, self._width = model, settings, seen.width
+        self._read = Labelled(seen, labels, model.classes).reader(size, model.top.rbm.weights.dtype)
         numbers = range(1, len(model.below) + 1)
         self._up = [Direction(model.recognition.layer(number), True, size) for number in numbers]
         self._down = [Direction(model.below.layer(number), False, size) for number in numbers]
         self._top = Associative(model.top, size, settings.discriminative_weight)
-        self._averaged = Averaged(model, settings.averaging * -(-len(source) // size))
-        averaged = self._averaged.module
-        score = None if asked is None else partial(accuracy, averaged, *asked)
-        self._course = Course(averaged, len(source), score, settings, random)
 
-    @property
-    def records(self) -> list[ValidationRecord]:
-        """One for each epoch so far."""
-        return self._course.records
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch whose parameters are kept."""
-        return self._course.best.epoch
-
-    def epochs(self) -> Iterator[ValidationRecord]:
-        """Train; one record after each epoch. The kept parameters are in the model when the iteration ends.
-
-        Raises:
-            DeepBeliefError: the training diverged.
-        """
-        yield from self._course.epochs(self._step, self._check)
-        self._course.best.put_into(self._model)
-
-    def _check(self, _: float, epoch: int) -> None:
+    def _check(self, loss: float, epoch: int) -> None:
         """Raise an error if the parameters have gone; means and states stay finite whatever these do."""
-        largest = max(float(parameter.detach().abs().max()) for parameter in self._model.parameters())
+        largest = max(float(parameter.detach().abs().max()) for parameter in self._labelled.parameters())
         if not largest < _GONE:  # NaN, too
             raise DeepBeliefError(
                 f"the training diverged at epoch {epoch} (a parameter of {largest:.3g}): try a tenth of the learning "
@@ -149,7 +129,7 @@ class UpDown:
         """One batch with a share of the learning rates; returns the squared error of the data's prediction."""
         settings, random = self._settings, self._random
         self._top.gibbs_steps = settings.gibbs_steps_at(len(self.records) + 1)
-        joined = self._read(rows).to(self._model.top.rbm.weights)
+        joined = self._read(rows).to(self._labelled.top.rbm.weights)
         awake = [joined[:, : self._width]]
         for up in self._up:
             awake.append(up.sample(awake[-1], random))
@@ -171,19 +151,18 @@ class UpDown:
         named |= {f"down.{number}": one.momentum.velocity for number, one in enumerate(self._down)}
         return {**named, "top": self._top.momentum.velocity}
 
-    def state(self) -> TrainingState:
-        """Everything to go on from here, bit by bit the same."""
-        tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
-        tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
+    def _score(self) -> float:
+        assert self._held_out is not None
+        return accuracy(self._averaged.module, self._held_out.source, self._held_out.labels)
+
+    def _memory(self) -> dict[str, Tensor]:
+        tensors = {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
         for of, velocity in self._velocities().items():
             tensors |= {f"velocity.{of}.{name}": tensor for name, tensor in velocity.items()}
-        return self._course.state_with(tensors)
+        return tensors
 
-    def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        self._model.load_state_dict(tensors_under("model.", state.tensors))
-        self._averaged.restore(tensors_under("averaged.", state.tensors))
+    def _remember(self, tensors: Mapping[str, Tensor]) -> None:
+        self._averaged.restore(tensors_under("averaged.", tensors))
         for of, velocity in self._velocities().items():
-            for name, tensor in tensors_under(f"velocity.{of}.", state.tensors).items():
+            for name, tensor in tensors_under(f"velocity.{of}.", tensors).items():
                 velocity[name].copy_(tensor)
-        self._course.restore(state)

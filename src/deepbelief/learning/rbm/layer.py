@@ -1,15 +1,18 @@
-"""One RBM at work: its negative phase, its updates, and the watch over both."""
+"""The training of one RBM: batches, statistics, updates, and what is measured after each epoch."""
 
+from collections.abc import Mapping
 from dataclasses import field
-from typing import Final, final
+from typing import Any, Final, final
 
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Rows, Source, spread
+from deepbelief.data import Rows, Source, SourceLike, as_source, spread
+from deepbelief.data.binarised import Binarised
 from deepbelief.errors import DeepBeliefError
+from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
 from deepbelief.learning.rbm.moments import Moments
@@ -20,8 +23,9 @@ from deepbelief.learning.rbm.statistics import NegativePhase
 from deepbelief.learning.rbm.tempering import ParallelTempering, TrajectoryTempering
 from deepbelief.learning.rbm.update import Centring, Momentum, clip, penalise
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, base_rate_bias
+from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
 from deepbelief.models.rbm import RBM
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
 _EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
@@ -51,39 +55,81 @@ class EpochRecord:
     With `batch_statistics`, over the batches of the epoch: `error_std`, the standard deviation (with n - 1) of the
     reconstruction error; `update_mean` and `update_std` of the size of an update, the sum of |dW| over all weights."""
 
+    @property
+    def score(self) -> float | None:
+        """The pseudo-likelihood of held-out items or, of units without one, minus their error; None without any."""
+        return None if self.score_name is None else self._scores[self.score_name]
+
+    @property
+    def score_name(self) -> str | None:
+        """What the score is."""
+        return next(iter(self._scores), None)
+
+    @property
+    def _scores(self) -> dict[str, float]:
+        monitors, found = self.monitors, {}
+        if "pseudo_likelihood_unit" in monitors:
+            found["pseudo-likelihood"] = monitors["pseudo_likelihood_unit"]
+        if "held_out_error_unit" in monitors:
+            found["minus the reconstruction error"] = -monitors["held_out_error_unit"]
+        return found
+
 
 class DivergedError(DeepBeliefError):
     """A training diverged; the model's parameters are as they were at the end of the last good epoch."""
 
 
 @final
-class LayerTraining:
-    """Trains one RBM, an epoch at a time.
+class RBMTraining(Training[EpochRecord]):
+    """Trains one RBM; iterate over `epochs()`.
 
     Args:
-        layer: its number, for records and messages.
         rbm: changed in place.
-        source: what it learns from.
+        source: what it learns from: a `Source`, tensor, NumPy array or list of lists, (n, width).
         settings: how.
-        random: order of the items and states of the units.
-        products: the type of the matrix products; the parameters' own if None.
-        held_out: items that are measured but not learnt from.
+        random: order of the items and states of the units; a whole number is a seed.
+        held_out: items to measure after each epoch, and to stop early by.
+        products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None.
+        layer: its number in a DBN whose pre-training has looked through the data; None for an RBM by itself.
+
+    Raises:
+        SettingsError: settings and data do not fit together.
+        DataError: there are no items, or the visible units cannot have one of the values: the first one is named.
+
+    >>> from deepbelief import Bernoulli
+    >>> rbm = RBM(Bernoulli(6), Bernoulli(4), Random(0))
+    >>> training = RBMTraining(rbm, torch.rand(10, 6), CDSettings(epochs=2))
+    >>> [record.epoch for record in training.epochs()]
+    [1, 2]
     """
 
     def __init__(
         self,
-        layer: int,
         rbm: RBM,
-        source: Source,
+        source: SourceLike,
         settings: CDSettings,
-        random: Random,
+        *,
+        random: Random | int = 0,
+        held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
-        held_out: Source | None = None,
+        layer: int | None = None,
     ) -> None:
-        self.layer, self.rbm, self.settings = layer, rbm, settings
-        self._source, self._random, self._held_out = source, random, held_out
-        self._size = min(settings.batch_size, len(source))
-        self._read = source.reader(self._size, products or rbm.weights.dtype)
+        random = as_random(random, rbm.weights.device)
+        if layer is None:
+            source = fitting(source, rbm.visible, "the RBM")
+            held_out = fitting_held_out(held_out, rbm.visible, "the RBM")
+            settings.check_items(source, held_out)
+            if settings.binarise:
+                check_probabilities(source)
+                check_probabilities(held_out)
+                source = Binarised(source, random)
+                held_out = None if held_out is None else Binarised(held_out, random)
+        items = as_source(source)
+        self._held_out = None if held_out is None else as_source(held_out)
+        super().__init__(rbm, rbm, settings.epochs, settings.patience, self._held_out is not None, random)
+        self.layer, self.rbm, self.settings, self._source = layer or 1, rbm, settings, items
+        self._size = min(settings.batch_size, len(items))
+        self._read = items.reader(self._size, products or rbm.weights.dtype)
         self._phase = self._negative_phase(products)
         self._momentum = Momentum(rbm)
         self._centring = Centring(rbm) if settings.centring else None
@@ -95,7 +141,7 @@ class LayerTraining:
         self._errors, self._updates = Moments(rbm.weights.device), Moments(rbm.weights.device)
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
             with torch.no_grad():
-                rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(source, BASE_RATE_ITEMS)]))
+                rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(items, BASE_RATE_ITEMS)]))
         self._energy_at_start = self._energy()
 
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
@@ -111,12 +157,7 @@ class LayerTraining:
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
 
-    def one_epoch(self, epoch: int) -> EpochRecord:
-        """Learn from every item once.
-
-        Raises:
-            DivergedError: a parameter became NaN or infinite, or the free energy exploded.
-        """
+    def _one_epoch(self, epoch: int) -> EpochRecord:
         settings, good = self.settings, [parameter.detach().clone() for parameter in self.rbm.parameters()]
         self._phase.gibbs_steps = settings.gibbs_steps_at(epoch)
         rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch), settings.weight_decay
@@ -171,6 +212,9 @@ class LayerTraining:
             "max_gradient_norm = 1."
         )
 
+    def _record(self, values: list[Any]) -> EpochRecord:
+        return EpochRecord(*values)
+
     @torch.no_grad()
     def _energy(self) -> float:
         """The size of some items' free energy for each unit, in nats; for values without bounds it starts high."""
@@ -201,8 +245,7 @@ class LayerTraining:
         # Per item and unit, times the batch size: for whole batches just the mean over batches.
         return EpochRecord(self.layer, epoch, error * self._size, monitors)
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything but the RBM and the random numbers, to go on from here."""
+    def _memory(self) -> dict[str, Tensor]:
         tensors = {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64)}
         tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
         tensors |= {f"phase.{name}": tensor for name, tensor in self._phase.state().items()}
@@ -210,8 +253,7 @@ class LayerTraining:
             tensors |= {f"offset.{name}": tensor for name, tensor in self._centring.offsets.items()}
         return tensors
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+    def _remember(self, tensors: Mapping[str, Tensor]) -> None:
         self._energy_at_start = float(tensors["energy_at_start"])
         for name, tensor in tensors_under("velocity.", tensors).items():
             self._momentum.velocity[name].copy_(tensor)

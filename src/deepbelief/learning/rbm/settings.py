@@ -5,6 +5,9 @@ from typing import Self, final
 
 from pydantic import Field, model_validator
 
+from deepbelief.data import Source
+from deepbelief.errors import SettingsError
+from deepbelief.learning.course import NOTHING_TO_MEASURE
 from deepbelief.learning.rbm.statistics import Regularisation
 from deepbelief.settings import settings_dataclass
 
@@ -87,6 +90,17 @@ class CDSettings:
     def regularisation(self) -> Regularisation:
         """What changes the hidden units' part."""
         return Regularisation(self.dropout, self.sparsity_target, self.sparsity_cost)
+
+    def check_items(self, source: Source, held_out: Source | None) -> None:
+        """Raise an error if these settings do not go with these items.
+
+        Raises:
+            SettingsError: there is a patience and nothing to measure, or no whole batch.
+        """
+        if self.patience and held_out is None:
+            raise SettingsError(NOTHING_TO_MEASURE)
+        if self.drop_last and len(source) < self.batch_size:
+            raise SettingsError(f"{len(source)} images fill no batch of {self.batch_size}: make batch_size smaller.")
 
     def images_per_epoch(self, n: int) -> int:
         """How many of n images an epoch uses."""
