@@ -1,16 +1,34 @@
-"""The README's numbers are those of the records that are kept, and what it points to is there."""
+"""The pages' numbers are those of the records that are kept, their code runs, and what they point to is there."""
 
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from deepbelief.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))
 PAGES = SCRIPT["PAGES"]
+ALL_PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+
+# What the README's Python says -> what is run instead, which is done sooner.
+SMALLER = {
+    'load_dataset("fashion-mnist")': 'load_dataset("digits")',
+    "[CDSettings(epochs=5)]": "[CDSettings(epochs=1)]",
+    "    epochs=5,": "    epochs=1,",
+    "Gaussian(784)": "Gaussian(64)",
+    "dataset.split(5000,": "dataset.split(200,",
+    "import Bernoulli,": "import AISSettings, Bernoulli,",
+    "dataset.test, random).bracket": "dataset.test, random, AISSettings.of(20, 10)).bracket",
+    'load_recipe("smoke")': 'load_recipe("tiny.toml")',
+    "seeds=[0, 1, 2]": "seeds=[0]",
+}
 
 
 def test_every_block_is_what_the_script_writes() -> None:
@@ -23,7 +41,7 @@ def test_every_block_is_what_the_script_writes() -> None:
     assert {name: blocks[name] for name in found} == found
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/records.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ALL_PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
@@ -52,11 +70,85 @@ def test_the_readme_names_precision_and_processor_and_what_has_a_discriminative_
     assert re.search(r"up-down as published.* \| 1\.25 \(Hinton", blocks["labels summary"])
 
 
-def test_the_library_example_runs(tmp_path: Path) -> None:
-    """As it stands, but for the data set and the number of epochs."""
-    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[0]
-    assert '"fashion-mnist"' in code
-    code = code.replace('"fashion-mnist"', '"digits"').replace("epochs=5", "epochs=1")
+def blocks_of(page: str, *languages: str) -> list[str]:
+    """The text of the page's code blocks in these languages."""
+    fences = re.findall(r"```(\w*)\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    return [code for language, code in fences if language in languages]
+
+
+def test_pages_with_python_are_run() -> None:
+    """That of the second page is run by `test_how_learning_works.py`."""
+    assert [page for page in ALL_PAGES if blocks_of(page, "python")] == ["README.md", "docs/how-learning-works.md"]
+
+
+def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:
+    """All of it, one block after the other, as it stands but for what is smaller here."""
+    code = "".join(blocks_of("README.md", "python"))
+    for old, new in SMALLER.items():
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "dbn.safetensors").exists()
+    assert (tmp_path / "runs" / "smoke" / "report.html").exists()
+
+
+def lines_of(page: str) -> list[str]:
+    """What the page tells readers to type: the lines of its shell blocks and of its indented blocks."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    indented = re.findall(r"^ {4}(\S.*)", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    return [line for block in blocks_of(page, "sh", "bash") for line in block.splitlines()] + indented
+
+
+def test_commands_of_the_pages_are_understood() -> None:
+    """Each is parsed with all its options, and not run."""
+    commands = get_command(app).commands
+    typed = [line for page in ALL_PAGES for line in lines_of(page) if line.startswith("deepbelief ")]
+    assert len(typed) > 8
+    for line in typed:
+        _, name, *arguments = shlex.split(line.partition(" > ")[0], comments=True)
+        commands[name].make_context(name, arguments)  # raises where an option or its value is wrong
+
+
+def test_commands_named_in_the_text_are_there() -> None:
+    commands = get_command(app).commands
+    named = [one for page in ALL_PAGES for one in re.findall(r"`deepbelief ([^`]+)`", text_of(page))]
+    assert len(named) > 2
+    for name, *words in map(str.split, named):
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, name
+
+
+def test_targets_of_make_are_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    typed = [line.split()[1] for page in ALL_PAGES for line in lines_of(page) if line.startswith("make ")]
+    inline = [one for page in ALL_PAGES for one in re.findall(r"`make ([a-z-]+)[^`]*`", text_of(page))]
+    assert len(typed) > 5
+    assert {*typed, *inline} <= targets
+
+
+def test_files_that_contributors_are_told_of_are_there() -> None:
+    """Paths in CONTRIBUTING.md count from the repository or from the package; one without a folder is some test's."""
+    named = set(re.findall(r"`([\w./*-]*(?:/|\.py|\.md|\.txt|\.toml))`", text_of("CONTRIBUTING.md")))
+    assert len(named) > 15
+    missing = [
+        path
+        for path in named
+        if not any((folder / path).exists() for folder in (ROOT, ROOT / "src" / "deepbelief"))
+        and not ("/" not in path and list((ROOT / "tests").rglob(path)))
+    ]
+    assert missing == []
+
+
+def test_names_that_contributors_are_told_of_are_in_their_files() -> None:
+    found = re.findall(r"`([A-Z_]+)`\s+(?:of|in)\s+`([\w/]+\.py)`", text_of("CONTRIBUTING.md"))
+    assert len(found) > 2
+    for name, path in found:
+        file = next(folder / path for folder in (ROOT, ROOT / "src" / "deepbelief") if (folder / path).exists())
+        assert re.search(rf"^{name}\b", file.read_text(encoding="utf-8"), flags=re.MULTILINE), name
+
+
+def text_of(page: str) -> str:
+    """The page as it is written."""
+    return (ROOT / page).read_text(encoding="utf-8")
