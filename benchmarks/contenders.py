@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepbelief import DBN, CDSettings, Images, Pretraining, Random, encode_source, load_dataset
+from deepbelief import DBN, CDSettings, Pretraining, Random, encode_source, load_dataset
+from deepbelief.data import Images
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.rbm.replay import cuda_graph
 from deepbelief.system.machine import peak_memory

@@ -21,10 +21,11 @@ from likelihood import binary, measure
 from readme import generative_table
 from rich.console import Console
 
-from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn, tie_to_below
+from deepbelief import DBN, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn
 from deepbelief.cli.watching import print_results
 from deepbelief.data import Source
-from deepbelief.likelihood import upper_side
+from deepbelief.learning import tie_to_below
+from deepbelief.likelihood import AISSettings, upper_side
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
 

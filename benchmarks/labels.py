@@ -26,10 +26,8 @@ from deepbelief import (
     DBN,
     Bernoulli,
     CDSettings,
-    Features,
     HybridSettings,
     HybridTraining,
-    Images,
     Labelled,
     LabelledDBN,
     LabelledRBM,
@@ -42,6 +40,7 @@ from deepbelief import (
     load_dataset,
 )
 from deepbelief.cli.watching import print_results
+from deepbelief.data import Features, Images
 from deepbelief.learning.backprop.loop import ValidationRecord
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory

@@ -17,21 +17,10 @@ import typer
 from readme import likelihood_table
 from rich.console import Console
 
-from deepbelief import (
-    DBN,
-    AISSettings,
-    CDSettings,
-    Features,
-    Pretraining,
-    Random,
-    as_states,
-    evaluate,
-    load_dataset,
-    load_dbn,
-)
+from deepbelief import DBN, CDSettings, Pretraining, Random, evaluate, load_dataset, load_dbn
 from deepbelief.cli.watching import print_results, steps_line
-from deepbelief.data import Source
-from deepbelief.likelihood import Evaluation
+from deepbelief.data import Features, Source
+from deepbelief.likelihood import AISSettings, Evaluation, as_states
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
 

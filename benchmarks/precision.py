@@ -19,12 +19,7 @@ from rich.console import Console
 from deepbelief import (
     DBN,
     CDSettings,
-    ConvergedSettings,
-    Dataset,
-    Features,
     FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
     MinibatchSettings,
     MinibatchTraining,
     Pretraining,
@@ -36,6 +31,8 @@ from deepbelief import (
     unfold,
 )
 from deepbelief.cli.watching import print_results
+from deepbelief.data import Dataset, Features
+from deepbelief.learning import ConvergedSettings, FullBatchSettings, FullBatchTraining
 from deepbelief.study.records import Metric
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import BF16, FP32, Precision

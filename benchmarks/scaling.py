@@ -21,7 +21,8 @@ import typer
 from matplotlib import pyplot
 from rich.console import Console
 
-from deepbelief import DBN, CDSettings, Images, Pretraining, Random
+from deepbelief import DBN, CDSettings, Pretraining, Random
+from deepbelief.data import Images
 from deepbelief.system.machine import describe_machine, peak_memory
 
 ROOT = Path(__file__).parents[1]

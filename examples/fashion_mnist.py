@@ -5,7 +5,8 @@ Run it with `python examples/fashion_mnist.py` (about a minute on two cores).
 
 import sys
 
-from deepbelief import DBN, CDSettings, Features, Pretraining, Random, encode_source, load_dataset
+from deepbelief import DBN, CDSettings, Pretraining, Random, encode_source, load_dataset
+from deepbelief.data import Features
 from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.models.feedforward import accuracy
 from deepbelief.robustness.attack import fgsm, pgd

@@ -12,18 +12,9 @@ import torch
 from deepbelief import (
     DBN,
     RBM,
-    AISSettings,
-    AnnealedPath,
-    AutoencoderSettings,
-    AutoencoderTraining,
     Bernoulli,
     CDSettings,
-    Clamp,
-    ConvergedSettings,
-    Features,
     FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
     Gaussian,
     HybridSettings,
     HybridTraining,
@@ -35,33 +26,39 @@ from deepbelief import (
     Pretraining,
     Random,
     ReadoutClassifier,
-    Standardisation,
     UpDownSettings,
     UpDownTraining,
     accuracy,
-    ais,
-    as_states,
-    base_rate_bias,
-    chain,
-    clamped_chain,
-    dbn_bound,
     encode_source,
     evaluate,
     fantasies,
     fit_converged,
     inpaint,
-    interpolate,
     labelled_fantasies,
-    layer_path,
-    log_likelihood,
-    predict,
-    raise_bound,
     standardise,
-    unroll,
 )
 from deepbelief.arrays import as_batch, as_tensor
+from deepbelief.data import Features
 from deepbelief.errors import DataError, SettingsError
-from deepbelief.likelihood import upper_side
+from deepbelief.learning import (
+    AutoencoderSettings,
+    AutoencoderTraining,
+    ConvergedSettings,
+    FullBatchSettings,
+    FullBatchTraining,
+)
+from deepbelief.likelihood import (
+    AISSettings,
+    ais,
+    as_states,
+    dbn_bound,
+    layer_path,
+    log_likelihood,
+    raise_bound,
+    upper_side,
+)
+from deepbelief.models import AnnealedPath, Standardisation, base_rate_bias, predict, unroll
+from deepbelief.sampling import Clamp, chain, clamped_chain, interpolate
 
 X = (Random(0, "values").uniform((12, 6)) < 0.5).float()
 Y = torch.arange(12) % 2

@@ -41,7 +41,7 @@ def compare(
     layers = [parameters(rbm) for rbm in dbn.rbms]
     start = [[one.clone() for one in layer] for layer in layers]
     train(data, layers, Random(2))
-    for _ in Pretraining(dbn, data, settings, Random(2)).epochs():
+    for _ in Pretraining(dbn, data, settings, random=Random(2)).epochs():
         pass
     for rbm, layer, before in zip(dbn.rbms, layers, start, strict=True):
         for ours, theirs, first in zip(parameters(rbm), layer, before, strict=True):

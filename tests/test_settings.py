@@ -5,16 +5,9 @@ from typing import Any
 
 import pytest
 
-from deepbelief import (
-    AutoencoderSettings,
-    CDSettings,
-    ConvergedSettings,
-    FullBatchSettings,
-    HybridSettings,
-    MinibatchSettings,
-    SettingsError,
-    UpDownSettings,
-)
+from deepbelief import CDSettings, HybridSettings, MinibatchSettings, UpDownSettings
+from deepbelief.errors import SettingsError
+from deepbelief.learning import AutoencoderSettings, ConvergedSettings, FullBatchSettings
 
 KINDS = [AutoencoderSettings, CDSettings, ConvergedSettings, FullBatchSettings, HybridSettings, MinibatchSettings]
 KINDS += [UpDownSettings]

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 
 from deepbelief import (
     Bernoulli,
-    ConvergedSettings,
-    DataError,
-    DataWarning,
     FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
     HybridSettings,
     HybridTraining,
     Labelled,
@@ -31,6 +26,8 @@ from deepbelief import (
     fit_converged,
 )
 from deepbelief.data.labels import as_labels
+from deepbelief.errors import DataError, DataWarning
+from deepbelief.learning import ConvergedSettings, FullBatchSettings, FullBatchTraining
 
 X = Random(0, "values").uniform((12, 5))
 Y = torch.arange(12) % 3

@@ -12,22 +12,13 @@ from hypothesis import strategies as st
 
 from deepbelief import (
     DBN,
-    AISSettings,
-    AutoencoderSettings,
-    AutoencoderTraining,
     Bernoulli,
     Categorical,
     CDSettings,
-    ConvergedSettings,
-    DataError,
     FeedForward,
-    FullBatchSettings,
-    FullBatchTraining,
     Gaussian,
     HybridSettings,
     HybridTraining,
-    Images,
-    Joint,
     LabelledDBN,
     LabelledRBM,
     MinibatchSettings,
@@ -35,23 +26,33 @@ from deepbelief import (
     Pretraining,
     Random,
     ReLU,
-    SettingsError,
     UpDownSettings,
     UpDownTraining,
+    evaluate,
+    fit_converged,
+    standardise,
+)
+from deepbelief.arrays import as_tensor
+from deepbelief.data import Images, as_source
+from deepbelief.errors import DataError, SettingsError
+from deepbelief.learning import (
+    AutoencoderSettings,
+    AutoencoderTraining,
+    ConvergedSettings,
+    FullBatchSettings,
+    FullBatchTraining,
+)
+from deepbelief.likelihood import (
+    AISSettings,
     ais,
     as_states,
     dbn_bound,
-    evaluate,
-    fit_converged,
     layer_path,
     log_likelihood,
     raise_bound,
-    standardise,
-    unroll,
+    upper_side,
 )
-from deepbelief.arrays import as_tensor
-from deepbelief.data import as_source
-from deepbelief.likelihood import upper_side
+from deepbelief.models import Joint, unroll
 from deepbelief.models.checks import _VALUES, check_finite, check_values
 from deepbelief.models.units import Units
 from tests.small_models import KINDS, some_values

@@ -49,6 +49,24 @@ def test_sizes_and_layers(dbn: DBN) -> None:
             dbn.layer(wrong)
 
 
+def test_the_top_is_minus_one_and_layers_that_are_not_there_are_refused(dbn: DBN) -> None:
+    v = torch.rand(7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(dbn.encode(v, -1), dbn.encode(v, 3))
+    assert torch.equal(dbn.decode(dbn.encode(v), -1), dbn.reconstruct(v))
+    assert torch.equal(dbn.encode(v, 0), v)
+    for wrong in (-2, 4):
+        with pytest.raises(SettingsError, match=f"layers 1 to 3, not {wrong}"):
+            dbn.encode(v, wrong)
+        with pytest.raises(SettingsError, match=f"layers 1 to 3, not {wrong}"):
+            dbn.reconstruct(v, layer=wrong)
+
+
+def test_it_is_a_layer_of_a_network(dbn: DBN) -> None:
+    v = torch.rand(7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(dbn(v), dbn.encode(v))
+    torch.testing.assert_close(torch.nn.Sequential(*dbn.rbms)(v), dbn.encode(v))
+
+
 def test_impossible_stacks_are_refused() -> None:
     with pytest.raises(SettingsError, match="4 visible units cannot stand on one with 5 hidden"):
         DBN([bernoulli_rbm(6, 5, Random(0)), bernoulli_rbm(4, 3, Random(0))])

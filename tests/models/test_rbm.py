@@ -111,6 +111,12 @@ def test_it_is_an_honest_module() -> None:
     assert rbm.to("meta").weights.device.type == "meta"
 
 
+def test_the_same_units_on_both_sides_are_refused() -> None:
+    units = Bernoulli(3)
+    with pytest.raises(SettingsError, match="the same units cannot be on both sides"):
+        RBM(units, units, Random(0))
+
+
 def test_a_side_without_units_is_refused() -> None:
     with pytest.raises(SettingsError, match="Bernoulli needs at least 1 unit, not 0"):
         RBM(Bernoulli(0), Bernoulli(3), Random(0))

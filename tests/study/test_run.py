@@ -17,7 +17,9 @@ from safetensors.numpy import load_file
 from deepbelief.checkpoint import load_dbn
 from deepbelief.data import load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.models.feedforward import accuracy
 from deepbelief.study.context import Context
+from deepbelief.study.loading import load_run
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
@@ -129,6 +131,26 @@ def finished(tmp_path_factory: pytest.TempPathFactory, text: str) -> Path:
     folder = tmp_path_factory.mktemp("study") / "run"
     study(text, folder, (0, 1)).run()
     return folder
+
+
+def test_a_finished_study_is_loaded_ready_to_use(finished: Path) -> None:
+    run, test = load_run(finished), load_dataset("digits").test
+    assert run.results == read_results(finished)
+    assert (run.seed, run.recipe.dbn.hidden) == (0, (20, 12))
+    for number, seed in enumerate((0, 1)):
+        of_seed = load_run(str(finished), seed)
+        for name, classifier in of_seed.classifiers.items():
+            measured = of_seed.results.metrics[f"accuracy/{name}"].values[number]
+            assert accuracy(classifier, test, test.required_labels()) == pytest.approx(measured, abs=2e-3), name
+        assert of_seed.labelled.predict_log_proba(test.batch(slice(0, 3))).shape == (3, 10)
+    assert not torch.equal(run.dbn.layer(1).weights, of_seed.dbn.layer(1).weights)
+
+
+def test_what_is_no_finished_study_is_not_loaded(tmp_path: Path, finished: Path) -> None:
+    with pytest.raises(SettingsError, match="has no seed 7: give one of 0, 1"):
+        load_run(finished, seed=7)
+    with pytest.raises(DeepBeliefError, match="is this the folder of a finished run"):
+        load_run(tmp_path)
 
 
 def test_every_metric_of_every_contestant_is_there(finished: Path) -> None:

@@ -125,7 +125,8 @@ def ais(
         settings: temperatures and chains.
         watch: is told how far it is.
 
-    >>> from deepbelief import RBM, Bernoulli, Random, exact_log_z
+    >>> from deepbelief import RBM, Bernoulli, Random
+    >>> from deepbelief.likelihood import exact_log_z
     >>> rbm = RBM(Bernoulli(6), Bernoulli(4), Random(0))
     >>> path = AnnealedPath(rbm, rbm.visible.bias.detach())
     >>> result = ais(path, Random(0), AISSettings.of(temperatures=100))

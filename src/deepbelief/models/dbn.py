@@ -86,10 +86,21 @@ class DBN(nn.Module):
         values = as_batch(visible, first.weights, first.visible.size, "the DBN sees")
         return values if self.standardisation is None else self.standardisation(values)
 
+    def layer_number(self, layer: int | None) -> int:
+        """A layer's number, counted from the visible one, which is 0; None and -1 are the top."""
+        number = len(self) if layer is None or layer == -1 else layer
+        if not 0 <= number <= len(self):
+            raise SettingsError(f"this DBN has layers 1 to {len(self)}, not {layer}.")
+        return number
+
+    def forward(self, visible: TensorLike) -> Tensor:
+        """`encode` to the top, so that a DBN can be part of a `torch.nn.Sequential`."""
+        return self.encode(visible)
+
     def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
-        """Up to hidden layer `layer` (the top one if None): (batch, visible) -> (batch, units of the layer)."""
+        """Up to hidden layer `layer` (None or -1: the top one): (batch, visible) -> (batch, units of the layer)."""
         values = self._seen(visible)
-        for number in range(1, (len(self) if layer is None else layer) + 1):
+        for number in range(1, self.layer_number(layer) + 1):
             values = self.layer(number).hidden_mean(values)
         return values
 
@@ -102,7 +113,7 @@ class DBN(nn.Module):
 
     def decode(self, hidden: TensorLike, layer: int | None = None) -> Tensor:
         """From hidden layer `layer` (the top one if None) down: (batch, units of the layer) -> (batch, visible)."""
-        top = len(self) if layer is None else layer
+        top = self.layer_number(layer)
         units = self.layer(top).hidden if top else self.layer(1).visible
         values = as_batch(hidden, self.layer(1).weights, units.size, f"layer {top} has")
         for number in range(top, 0, -1):

@@ -21,7 +21,7 @@ class RBM(nn.Module):
     Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
 
     Raises:
-        SettingsError: both kinds of units are unbounded, which has no joint distribution.
+        SettingsError: both kinds of units are unbounded, which has no joint distribution; or both sides are one object.
 
     >>> import torch
     >>> rbm = RBM(Bernoulli(784), Bernoulli(300), Random(0), weight_std=0.1)
@@ -31,6 +31,8 @@ class RBM(nn.Module):
 
     def __init__(self, visible: Units, hidden: Units, random: Random, weight_std: float | None = None) -> None:
         super().__init__()
+        if visible is hidden:
+            raise SettingsError("the same units cannot be on both sides: give each side units of its own.")
         if not (visible.bounded or hidden.bounded):
             raise SettingsError(
                 f"{type(visible).__name__} visible and {type(hidden).__name__} hidden units make no RBM: both can grow "
@@ -48,6 +50,10 @@ class RBM(nn.Module):
 
     def _h(self, hidden: TensorLike) -> Tensor:
         return as_batch(hidden, self.weights, self.hidden.size, "the RBM's hidden layer has")
+
+    def forward(self, visible: TensorLike) -> Tensor:
+        """`hidden_mean`, so that RBMs can be layers of a `torch.nn.Sequential`."""
+        return self.hidden_mean(visible)
 
     def hidden_mean(self, visible: TensorLike) -> Tensor:
         """E[h | v] = hidden.mean(v W): (batch, visible) -> (batch, hidden)."""

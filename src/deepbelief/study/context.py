@@ -1,7 +1,7 @@
 """What the stages of one seed share: settings, images, models, random numbers and resumable training."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.checkpoint import UnusableFileError, load_dbn, load_module, save_module
+from deepbelief.checkpoint import UnusableFileError, load_dbn, save_module
 from deepbelief.data import Dataset, Images, Source
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
@@ -21,6 +21,7 @@ from deepbelief.models.standardised import Standardised
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.fit import split
+from deepbelief.study.loading import classifiers, load_network
 from deepbelief.study.progress import Progress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -28,7 +29,6 @@ from deepbelief.study.resumption import Resumable, put_away, take_up
 from deepbelief.system.precision import Precision
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
-_ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -108,11 +108,6 @@ class Context:
         scaling = self.dbn.standardisation
         return source if scaling is None else Standardised(source, scaling)
 
-    def classifier(self, network: FeedForward) -> Classifier:
-        """A network that learnt from `standardised` values as a function of the values themselves."""
-        scaling = self.dbn.standardisation
-        return network if scaling is None else nn.Sequential(scaling, network)
-
     @property
     def classes(self) -> int:
         """Number of classes."""
@@ -154,7 +149,7 @@ class Context:
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""
         stage = {"ffnn": "baseline", "finetuned": "finetuning"}.get(name, "readouts")
-        return self._model(name, _load_network, stage)
+        return self._model(name, load_network, stage)
 
     def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
         """A model that a stage before has saved, on the device."""
@@ -170,11 +165,7 @@ class Context:
     @cached_property
     def contestants(self) -> dict[str, Classifier]:
         """The trained classifiers by name, each a differentiable function from images to logits."""
-        found: dict[str, Classifier] = {}
-        for layer in range(1, len(self.dbn) + 1):
-            found[f"readout_{layer}"] = ReadoutClassifier(self.dbn, layer, self.network(f"readout_{layer}"))
-        found |= {name: self.classifier(self.network(name)) for name in ("ffnn", "finetuned")}
-        return found
+        return classifiers(self.dbn, self.network)
 
     @torch.no_grad()
     def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
@@ -253,14 +244,6 @@ class Context:
     def start_clock(self) -> None:
         """A stage begins."""
         self.earlier_seconds, self.started = 0.0, time.perf_counter()
-
-
-def _load_network(path: Path) -> FeedForward:
-    def build(description: Mapping[str, Any]) -> FeedForward:
-        activation = _ACTIVATIONS[description["activation"]]
-        return FeedForward(description["sizes"], activation, Random(0, device="meta"))
-
-    return load_module(path, "FeedForward", "no feed-forward network: give one that a study saved", build)
 
 
 def share(hits: Tensor) -> float:

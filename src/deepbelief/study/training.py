@@ -23,6 +23,7 @@ from deepbelief.models.feedforward import FeedForward, accuracy
 from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.study.context import Context, Findings
+from deepbelief.study.loading import of_values
 
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {
@@ -129,7 +130,7 @@ def finetuning(context: Context) -> Findings:
 def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
     """Save a trained network, and measure it on the training and the test images."""
     context.save_network(name, network, activation)
-    classifier, training = context.classifier(network), context.training
+    classifier, training = of_values(context.dbn, network), context.training
     found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
     _test(context, name, classifier, found)
 

@@ -21,7 +21,7 @@ from deepbelief.learning.rbm.replay import Replayed
 from deepbelief.learning.rbm.settings import CDSettings
 from deepbelief.learning.rbm.statistics import NegativePhase
 from deepbelief.learning.rbm.tempering import ParallelTempering, TrajectoryTempering
-from deepbelief.learning.rbm.update import Centring, Momentum, clip, penalise
+from deepbelief.learning.rbm.update import Centring, MakeOptimizer, Momentum, OptimizerUpdate, Update, clip, penalise
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, base_rate_bias
 from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
 from deepbelief.models.rbm import RBM
@@ -90,6 +90,7 @@ class RBMTraining(Training[EpochRecord]):
         random: order of the items and states of the units; a whole number is a seed.
         held_out: items to measure after each epoch, and to stop early by.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None.
+        optimizer: makes an optimizer of PyTorch that takes the place of momentum, see `OptimizerUpdate`.
         layer: its number in a DBN whose pre-training has looked through the data; None for an RBM by itself.
 
     Raises:
@@ -112,6 +113,7 @@ class RBMTraining(Training[EpochRecord]):
         random: Random | int = 0,
         held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
+        optimizer: MakeOptimizer | None = None,
         layer: int | None = None,
     ) -> None:
         random = as_random(random, rbm.weights.device)
@@ -131,7 +133,7 @@ class RBMTraining(Training[EpochRecord]):
         self._size = min(settings.batch_size, len(items))
         self._read = items.reader(self._size, products or rbm.weights.dtype)
         self._phase = self._negative_phase(products)
-        self._momentum = Momentum(rbm)
+        self._update: Update = Momentum(rbm) if optimizer is None else OptimizerUpdate(rbm, optimizer)
         self._centring = Centring(rbm) if settings.centring else None
         # Unbounded values answer a long step with a longer one; the gradient's norm is then about 1 in good course.
         self._max_norm = settings.max_gradient_norm
@@ -168,7 +170,8 @@ class RBMTraining(Training[EpochRecord]):
 
         # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
         on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        replayable = on_gpu and settings.temperatures == 1 and not settings.trajectory
+        momentum = isinstance(self._update, Momentum)
+        replayable = on_gpu and momentum and settings.temperatures == 1 and not settings.trajectory
         run = Replayed(step, self._size, self._random) if replayable else step
         for number, rows in enumerate(batches(len(self._source), settings, self._random), start=1):
             run(rows)
@@ -191,9 +194,9 @@ class RBMTraining(Training[EpochRecord]):
             clip(statistics.by_parameter().values(), self._max_norm * statistics.batch_size)
         if settings.dropout:  # the gradient is that of W / kept, so that W moves `kept` times as far
             statistics.weights.mul_(settings.regularisation.kept)
-        self._momentum.update(statistics, learning_rate, momentum, weight_decay)
+        self._update.update(statistics, learning_rate, momentum, weight_decay)
         if settings.batch_statistics:
-            self._updates.add(torch.linalg.vector_norm(self._momentum.velocity["weights"], 1))
+            self._updates.add(self._update.size())
             if statistics.squared_error is not None:
                 self._errors.add(statistics.squared_error / self.rbm.visible.size)
 
@@ -204,8 +207,7 @@ class RBMTraining(Training[EpochRecord]):
             return
         for parameter, before in zip(self.rbm.parameters(), good, strict=True):
             parameter.copy_(before)
-        for velocity in self._momentum.velocity.values():
-            velocity.zero_()
+        self._update.forget()
         raise DivergedError(
             f"the training of layer {self.layer} diverged at epoch {epoch} (free energy of {energy:.3g} nats for each "
             "unit); the layer is as it was before that epoch: try a tenth of the learning rate, or "
@@ -247,7 +249,7 @@ class RBMTraining(Training[EpochRecord]):
 
     def _memory(self) -> dict[str, Tensor]:
         tensors = {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64)}
-        tensors |= {f"velocity.{name}": tensor for name, tensor in self._momentum.velocity.items()}
+        tensors |= {f"update.{name}": tensor for name, tensor in self._update.state().items()}
         tensors |= {f"phase.{name}": tensor for name, tensor in self._phase.state().items()}
         if self._centring is not None:
             tensors |= {f"offset.{name}": tensor for name, tensor in self._centring.offsets.items()}
@@ -255,8 +257,7 @@ class RBMTraining(Training[EpochRecord]):
 
     def _remember(self, tensors: Mapping[str, Tensor]) -> None:
         self._energy_at_start = float(tensors["energy_at_start"])
-        for name, tensor in tensors_under("velocity.", tensors).items():
-            self._momentum.velocity[name].copy_(tensor)
+        self._update.restore(tensors_under("update.", tensors))
         if self._centring is not None:
             for name, tensor in tensors_under("offset.", tensors).items():
                 self._centring.offsets[name].copy_(tensor)

@@ -13,6 +13,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.layer import EpochRecord, RBMTraining
 from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
 from deepbelief.models.encoding import Encoded, encode_source
@@ -36,6 +37,7 @@ class Pretraining:
         held_out: items to measure after each epoch, and to stop early by.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None. Parameters
             and their updates keep their type.
+        optimizer: makes an optimizer of PyTorch that takes the place of momentum, see `OptimizerUpdate`.
         layers: the layers to train, from 1; all of them if None.
 
     Raises:
@@ -58,6 +60,7 @@ class Pretraining:
         random: Random | int = 0,
         held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
+        optimizer: MakeOptimizer | None = None,
         layers: Sequence[int] | None = None,
     ) -> None:
         for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
@@ -78,7 +81,7 @@ class Pretraining:
             check_probabilities(self._held_out)
         self._dbn, self._settings, self._random = dbn, for_each, as_random(random, dbn.layer(1).weights.device)
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
-        self._products = products
+        self._products, self._optimizer = products, optimizer
         self._training: RBMTraining | None = None  # of the layer at work
         self._finished: list[EpochRecord] = []  # of the layers before it
         self._done = 0  # how many these are
@@ -112,7 +115,14 @@ class Pretraining:
         held_out = None if self._held_out is None else self._seen_by(layer, self._held_out)
         seen = self._seen_by(layer, self._source)
         self._training = RBMTraining(
-            rbm, seen, settings, random=random, held_out=held_out, products=self._products, layer=layer
+            rbm,
+            seen,
+            settings,
+            random=random,
+            held_out=held_out,
+            products=self._products,
+            optimizer=self._optimizer,
+            layer=layer,
         )
         return self._training
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from deepbelief.checkpoint import tensors_under
+from deepbelief.learning.course import optimizer_memory, restore_optimizer
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.models.rbm import RBM
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+"""Makes an optimizer of parameters."""
 
 UpdateOne = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], None]
 """Moves parameter and velocity in place: (parameter, sums, velocity, divisor, momentum, decay)."""
@@ -72,6 +77,68 @@ def clip(sums: Iterable[Tensor], limit: float) -> None:
         one.mul_(scale)
 
 
+class Update(Protocol):
+    """How an RBM's parameters move along the statistics of a batch."""
+
+    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
+        """Change the RBM's parameters by one step, with the statistics as working memory."""
+
+    def size(self) -> Tensor:
+        """The sum of |dW| over all weights at the last step, shape ()."""
+
+    def forget(self) -> None:
+        """Start anew, without any memory of earlier steps."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What is kept from step to step, as named tensors."""
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+
+
+@final
+class OptimizerUpdate:
+    """A step of a PyTorch optimizer along the gradient of the mean log-likelihood.
+
+    Its own learning rate, momentum and weight decay count; those that `update` is given do not.
+
+    Args:
+        rbm: changed in place.
+        make: an optimizer of the parameters that it is given, such as `functools.partial(torch.optim.Adam, lr=0.001)`.
+    """
+
+    def __init__(self, rbm: RBM, make: MakeOptimizer) -> None:
+        self._rbm, self._make, self._parameters = rbm, make, dict(rbm.named_parameters())
+        self._before = torch.empty_like(rbm.weights)
+        self.forget()
+
+    @torch.no_grad()
+    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
+        """Change the RBM's parameters by one step, with the statistics as working memory."""
+        self._before.copy_(self._rbm.weights)
+        for name, sums in statistics.by_parameter().items():
+            self._parameters[name].grad = sums.div_(-statistics.batch_size)
+        self._optimizer.step()
+        for units in (self._rbm.visible, self._rbm.hidden):
+            units.constrain_()
+
+    def size(self) -> Tensor:
+        """The sum of |dW| over all weights at the last step, shape ()."""
+        return (self._rbm.weights - self._before).abs().sum()
+
+    def forget(self) -> None:
+        """Start anew, without any memory of earlier steps."""
+        self._optimizer = self._make(self._rbm.parameters())
+
+    def state(self) -> dict[str, Tensor]:
+        """What the optimizer keeps from step to step, as named tensors."""
+        return optimizer_memory(self._optimizer)
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        restore_optimizer(self._optimizer, tensors)
+
+
 @final
 class Momentum:
     """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
@@ -86,6 +153,25 @@ class Momentum:
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
         """Change the RBM's parameters by one step; uses the statistics up."""
         self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
+
+    def size(self) -> Tensor:
+        """The sum of |dW| over all weights at the last step, shape ()."""
+        size: Tensor = torch.linalg.vector_norm(self.velocity["weights"], 1)
+        return size
+
+    def forget(self) -> None:
+        """Start anew, without any memory of earlier steps."""
+        for velocity in self.velocity.values():
+            velocity.zero_()
+
+    def state(self) -> dict[str, Tensor]:
+        """The velocities, as named tensors."""
+        return {f"velocity.{name}": tensor for name, tensor in self.velocity.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, tensor in tensors_under("velocity.", tensors).items():
+            self.velocity[name].copy_(tensor)
 
     @torch.no_grad()
     def move(

@@ -1,0 +1,36 @@
+from .backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
+from .backprop.classifier import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
+from .backprop.finetuning import unfold
+from .backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from .course import Record, Training
+from .labels.hybrid import HybridSettings, HybridTraining
+from .labels.updown import UpDownSettings, UpDownTraining
+from .rbm.layer import DivergedError, EpochRecord, RBMTraining
+from .rbm.pretraining import Pretraining
+from .rbm.settings import CDSettings
+from .rbm.tie import tie_to_below
+
+__all__ = [
+    "AutoencoderSettings",
+    "AutoencoderTraining",
+    "CDSettings",
+    "ConvergedSettings",
+    "DivergedError",
+    "EpochRecord",
+    "FullBatchSettings",
+    "FullBatchTraining",
+    "HybridSettings",
+    "HybridTraining",
+    "MinibatchSettings",
+    "MinibatchTraining",
+    "Pretraining",
+    "RBMTraining",
+    "ReadoutClassifier",
+    "Record",
+    "Training",
+    "UpDownSettings",
+    "UpDownTraining",
+    "fit_converged",
+    "tie_to_below",
+    "unfold",
+]

@@ -1,0 +1,99 @@
+"""A finished study, ready to use: its recipe, its results, and the models and classifiers that it trained."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_module
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.learning.backprop.readout import ReadoutClassifier
+from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import Classifier, FeedForward
+from deepbelief.models.labelled import LabelledDBN
+from deepbelief.randomness import Random
+from deepbelief.study.recipe import Recipe
+from deepbelief.study.records import Results, read_results
+
+_ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One seed of a finished study."""
+
+    recipe: Recipe
+    results: Results
+    """What all seeds of the study measured."""
+    seed: int
+    dbn: DBN
+    """As it was pre-trained."""
+    labelled: LabelledDBN
+    """The DBN with the RBM on top that sees labels."""
+    classifiers: dict[str, Classifier]
+    """`readout_1`, ..., `ffnn`, `finetuned`: images (batch, width), as in the data set -> logits (batch, classes)."""
+
+
+def load_run(folder: Path | str, seed: int | None = None, device: torch.device | str = "cpu") -> Run:
+    """Load a finished study from its folder.
+
+    Args:
+        folder: of the run, such as "runs/default".
+        seed: which of its seeds; the first one if None.
+        device: where the models are put.
+
+    Raises:
+        SettingsError: the study has no such seed.
+        DeepBeliefError: the folder holds no finished study, or a file in it is damaged.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    if seed is not None and seed not in results.seeds:
+        raise SettingsError(f"{folder} has no seed {seed}: give one of {', '.join(map(str, results.seeds))}.")
+    chosen = results.seeds[0] if seed is None else seed
+    try:
+        recipe = Recipe.model_validate({"title": results.title, "published": results.published, **results.settings})
+    except ValidationError:
+        raise DeepBeliefError(f"{folder} is a study of another version of deepbelief: run it again.") from None
+    models = folder / f"seed-{chosen}" / "models"
+    dbn = load_dbn(models / "dbn.safetensors").to(device).requires_grad_(False)
+    labelled = load_labelled_dbn(models / "labelled.safetensors").to(device).requires_grad_(False)
+
+    def network(name: str) -> FeedForward:
+        return load_network(models / f"{name}.safetensors").to(device).requires_grad_(False)
+
+    return Run(recipe, results, chosen, dbn, labelled, classifiers(dbn, network))
+
+
+def classifiers(dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:
+    """The trained classifiers of a study by name, each a differentiable function from images to logits."""
+    found: dict[str, Classifier] = {}
+    for layer in range(1, len(dbn) + 1):
+        found[f"readout_{layer}"] = ReadoutClassifier(dbn, layer, network(f"readout_{layer}"))
+    for name in ("ffnn", "finetuned"):
+        found[name] = of_values(dbn, network(name))
+    return found
+
+
+def of_values(dbn: DBN, network: FeedForward) -> Classifier:
+    """A network that learnt from values as the DBN's first RBM sees them, as a function of the values themselves."""
+    return network if dbn.standardisation is None else nn.Sequential(dbn.standardisation, network)
+
+
+def load_network(path: Path) -> FeedForward:
+    """A feed-forward network that a study saved.
+
+    Raises:
+        DeepBeliefError: the file is missing, damaged or holds something else.
+    """
+
+    def build(description: Mapping[str, Any]) -> FeedForward:
+        activation = _ACTIVATIONS[description["activation"]]
+        return FeedForward(description["sizes"], activation, Random(0, device="meta"))
+
+    return load_module(path, "FeedForward", "no feed-forward network: give one that a study saved", build)
