@@ -63,8 +63,8 @@ class Direction:
 
 
 @final
-class Associative:
-    """The top RBM in the up-down algorithm: contrastive divergence with sampled visible states, which can be dreamt on.
+class TopRBM:
+    """The top RBM in the up-down algorithm: contrastive divergence, from whose chains the sleep phase goes on.
 
     Args:
         top: not changed; its `momentum` is there to change it with.
@@ -99,8 +99,8 @@ class Associative:
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
         rbm.hidden.mean_(field)
         difference = phases.data.sum(dim=0) - phases.model.sum(dim=0)
-        dreamt = phases.model[:, : self._values]
+        chain_end = phases.model[:, : self._values]
         statistics = self._workspace.statistics(n, difference, None, model_is_mean=False)
         if self._discriminative is not None:
             statistics = combine(statistics, self._discriminative.statistics(joined, random), self._weight)
-        return statistics, dreamt
+        return statistics, chain_end

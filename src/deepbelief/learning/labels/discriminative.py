@@ -71,13 +71,13 @@ class Discriminative:
         if kept is not None:
             field.mul_(kept)
         for label, own in enumerate(rbm.weights[self._model.values :]):
-            room = self._of_label[label, :n]
+            buffer = self._of_label[label, :n]
             if kept is None:
-                torch.add(field, own, out=room)
+                torch.add(field, own, out=buffer)
             else:
-                torch.addcmul(field, kept, own, out=room)
-            logits[:, label] = rbm.hidden.log_partition(room)
-            rbm.hidden.mean_(room)
+                torch.addcmul(field, kept, own, out=buffer)
+            logits[:, label] = rbm.hidden.log_partition(buffer)
+            rbm.hidden.mean_(buffer)
         # A unit that sees nothing says the same for every label, and so nothing.
         return logits.div_(1 - self._dropout).add_(rbm.visible.bias[self._model.values :]).log_softmax(dim=1)
 

@@ -36,8 +36,8 @@ class HybridSettings:
     `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
-    fall by 1 / e in so many epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after so many
-    epochs without a better accuracy on held-out items, and the best epoch is kept; with 0 the last.
+    fall by 1 / e in this number of epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after that
+    number of epochs without a better accuracy on held-out items, and the best epoch is kept; with 0 the last.
     """
 
     epochs: int = Field(default=50, ge=1)

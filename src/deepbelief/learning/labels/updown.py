@@ -14,7 +14,7 @@ from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.course import MinibatchCourse
 from deepbelief.learning.labels.averaging import Averaged
-from deepbelief.learning.labels.directions import Associative, Direction
+from deepbelief.learning.labels.directions import Direction, TopRBM
 from deepbelief.models.checks import fitting, fitting_held_out
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledDBN
@@ -32,8 +32,8 @@ class UpDownSettings:
 
     `learning_rate` is that of the recognition and the generative weights, `top_learning_rate` that of the top RBM; both
     fall linearly to 0 over the epochs. Its Gibbs chain has `gibbs_steps` steps, with `growing_gibbs_steps` from 1 at
-    the first epochs to that at the last. With a `discriminative_weight` that RBM is a hybrid one: it climbs log p(s, y)
-    + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is the published one.
+    the first epochs to that at the last. With a `discriminative_weight` that RBM is a hybrid one, which maximises
+    log p(s, y) + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is the published one.
     `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
     """
 
@@ -113,7 +113,7 @@ class UpDownTraining(MinibatchCourse):
         numbers = range(1, len(model.below) + 1)
         self._up = [Direction(model.recognition.layer(number), True, size) for number in numbers]
         self._down = [Direction(model.below.layer(number), False, size) for number in numbers]
-        self._top = Associative(model.top, size, settings.discriminative_weight)
+        self._top = TopRBM(model.top, size, settings.discriminative_weight)
 
     def _check(self, loss: float, epoch: int) -> None:
         """Raise an error if the parameters have gone; means and states stay finite whatever these do."""
@@ -130,18 +130,18 @@ class UpDownTraining(MinibatchCourse):
         settings, random = self._settings, self._random
         self._top.gibbs_steps = settings.gibbs_steps_at(len(self.records) + 1)
         joined = self._read(rows).to(self._labelled.top.rbm.weights)
-        awake = [joined[:, : self._width]]
+        wake = [joined[:, : self._width]]
         for up in self._up:
-            awake.append(up.sample(awake[-1], random))
-        statistics, dreamt = self._top.statistics(awake[-1], joined[:, self._width :], random)
-        asleep = [dreamt]
+            wake.append(up.sample(wake[-1], random))
+        statistics, chain_end = self._top.statistics(wake[-1], joined[:, self._width :], random)
+        sleep = [chain_end]
         for down in self._down[:0:-1]:
-            asleep.insert(0, down.sample(asleep[0], random))
-        asleep.insert(0, self._down[0].mean(asleep[0]))
+            sleep.insert(0, down.sample(sleep[0], random))
+        sleep.insert(0, self._down[0].mean(sleep[0]))
         rates = settings.learning_rate * left, settings.momentum, settings.weight_decay
-        errors = [down.learn(awake[number + 1], awake[number], *rates) for number, down in enumerate(self._down)]
+        errors = [down.learn(wake[number + 1], wake[number], *rates) for number, down in enumerate(self._down)]
         for number, up in enumerate(self._up):
-            up.learn(asleep[number], asleep[number + 1], *rates)
+            up.learn(sleep[number], sleep[number + 1], *rates)
         self._top.momentum.update(statistics, settings.top_learning_rate * left, *rates[1:])
         self._averaged.follow()
         return errors[0].square_().sum()

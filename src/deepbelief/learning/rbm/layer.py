@@ -135,7 +135,7 @@ class RBMTraining(Training[EpochRecord]):
         self._phase = self._negative_phase(products)
         self._update: Update = Momentum(rbm) if optimizer is None else OptimizerUpdate(rbm, optimizer)
         self._centring = Centring(rbm) if settings.centring else None
-        # Unbounded values answer a long step with a longer one; the gradient's norm is then about 1 in good course.
+        # A long step makes unbounded values larger, and the next step longer. A norm of about 1 is usual for them.
         self._max_norm = settings.max_gradient_norm
         if self._max_norm is None:
             self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0

@@ -27,7 +27,7 @@ def pseudo_likelihood(rbm: RBM, visible: Tensor, random: Random) -> float | None
     """Mean over items of log p(x | all other variables) of one random visible variable each, in nats; at most 0.
 
     A variable is a unit, or a group of categorical units; grey values are drawn as binary states first. None where
-    visible units have no end of values (Besag 1975).
+    visible units have infinitely many values (Besag 1975).
     """
     if rbm.visible.states is None:
         return None

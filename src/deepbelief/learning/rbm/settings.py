@@ -24,8 +24,8 @@ class CDSettings:
     Negative phase: `gibbs_steps` steps at each update, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is
     set, from the data. Each step samples the visible units; without `visible_samples` CD takes their means, as is usual
     for grey images with k = 1, and which is biased the more the larger k (`ContrastiveDivergence`). With
-    `persistent_chains` above 0 so many Markov chains, which begin at items spread over the data, go on from batch to
-    batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at so many temperatures
+    `persistent_chains` above 0 this number of Markov chains, which begin at items spread over the data, go on from batch
+    to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at this number of temperatures
     (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
@@ -43,8 +43,8 @@ class CDSettings:
 
     Records: with `batch_statistics` they also tell how error and updates vary over the batches of an epoch.
 
-    Early stopping: with a `patience` above 0, a layer ends after so many epochs without a better value on held-out
-    data and goes back to the best.
+    Early stopping: with a `patience` above 0, a layer ends after this number of epochs without a better value on
+    held-out data and goes back to the best.
     """
 
     epochs: int = Field(default=50, ge=1)

@@ -137,9 +137,9 @@ class Workspace:
                 narrow.copy_(wide)
             if self._regularisation.dropout:
                 self.rbm.weights.div_(self._regularisation.kept)
-        n, room = len(visible), self._data_rows
+        n, data_rows = len(visible), self._data_rows
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
-        self._rows = slice(room - n, room + model_rows)
+        self._rows = slice(data_rows - n, data_rows + model_rows)
         states, means = self._states[self._rows], self._means[self._rows]
         field = torch.mm(states[:n].copy_(visible), self.rbm.weights, out=means[:n])
         self._pull = self._regularisation.pull(self.rbm.hidden, field) if self._regularisation.sparsity_cost else None

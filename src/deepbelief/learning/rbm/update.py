@@ -41,7 +41,7 @@ class Centring:
 
     @torch.no_grad()
     def apply(self, statistics: Statistics) -> Statistics:
-        """Statistics along the centred direction; the offsets move first. Uses the given ones up."""
+        """Statistics along the centred direction; the offsets move first. The given ones are overwritten."""
         mu = self._moved("visible", statistics.data_visible)
         lam = self._moved("hidden", statistics.data_hidden)
         weights = statistics.weights.addr_(mu, statistics.hidden, alpha=-1).addr_(statistics.visible, lam, alpha=-1)
@@ -81,7 +81,7 @@ class Update(Protocol):
     """How an RBM's parameters move along the statistics of a batch."""
 
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step, with the statistics as working memory."""
+        """Change the RBM's parameters by one step; the statistics are overwritten."""
 
     def size(self) -> Tensor:
         """The sum of |dW| over all weights at the last step, shape ()."""
@@ -114,7 +114,7 @@ class OptimizerUpdate:
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step, with the statistics as working memory."""
+        """Change the RBM's parameters by one step; the statistics are overwritten."""
         self._before.copy_(self._rbm.weights)
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(-statistics.batch_size)
@@ -151,7 +151,7 @@ class Momentum:
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step; uses the statistics up."""
+        """Change the RBM's parameters by one step; the statistics are overwritten."""
         self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
 
     def size(self) -> Tensor:
@@ -177,7 +177,7 @@ class Momentum:
     def move(
         self, sums: Mapping[str, Tensor], batch_size: int, learning_rate: float, momentum: float, weight_decay: float
     ) -> None:
-        """Change the parameters of these names by one step along sums over a batch; uses the sums up."""
+        """Change the parameters of these names by one step along sums over a batch; the sums are overwritten."""
         self._divisor.fill_(batch_size / learning_rate)
         update_one = self._update_one if momentum > 0 else _plain  # without momentum PyTorch's SGD keeps no velocity
         for name, direction in sums.items():
