@@ -33,8 +33,8 @@ class UpDownSettings:
     `learning_rate` is that of the recognition and the generative weights, `top_learning_rate` that of the top RBM; both
     fall linearly to 0 over the epochs. Its Gibbs chain has `gibbs_steps` steps, with `growing_gibbs_steps` from 1 at
     the first epochs to that at the last. With a `discriminative_weight` that RBM is a hybrid one, which maximises
-    log p(s, y) + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is the published one.
-    `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
+    log p(s, y) + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is as
+    published. `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
     """
 
     epochs: int = Field(default=100, ge=1)

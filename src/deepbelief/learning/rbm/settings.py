@@ -24,8 +24,8 @@ class CDSettings:
     Negative phase: `gibbs_steps` steps at each update, or ceil(gibbs_steps e / epochs) where `growing_gibbs_steps` is
     set, from the data. Each step samples the visible units; without `visible_samples` CD takes their means, as is usual
     for grey images with k = 1, and which is biased the more the larger k (`ContrastiveDivergence`). With
-    `persistent_chains` above 0 this number of Markov chains, which begin at items spread over the data, go on from batch
-    to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at this number of temperatures
+    `persistent_chains` above 0 this number of Markov chains, which begin at items from all over the data, go on from
+    batch to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at this number of temperatures
     (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
