@@ -25,7 +25,6 @@ from rich.console import Console
 from deepbelief import (
     DBN,
     Bernoulli,
-    CDSettings,
     HybridSettings,
     HybridTraining,
     Labelled,
@@ -33,6 +32,7 @@ from deepbelief import (
     LabelledRBM,
     Pretraining,
     Random,
+    RBMSettings,
     UpDownSettings,
     UpDownTraining,
     accuracy,
@@ -40,7 +40,7 @@ from deepbelief import (
     load_dataset,
 )
 from deepbelief.cli.watching import print_results
-from deepbelief.data import Features, Images
+from deepbelief.data import Images, TensorSource
 from deepbelief.learning.backprop.loop import ValidationRecord
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
@@ -91,7 +91,7 @@ def learn_updown(
     held_out: Images,
     test: Images,
     sizes: list[int],
-    pretraining: list[CDSettings],
+    pretraining: list[RBMSettings],
     settings: UpDownSettings,
     seed: int,
     console: Console,
@@ -103,7 +103,7 @@ def learn_updown(
     for record in Pretraining(model.below, training, pretraining[:-1], random=random).epochs():
         seconds = time.perf_counter() - started
         console.print(f"{seconds:6.0f} s: layer {record.layer}, epoch {record.epoch}", highlight=False)
-    joined = Labelled(Features(encode_source(model.below, training)), labels, CLASSES)
+    joined = Labelled(TensorSource(encode_source(model.below, training)), labels, CLASSES)
     for record in Pretraining(DBN([model.top.rbm]), joined, pretraining[-1:], random=random).epochs():
         console.print(f"{time.perf_counter() - started:6.0f} s: top, epoch {record.epoch}", highlight=False)
     before = error_of(model, test)
@@ -215,7 +215,7 @@ def updown(
     )
     counts = [pretraining_epochs] * (len(layers) - 1) + [top_epochs]
     pretraining = [
-        CDSettings(epochs=count, batch_size=100, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002)
+        RBMSettings(epochs=count, batch_size=100, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002)
         for count in counts
     ]
     console = Console()

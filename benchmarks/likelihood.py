@@ -17,9 +17,9 @@ import typer
 from readme import likelihood_table
 from rich.console import Console
 
-from deepbelief import DBN, CDSettings, Pretraining, Random, evaluate, load_dataset, load_dbn
+from deepbelief import DBN, Pretraining, Random, RBMSettings, evaluate, load_dataset, load_dbn
 from deepbelief.cli.watching import print_results, steps_line
-from deepbelief.data import Features, Source
+from deepbelief.data import Source, TensorSource
 from deepbelief.likelihood import AISSettings, Evaluation, as_states
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
@@ -27,9 +27,9 @@ from deepbelief.system.memory import keep_freed_memory
 HERE = Path(__file__).parent
 
 
-def binary(images: Source, dbn: DBN, seed: int) -> Features:
+def binary(images: Source, dbn: DBN, seed: int) -> TensorSource:
     """All of a source as states of the visible units."""
-    return Features(as_states(dbn.layer(1).visible, images.batch(slice(0, len(images))), Random(seed, "binary")))
+    return TensorSource(as_states(dbn.layer(1).visible, images.batch(slice(0, len(images))), Random(seed, "binary")))
 
 
 def learn(data: Source, hidden: int, epochs: int, seed: int) -> tuple[DBN, float]:
@@ -39,7 +39,7 @@ def learn(data: Source, hidden: int, epochs: int, seed: int) -> tuple[DBN, float
     seen = data.batch(slice(0, min(len(data), 10_000)))
     rbm = dbn.layer(1)
     rbm.visible.bias.data = torch.logit((seen.sum(dim=0) + 0.5) / (len(seen) + 1))
-    settings = CDSettings(
+    settings = RBMSettings(
         epochs=epochs,
         batch_size=100,
         learning_rate=0.05,

@@ -18,12 +18,12 @@ from rich.console import Console
 
 from deepbelief import (
     DBN,
-    CDSettings,
     FeedForward,
     MinibatchSettings,
     MinibatchTraining,
     Pretraining,
     Random,
+    RBMSettings,
     accuracy,
     encode_source,
     fit_converged,
@@ -31,7 +31,7 @@ from deepbelief import (
     unfold,
 )
 from deepbelief.cli.watching import print_results
-from deepbelief.data import Dataset, Features
+from deepbelief.data import Dataset, TensorSource
 from deepbelief.learning import ConvergedSettings, FullBatchSettings, FullBatchTraining
 from deepbelief.study.records import Metric
 from deepbelief.system.machine import describe_machine
@@ -48,14 +48,14 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     training = training.subset(Random(seed, "subset").permutation(len(training))[:images])
     random = Random(seed, "training")
     dbn = DBN.from_sizes([training.width, hidden], random, weight_std=0.1)
-    settings = [CDSettings(epochs=epochs, final_momentum=0.9)]
+    settings = [RBMSettings(epochs=epochs, final_momentum=0.9)]
     records = list(Pretraining(dbn, training, settings, random=random, products=precision.products).epochs())
     dbn.requires_grad_(False)
     features, labels = encode_source(dbn, training), training.required_labels()
     readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
     seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
     unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
-    test, wanted = Features(encode_source(dbn, dataset.test)), dataset.test.required_labels()
+    test, wanted = TensorSource(encode_source(dbn, dataset.test)), dataset.test.required_labels()
     finetuned = unfold(dbn, 10, random, readout).requires_grad_(True)
     job = MinibatchTraining(
         finetuned,

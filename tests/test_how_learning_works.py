@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief import DBN, CDSettings, Pretraining, Random
+from deepbelief import DBN, Pretraining, Random, RBMSettings
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "deepbelief"
@@ -33,7 +33,7 @@ def parameters(rbm: torch.nn.Module) -> list[Tensor]:
 
 
 def compare(
-    sizes: list[int], settings: CDSettings, train: Callable[[Tensor, list[list[Tensor]], Random], None]
+    sizes: list[int], settings: RBMSettings, train: Callable[[Tensor, list[list[Tensor]], Random], None]
 ) -> None:
     """Train a DBN by `Pretraining` and copies of its parameters by `train`; all must end the same, to rounding."""
     data = Random(0, "items").uniform((330, sizes[0])).double() * torch.linspace(0.3, 1, sizes[0]).double()
@@ -50,11 +50,11 @@ def compare(
 
 
 def test_cd_1_of_the_page_is_the_packages_default() -> None:
-    compare([7, 5], CDSettings(), lambda data, layers, random: functions()["learn"](data, *layers[0], random))
+    compare([7, 5], RBMSettings(), lambda data, layers, random: functions()["learn"](data, *layers[0], random))
 
 
 def test_its_arguments_are_the_settings_of_these_names() -> None:
-    settings = CDSettings(epochs=7, batch_size=50, learning_rate=0.3, weight_decay=0.02)
+    settings = RBMSettings(epochs=7, batch_size=50, learning_rate=0.3, weight_decay=0.02)
 
     def train(data: Tensor, layers: list[list[Tensor]], random: Random) -> None:
         functions()["learn"](data, *layers[0], random, epochs=7, batch_size=50, rate=0.3, weight_decay=0.02)
@@ -63,13 +63,13 @@ def test_its_arguments_are_the_settings_of_these_names() -> None:
 
 
 def test_the_stack_of_the_page_is_pretraining() -> None:
-    compare([7, 5, 4], CDSettings(), functions()["pretrain"])
+    compare([7, 5, 4], RBMSettings(), functions()["pretrain"])
 
 
 def test_the_digits_end_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """The page's last block, as it stands but for the number of epochs, prints differences that are only rounding."""
     code = "".join(BLOCKS)
-    for old, new in (("epochs=50", "epochs=6"), ("CDSettings()", "CDSettings(epochs=6)")):
+    for old, new in (("epochs=50", "epochs=6"), ("RBMSettings()", "RBMSettings(epochs=6)")):
         assert code.count(old) == 1
         code = code.replace(old, new)
     exec(code, {})
@@ -93,7 +93,7 @@ def test_files_and_names_of_the_text_are_there() -> None:
     classes = set().union(*(names(path) for path in (SOURCES / "learning" / "rbm").glob("*.py")))
     assert set(re.findall(r"`([A-Z]\w+)`", PAGE)) <= classes
     settings = set(re.findall(r"`([a-z]+_[a-z]+|temperatures|trajectory|centring)`", PAGE)) - {"base_rate_bias"}
-    assert settings <= set(CDSettings.__dataclass_fields__)
+    assert settings <= set(RBMSettings.__dataclass_fields__)
 
 
 def names(path: Path) -> set[str]:

@@ -20,7 +20,7 @@ ALL_PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for pag
 # What the README's Python says -> what is run instead, which is done sooner.
 SMALLER = {
     'load_dataset("fashion-mnist")': 'load_dataset("digits")',
-    "[CDSettings(epochs=5)]": "[CDSettings(epochs=1)]",
+    "[RBMSettings(epochs=5)]": "[RBMSettings(epochs=1)]",
     "    epochs=5,": "    epochs=1,",
     "Gaussian(784)": "Gaussian(64)",
     "dataset.split(5000,": "dataset.split(200,",

@@ -10,7 +10,7 @@ from .learning.labels.hybrid import HybridSettings, HybridTraining
 from .learning.labels.updown import UpDownSettings, UpDownTraining
 from .learning.rbm.layer import RBMTraining
 from .learning.rbm.pretraining import Pretraining
-from .learning.rbm.settings import CDSettings
+from .learning.rbm.settings import RBMSettings
 from .likelihood import evaluate
 from .models.dbn import DBN
 from .models.encoding import encode_source
@@ -32,7 +32,6 @@ __all__ = [
     "DBN",
     "RBM",
     "Bernoulli",
-    "CDSettings",
     "Categorical",
     "DeepBeliefError",
     "Defended",
@@ -46,6 +45,7 @@ __all__ = [
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
+    "RBMSettings",
     "RBMTraining",
     "Random",
     "ReLU",

@@ -4,15 +4,14 @@ from pathlib import Path
 
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, in_batches, spread
 from deepbelief.data.download import Progress
-from deepbelief.data.features import Features, SourceLike, as_source
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled, LabelledLike, as_labelled
 from deepbelief.data.named import load_named
+from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.errors import SettingsError
 
 __all__ = [
     "Dataset",
-    "Features",
     "Images",
     "Labelled",
     "LabelledLike",
@@ -20,6 +19,7 @@ __all__ = [
     "Rows",
     "Source",
     "SourceLike",
+    "TensorSource",
     "as_labelled",
     "as_source",
     "in_batches",

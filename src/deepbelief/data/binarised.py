@@ -12,7 +12,7 @@ from deepbelief.randomness import Random
 
 @final
 @dataclass(frozen=True, eq=False)
-class Binarised:
+class Binarised(Source):
     """A source of values in [0, 1] taken as probabilities: every batch is drawn anew (Salakhutdinov & Murray 2008).
 
     The likelihood of binary units is one of binary items; grey values are probabilities of them.

@@ -2,12 +2,13 @@
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, final, runtime_checkable
+from typing import final
 
 import numpy as np
 import torch
@@ -20,26 +21,36 @@ Reader = Callable[[Rows], torch.Tensor]
 """Gives the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
 
 
-@runtime_checkable
-class Source(Protocol):
-    """Items that learning code reads batch by batch; never assumed to fit in memory."""
+class Source(ABC):
+    """Items that learning code reads batch by batch; never assumed to fit in memory.
 
+    A source of your own needs a length, a `width` and `batch`:
+
+    >>> class Ramp(Source):
+    ...     width = 2
+    ...     def __len__(self): return 1000
+    ...     def batch(self, rows): return torch.arange(1000)[rows, None] / torch.tensor([1000.0, 2000.0])
+    >>> Ramp().reader(3, torch.float64)(torch.tensor([0, 500]))
+    tensor([[0.0000, 0.0000],
+            [0.5000, 0.2500]], dtype=torch.float64)
+    """
+
+    @abstractmethod
     def __len__(self) -> int:
         """Number of items."""
-        ...
 
     @property
+    @abstractmethod
     def width(self) -> int:
         """Number of values per item."""
-        ...
 
+    @abstractmethod
     def batch(self, rows: Rows) -> torch.Tensor:
         """The items at ``rows`` (a slice or integer positions); (batch, width), not to be changed in place."""
-        ...
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """What gives batches of up to ``size`` items as ``dtype``, for a loop that takes no new memory."""
-        ...
+        """What gives batches of up to ``size`` items as ``dtype``; a source may do it without taking new memory."""
+        return lambda rows: self.batch(rows).to(dtype)
 
 
 def in_batches(source: Source, size: int) -> Iterator[torch.Tensor]:
@@ -55,7 +66,7 @@ def spread(source: Source, items: int) -> torch.Tensor:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Source):
     """Images with optional labels, kept as they were stored and scaled to [0, 1] one batch at a time.
 
     ``pixels``: (n, width), uint8 or float32, each from 0 to ``maximum``.

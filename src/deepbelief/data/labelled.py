@@ -5,14 +5,14 @@ from typing import Final, final
 import torch
 
 from deepbelief.arrays import TensorLike
-from deepbelief.data.dataset import Images, Reader, Rows
-from deepbelief.data.features import SourceLike, as_source
+from deepbelief.data.dataset import Images, Reader, Rows, Source
 from deepbelief.data.labels import as_labels
+from deepbelief.data.tensor_source import SourceLike, as_source
 from deepbelief.errors import SettingsError
 
 
 @final
-class Labelled:
+class Labelled(Source):
     """A source with one-hot labels after the values of each item: [v, y], width + classes values.
 
     Args:

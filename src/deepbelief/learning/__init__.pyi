@@ -7,13 +7,12 @@ from .labels.hybrid import HybridSettings, HybridTraining
 from .labels.updown import UpDownSettings, UpDownTraining
 from .rbm.layer import DivergedError, EpochRecord, RBMTraining
 from .rbm.pretraining import Pretraining
-from .rbm.settings import CDSettings
+from .rbm.settings import RBMSettings
 from .rbm.tie import tie_to_below
 
 __all__ = [
     "AutoencoderSettings",
     "AutoencoderTraining",
-    "CDSettings",
     "ConvergedSettings",
     "DivergedError",
     "EpochRecord",
@@ -24,6 +23,7 @@ __all__ = [
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
+    "RBMSettings",
     "RBMTraining",
     "ReadoutClassifier",
     "Record",

@@ -81,7 +81,7 @@ def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class Encoded(Source):
     """A hidden layer's means of a source as a `Source`: computed batch by batch when asked for, and never kept."""
 
     dbn: DBN

@@ -42,7 +42,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Standardised:
+class Standardised(Source):
     """A source whose values are standardised when they are asked for."""
 
     source: Source

@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 import torch
 
-from deepbelief import DBN, CDSettings, Pretraining, Random, RBMTraining
+from deepbelief import DBN, Pretraining, Random, RBMSettings, RBMTraining
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 
 SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.5)
 ADAM = partial(torch.optim.Adam, lr=0.01)
-SETTINGS = CDSettings(
+SETTINGS = RBMSettings(
     epochs=4, batch_size=20, learning_rate=0.1, initial_momentum=0.5, weight_decay=0, final_momentum=0.5
 )
 
@@ -21,7 +21,7 @@ def patterns() -> torch.Tensor:
 
 def trained(optimizer: object = None, **changes: object) -> RBM:
     rbm = bernoulli_rbm(8, 5, Random(0), weight_std=0.3).double()
-    settings = CDSettings(**{**vars(SETTINGS), **changes})
+    settings = RBMSettings(**{**vars(SETTINGS), **changes})
     list(RBMTraining(rbm, patterns(), settings, random=1, optimizer=optimizer).epochs())  # type: ignore[arg-type]
     return rbm
 
@@ -59,6 +59,6 @@ def test_a_restored_training_ends_bit_for_bit_the_same(stop_after: int) -> None:
 def test_the_size_of_a_step_is_recorded() -> None:
     rbm = bernoulli_rbm(8, 5, Random(0), weight_std=0.3).double()
     before = rbm.weights.detach().clone()
-    settings = CDSettings(epochs=1, batch_size=100, batch_statistics=True)
+    settings = RBMSettings(epochs=1, batch_size=100, batch_statistics=True)
     (record,) = RBMTraining(rbm, patterns(), settings, optimizer=ADAM).epochs()
     assert record.monitors["update_mean"] == pytest.approx(float((rbm.weights.detach() - before).abs().sum()))

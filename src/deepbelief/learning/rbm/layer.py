@@ -18,7 +18,7 @@ from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.replay import Replayed
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import NegativePhase
 from deepbelief.learning.rbm.tempering import ParallelTempering, TrajectoryTempering
 from deepbelief.learning.rbm.update import Centring, MakeOptimizer, Momentum, OptimizerUpdate, Update, clip, penalise
@@ -99,7 +99,7 @@ class RBMTraining(Training[EpochRecord]):
 
     >>> from deepbelief import Bernoulli
     >>> rbm = RBM(Bernoulli(6), Bernoulli(4), Random(0))
-    >>> training = RBMTraining(rbm, torch.rand(10, 6), CDSettings(epochs=2))
+    >>> training = RBMTraining(rbm, torch.rand(10, 6), RBMSettings(epochs=2))
     >>> [record.epoch for record in training.epochs()]
     [1, 2]
     """
@@ -108,7 +108,7 @@ class RBMTraining(Training[EpochRecord]):
         self,
         rbm: RBM,
         source: SourceLike,
-        settings: CDSettings,
+        settings: RBMSettings,
         *,
         random: Random | int = 0,
         held_out: SourceLike | None = None,
