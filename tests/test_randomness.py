@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 import torch
 
-from deepbelief.errors import DeepBeliefError
+from deepbelief import DBN, Pretraining, RBMSettings, fantasies, inpaint
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.randomness import Random
 
 
@@ -144,3 +145,21 @@ def test_states_on_the_gpu_have_the_right_mean_and_survive_a_nan(dtype: torch.dt
     assert torch.equal(random.bernoulli(ends.expand(9999, 2)), ends.expand(9999, 2))
     random.bernoulli(torch.full((9,), torch.nan, device="cuda", dtype=dtype))
     torch.cuda.synchronize()
+
+
+def test_a_whole_number_is_a_seed_wherever_randomness_is_taken() -> None:
+    ours, theirs = (DBN.from_sizes([6, 4, 3], given) for given in (3, Random(3)))
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    layers = zip(ours.rbms, DBN.from_sizes([6, 6, 6], 3).rbms, strict=True)
+    assert len({float(rbm.weights[0, 0].detach()) for _, rbm in layers}) == 2  # one stream for all layers
+    known, images = [True] * 3 + [False] * 3, torch.rand(4, 6)
+    for given in (np.int64(5), 5):
+        assert torch.equal(fantasies(ours, 4, given, steps=6), fantasies(ours, 4, Random(5), steps=6))
+        assert torch.equal(inpaint(ours, images, known, given), inpaint(ours, images, known, Random(5)))
+    trained = [DBN.from_sizes([6, 4], 0) for _ in range(2)]
+    for dbn, random in zip(trained, (1, Random(1)), strict=True):
+        list(Pretraining(dbn, images, RBMSettings(epochs=2), random=random).epochs())
+    assert torch.equal(trained[0].layer(1).weights, trained[1].layer(1).weights)
+    for wrong, message in ((-1, "seed -1 is below 0"), (0.5, "random is 0.5: give a whole number"), (None, "is None")):
+        with pytest.raises(SettingsError, match=message):
+            DBN.from_sizes([6, 4], wrong)

@@ -15,7 +15,7 @@ from torch import Tensor
 from deepbelief.errors import SettingsError
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 Watch = Callable[[int, int], None]
 """Told now and then how many temperatures are done, and of how many."""
@@ -112,7 +112,7 @@ class AISResult:
 
 @torch.no_grad()
 def ais(
-    path: AnnealedPath, random: Random, settings: AISSettings | None = None, watch: Watch | None = None
+    path: AnnealedPath, random: Random | int, settings: AISSettings | None = None, watch: Watch | None = None
 ) -> AISResult:
     """Estimate log Z of the RBM at the end of a path (Neal 2001; Salakhutdinov & Murray 2008).
 
@@ -133,6 +133,7 @@ def ais(
     >>> abs(result.log_z - exact_log_z(rbm)) < 0.1
     True
     """
+    random = as_random(random, path.rbm.weights.device)
     started = time.perf_counter()
     settings = settings or AISSettings()
     log_weights, _ = _anneal(path, random, settings, watch)
@@ -162,7 +163,7 @@ def look(watch: Watch | None, done: int, total: int) -> None:
 def trajectory_log_z(
     path: AnnealedPath,
     models: Sequence[RBM],
-    random: Random,
+    random: Random | int,
     settings: AISSettings | None = None,
     between: int = 100,
 ) -> list[AISResult]:
@@ -182,6 +183,7 @@ def trajectory_log_z(
     Returns:
         One estimate for the first model and each later one, all by the same chains; seconds count from the start.
     """
+    random = as_random(random, path.rbm.weights.device)
     if between < 1:
         raise SettingsError(f"it takes at least 1 step from one model to the next, not {between}.")
     started = time.perf_counter()

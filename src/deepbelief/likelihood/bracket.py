@@ -15,7 +15,7 @@ from deepbelief.likelihood.reverse import raise_bound
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.dbn import DBN
 from deepbelief.models.units import Units
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 _WIDE: Final = 3.0  # nats
 _FEW: Final = 0.1  # of the chains
@@ -99,7 +99,7 @@ def _around(middle: float, half: float) -> Interval:
 
 
 @torch.no_grad()
-def as_states(units: Units, values: TensorLike, random: Random) -> Tensor:
+def as_states(units: Units, values: TensorLike, random: Random | int) -> Tensor:
     """The values, or, for binary and categorical units, states drawn with the values as probabilities: (batch, size).
 
     A likelihood of grey pixels under binary units is none; drawn once, with a fixed seed, they are data of zeros and
@@ -108,6 +108,7 @@ def as_states(units: Units, values: TensorLike, random: Random) -> Tensor:
     Raises:
         DataError: a value is none that the units can have; for binary and categorical units, no probability.
     """
+    random = as_random(random, units.bias.device)
     given = possible(units, values)
     return given if units.states is None else units.sample(units.bias_of_mean(given) - units.bias, random)
 
@@ -124,7 +125,7 @@ def log_likelihood(
     path: AnnealedPath,
     visible: TensorLike,
     z: AISResult,
-    random: Random,
+    random: Random | int,
     settings: AISSettings | None = None,
     watch: Watch | None = None,
 ) -> Bracket:
@@ -152,7 +153,7 @@ def dbn_bound(
     path: AnnealedPath,
     visible: TensorLike,
     z: AISResult,
-    random: Random,
+    random: Random | int,
     settings: AISSettings | None = None,
     watch: Watch | None = None,
 ) -> Bracket:
@@ -177,6 +178,7 @@ def dbn_bound(
         SettingsError: the path does not lead to the RBM on top.
         DataError: the units cannot have one of the values.
     """
+    random = as_random(random, dbn.layer(1).weights.device)
     if path.rbm is not dbn.layer(len(dbn)):
         raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
     below, values = _climb(dbn, visible, random)
@@ -185,7 +187,7 @@ def dbn_bound(
 
 
 @torch.no_grad()
-def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random) -> Tensor:
+def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random | int) -> Tensor:
     """`Bracket.upper` of `dbn_bound` alone, (batch,), for as many items as there are: it takes no annealing.
 
     Args:
@@ -194,6 +196,7 @@ def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random) -> T
         log_z: of the RBM on top, such as `AISResult.log_z`.
         random: states of the units, on the DBN's device.
     """
+    random = as_random(random, dbn.layer(1).weights.device)
     below, values = _climb(dbn, visible, random)
     return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
 

@@ -14,7 +14,7 @@ from deepbelief.likelihood.exact import exact_log_z, fewest_states
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
 from deepbelief.models.checks import check_width
 from deepbelief.models.dbn import DBN
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 _QUICK: Final = 2**20  # states that are added up in seconds
 
@@ -96,7 +96,7 @@ def evaluate(
     dbn: DBN,
     training: SourceLike,
     items: SourceLike,
-    random: Random,
+    random: Random | int,
     settings: AISSettings | None = None,
     number: int = 100,
     show: Show | None = None,
@@ -116,6 +116,7 @@ def evaluate(
         SettingsError: the data have another width than the DBN, or there are no items.
         DataError: the units cannot have one of the values that are used.
     """
+    random = as_random(random, dbn.layer(1).weights.device)
     learnt, measured, units = as_source(training), as_source(items), dbn.layer(1).visible
     for source in (learnt, measured):
         check_width(source, units, "the DBN")

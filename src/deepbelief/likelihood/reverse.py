@@ -10,7 +10,7 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.likelihood.ais import AISSettings, Watch, look
 from deepbelief.models.annealed_path import AnnealedPath
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 _ROWS: Final = 1000  # chains at a time
 
@@ -19,7 +19,7 @@ _ROWS: Final = 1000  # chains at a time
 def raise_bound(
     path: AnnealedPath,
     visible: TensorLike,
-    random: Random,
+    random: Random | int,
     settings: AISSettings | None = None,
     watch: Watch | None = None,
 ) -> Tensor:
@@ -44,6 +44,7 @@ def raise_bound(
     Returns:
         One number in nats for each item, shape (batch,), float64.
     """
+    random = as_random(random, path.rbm.weights.device)
     settings = settings or AISSettings()
     given = as_batch(visible, path.rbm.weights, path.rbm.visible.size, "the RBM sees")
     path.rbm.visible.check_values(given)

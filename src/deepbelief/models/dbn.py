@@ -12,7 +12,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Units
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 
 @final
@@ -49,15 +49,17 @@ class DBN(nn.Module):
         self.standardisation = standardisation
 
     @classmethod
-    def from_sizes(cls, sizes: Sequence[int], random: Random, weight_std: float | None = None) -> "DBN":
+    def from_sizes(cls, sizes: Sequence[int], random: Random | int, weight_std: float | None = None) -> "DBN":
         """A DBN of binary units; `sizes` counts from the visible layer up."""
+        random = as_random(random)
         if len(sizes) < 2:
             raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
         return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in pairwise(sizes)])
 
     @classmethod
-    def from_units(cls, layers: Sequence[Units], random: Random, weight_std: float | None = None) -> "DBN":
+    def from_units(cls, layers: Sequence[Units], random: Random | int, weight_std: float | None = None) -> "DBN":
         """A DBN of any kinds of units, from the visible layer up, such as [Gaussian(784), Bernoulli(500)]."""
+        random = as_random(random)
         if len(layers) < 2:
             raise SettingsError("a DBN needs a visible and a hidden layer, such as [Gaussian(784), Bernoulli(500)].")
         # A layer between two RBMs is hidden in one and visible in the other, with parameters for each part.

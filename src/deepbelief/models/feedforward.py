@@ -12,7 +12,7 @@ from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.data import SourceLike, as_source, in_batches
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 Classifier = Callable[[Tensor], Tensor]
 """(batch, width) values in [0, 1] -> (batch, classes) logits."""
@@ -28,8 +28,9 @@ class FeedForward(nn.Module):
     torch.Size([5, 10])
     """
 
-    def __init__(self, sizes: Sequence[int], activation: Callable[[Tensor], Tensor], random: Random) -> None:
+    def __init__(self, sizes: Sequence[int], activation: Callable[[Tensor], Tensor], random: Random | int) -> None:
         super().__init__()
+        random = as_random(random)
         self.sizes: Final = list(sizes)
         self.activation: Final = activation
         self.layers = nn.ModuleList()

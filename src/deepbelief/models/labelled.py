@@ -12,7 +12,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli, Categorical, Joint, Units
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 
 @final
@@ -34,7 +34,7 @@ class LabelledRBM(nn.Module):
     """
 
     def __init__(
-        self, values: Units, classes: int, hidden: Units, random: Random, weight_std: float | None = None
+        self, values: Units, classes: int, hidden: Units, random: Random | int, weight_std: float | None = None
     ) -> None:
         super().__init__()
         self.values: Final = values.size
@@ -114,9 +114,10 @@ class LabelledDBN(nn.Module):
 
     @classmethod
     def from_sizes(
-        cls, sizes: Sequence[int], classes: int, random: Random, weight_std: float | None = None
+        cls, sizes: Sequence[int], classes: int, random: Random | int, weight_std: float | None = None
     ) -> "LabelledDBN":
         """A model of binary units and a label; `sizes` counts from the visible layer up to the top RBM's hidden one."""
+        random = as_random(random)
         if len(sizes) < 3:
             raise SettingsError(
                 f"a labelled DBN needs a visible and two hidden sizes, such as [784, 500, 2000], not {list(sizes)}; "

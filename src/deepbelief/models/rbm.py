@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.models.units import Bernoulli, Units
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 
 @final
@@ -29,8 +29,9 @@ class RBM(nn.Module):
     torch.Size([5, 300])
     """
 
-    def __init__(self, visible: Units, hidden: Units, random: Random, weight_std: float | None = None) -> None:
+    def __init__(self, visible: Units, hidden: Units, random: Random | int, weight_std: float | None = None) -> None:
         super().__init__()
+        random = as_random(random)
         if visible is hidden:
             raise SettingsError("the same units cannot be on both sides: give each side units of its own.")
         if not (visible.bounded or hidden.bounded):
@@ -63,12 +64,14 @@ class RBM(nn.Module):
         """E[v | h] = visible.mean(h W^T): (batch, hidden) -> (batch, visible)."""
         return self.visible.mean(self._h(hidden) @ self.weights.T)
 
-    def sample_hidden(self, visible: TensorLike, random: Random) -> Tensor:
+    def sample_hidden(self, visible: TensorLike, random: Random | int) -> Tensor:
         """h ~ p(h | v): (batch, visible) -> (batch, hidden)."""
+        random = as_random(random, self.weights.device)
         return self.hidden.sample(self._v(visible) @ self.weights, random)
 
-    def sample_visible(self, hidden: TensorLike, random: Random) -> Tensor:
+    def sample_visible(self, hidden: TensorLike, random: Random | int) -> Tensor:
         """v ~ p(v | h): (batch, hidden) -> (batch, visible)."""
+        random = as_random(random, self.weights.device)
         return self.visible.sample(self._h(hidden) @ self.weights.T, random)
 
     def energy(self, visible: TensorLike, hidden: TensorLike) -> Tensor:
@@ -93,6 +96,6 @@ class RBM(nn.Module):
         return f"{self.visible.size} visible, {self.hidden.size} hidden"
 
 
-def bernoulli_rbm(visible: int, hidden: int, random: Random, weight_std: float | None = None) -> RBM:
+def bernoulli_rbm(visible: int, hidden: int, random: Random | int, weight_std: float | None = None) -> RBM:
     """An RBM with binary units on both sides."""
     return RBM(Bernoulli(visible), Bernoulli(hidden), random, weight_std)

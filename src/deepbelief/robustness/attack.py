@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from deepbelief.errors import SettingsError
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.robustness.noise import uniform
 
 Classifier = Callable[[Tensor], Tensor]
@@ -65,7 +65,7 @@ def pgd(
     labels: Tensor,
     epsilon: float,
     steps: int,
-    random: Random,
+    random: Random | int,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Tensor:
     """Projected gradient descent (Madry et al. 2018): many small steps of FGSM, shape of the images.
@@ -83,6 +83,7 @@ def pgd(
     Raises:
         SettingsError: there are no steps.
     """
+    random = as_random(random, images.device)
     if steps < 1:
         raise SettingsError(f"PGD takes at least one step, not {steps}.")
     low, high = (images - epsilon).clamp_(*bounds), (images + epsilon).clamp_(*bounds)

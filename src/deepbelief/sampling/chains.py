@@ -13,7 +13,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def annealing(steps: int) -> list[float]:
 
 @torch.no_grad()
 def clamped_chain(
-    rbm: RBM, values: TensorLike, known: TensorLike | None, random: Random, betas: Iterable[float] | None = None
+    rbm: RBM, values: TensorLike, known: TensorLike | None, random: Random | int, betas: Iterable[float] | None = None
 ) -> Iterator[Step]:
     """Gibbs chains of an RBM that never change what is known: h ~ p(h | v), v ~ p(v | h), known units put back.
 
@@ -64,6 +64,7 @@ def clamped_chain(
     Raises:
         SettingsError: the shapes do not fit, or a part of a categorical group is known.
     """
+    random = as_random(random, rbm.weights.device)
     given = as_items(values, rbm.weights, rbm.visible.size, "the RBM sees")
     held = None if known is None else as_known(known, given, rbm.visible)
     path, visible = AnnealedPath(rbm, rbm.visible.bias), given

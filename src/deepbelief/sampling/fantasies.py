@@ -9,7 +9,7 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.sampling.chains import annealing, as_items, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up
 
@@ -27,7 +27,7 @@ class Clamp(NamedTuple):
 def chain(
     dbn: DBN,
     start: TensorLike,
-    random: Random,
+    random: Random | int,
     *,
     betas: Iterable[float] | None = None,
     clamp: Clamp | None = None,
@@ -54,6 +54,7 @@ def chain(
     >>> next(frames).shape
     torch.Size([5, 784])
     """
+    random = as_random(random, dbn.layer(1).weights.device)
     below, top = len(dbn) - 1, dbn.layer(len(dbn))
     values = up(dbn, seen(dbn, start), below, random)
     known = None
@@ -66,7 +67,7 @@ def chain(
 
 
 def fantasies(
-    dbn: DBN, n: int, random: Random, steps: int = 1000, *, clamp: Clamp | None = None, samples: bool = False
+    dbn: DBN, n: int, random: Random | int, steps: int = 1000, *, clamp: Clamp | None = None, samples: bool = False
 ) -> Tensor:
     """Images that the model makes up, (n, width): each the end of an annealed chain of its own in the top RBM.
 
@@ -86,7 +87,7 @@ def fantasies(
 def fantasy_frames(
     dbn: DBN,
     n: int,
-    random: Random,
+    random: Random | int,
     steps: int = 1000,
     *,
     clamp: Clamp | None = None,

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.models.dbn import DBN
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.sampling.chains import annealing, as_known, clamped_chain, last, thinned
 from deepbelief.sampling.passes import down, seen, up
 
 
 def inpaint(
-    dbn: DBN, images: TensorLike, known: TensorLike, random: Random, steps: int = 200, *, samples: bool = False
+    dbn: DBN, images: TensorLike, known: TensorLike, random: Random | int, steps: int = 200, *, samples: bool = False
 ) -> Tensor:
     """Complete images of which some pixels are known, in any pattern: (n, width) -> (n, width).
 
@@ -44,13 +44,14 @@ def inpainting_frames(
     dbn: DBN,
     images: TensorLike,
     known: TensorLike,
-    random: Random,
+    random: Random | int,
     steps: int = 200,
     *,
     samples: bool = False,
     every: int = 1,
 ) -> Iterator[Tensor]:
     """How an image is completed by `inpaint`: every `every`-th step of it and the last, (n, width) each."""
+    random = as_random(random, dbn.layer(1).weights.device)
     values, betas = seen(dbn, images), annealing(steps)
     held = as_known(known, values, dbn.layer(1).visible)
     given = as_batch(images, values, values.shape[1], "the DBN sees")

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
 
 
-def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random, steps: int = 1000) -> Tensor:
+def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000) -> Tensor:
     """One image for each label: annealed chains in the top RBM with the label held, passed down by means.
 
     In the limit of many steps a chain follows the top RBM's p(h | y), whose values come down through the layers below
@@ -35,9 +35,10 @@ def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random, s
 
 @torch.no_grad()
 def labelled_frames(
-    model: LabelledDBN, labels: TensorLike, random: Random, steps: int = 1000, every: int = 1
+    model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000, every: int = 1
 ) -> Iterator[Tensor]:
     """How `labelled_fantasies` come about: every `every`-th step of theirs and the last, (n, width) each."""
+    random = as_random(random, model.top.rbm.weights.device)
     known, values = model.clamp_label(labels)
     rbm = model.top.rbm
     for step in thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), every):

@@ -9,7 +9,7 @@ from deepbelief.randomness import Random
 
 
 @torch.no_grad()
-def unfold(dbn: DBN, classes: int, random: Random, readout: FeedForward | None = None) -> FeedForward:
+def unfold(dbn: DBN, classes: int, random: Random | int, readout: FeedForward | None = None) -> FeedForward:
     """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
 
     Args:
