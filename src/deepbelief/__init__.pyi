@@ -13,12 +13,11 @@ from .learning.rbm.pretraining import Pretraining
 from .learning.rbm.settings import RBMSettings
 from .likelihood import evaluate
 from .models.dbn import DBN
-from .models.encoding import encode_source
 from .models.feedforward import FeedForward, accuracy
 from .models.labelled import LabelledDBN, LabelledRBM
 from .models.rbm import RBM
-from .models.standardised import standardise
 from .models.units import Bernoulli, Categorical, Gaussian, ReLU
+from .models.views import encode_source, standardise
 from .randomness import Random
 from .robustness.attack import fgsm
 from .robustness.defence import Defended

@@ -1,13 +1,12 @@
 from .annealed_path import AnnealedPath, base_rate_bias
 from .autoencoder import Autoencoder, unroll
 from .dbn import DBN
-from .encoding import encode_source
 from .feedforward import FeedForward, accuracy, predict
 from .labelled import LabelledDBN, LabelledRBM
 from .rbm import RBM, bernoulli_rbm
 from .standardisation import Standardisation
-from .standardised import standardise
 from .units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
+from .views import encode_source, standardise
 
 __all__ = [
     "DBN",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
 from deepbelief.data import Rows, Source, SourceLike, as_source, spread
-from deepbelief.data.binarised import Binarised
+from deepbelief.data.views import Binarised
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches

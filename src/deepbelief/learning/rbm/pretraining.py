@@ -8,7 +8,7 @@ import torch
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source, SourceLike, TensorSource
-from deepbelief.data.binarised import Binarised
+from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.layer import EpochRecord, RBMTraining
@@ -16,8 +16,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import Encoded, encode_source
-from deepbelief.models.standardised import Standardised
+from deepbelief.models.views import Encoded, Standardised, encode_source
 from deepbelief.randomness import Random, as_random
 
 FEATURE_BYTES: Final = 2**28

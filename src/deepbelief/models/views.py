@@ -1,4 +1,4 @@
-"""Feature extraction: images -> the hidden means of a DBN's layer."""
+"""Data as a model sees them: standardised values, and the hidden means of a layer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,79 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.data import Reader, Rows, Source, SourceLike, as_source
-from deepbelief.models.checks import check_width
+from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
+from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
+from deepbelief.models.standardisation import Standardisation
 
-_BATCH: Final = 2048
+_SUMMED: Final = 1000  # items at a time, for means and standard deviations
+_BATCH: Final = 2048  # items at a time, for features
+
+
+def standardise(dbn: DBN, source: SourceLike) -> None:
+    """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
+
+    Values that its visible units take for states or counts, such as a label beside real values, stay as they are.
+
+    Args:
+        dbn: changed in place.
+        source: a `Source`, tensor, NumPy array or list of lists, (n, width).
+
+    Raises:
+        SettingsError: the DBN sees another number of values.
+        DataError: there are no items, or a value is NaN or infinite: the first one is named.
+
+    >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
+    >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
+    >>> standardise(dbn, [[10.0, 0.1], [20.0, 0.3]])
+    >>> dbn.standardisation.mean.tolist()
+    [15.0, 0.20000000298023224]
+    """
+    items, first = as_source(source), dbn.layer(1)
+    check_width(items, first.visible, "the DBN")
+    check_finite(items, first.weights.dtype)
+    real = first.visible.are_real.to(items.batch(slice(0, 1)).device)
+    dbn.standardisation = Standardisation.of(in_batches(items, _SUMMED), real).to(first.weights)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Standardised(Source):
+    """A source whose values are standardised when they are asked for."""
+
+    source: Source
+    standardisation: Standardisation
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Values of an item."""
+        return self.source.width
+
+    def batch(self, rows: Rows) -> Tensor:
+        """The standardised items at `rows`, (batch, width)."""
+        return self.standardisation.forward(self.source.batch(rows).to(self.standardisation.mean))
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to `size` items."""
+        mean, divisor = self.standardisation.mean, self.standardisation.divisor
+        read = self.source.reader(size, mean.dtype)
+        room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
+
+        def standardised(rows: Rows) -> Tensor:
+            values = read(rows).to(mean.device)
+            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(divisor)
+            return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
+
+        return standardised
 
 
 @torch.no_grad()
 def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
-    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+    """The means of a hidden layer (None or -1: the top one) for everything in a source, (n, units), batch by batch.
 
     Args:
         dbn: the model.
@@ -31,7 +94,7 @@ def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Ten
         DataError: the numbers are sparse, ragged, or of another shape.
     """
     items = as_source(source)
-    layer = len(dbn) if layer is None else layer
+    layer = dbn.layer_number(layer)
     size = min(_BATCH, max(1, len(items)))
     encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
     rooms = _rooms(dbn, layer - 1, size)
