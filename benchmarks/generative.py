@@ -22,7 +22,7 @@ from readme import generative_table
 from rich.console import Console
 
 from deepbelief import DBN, Pretraining, Random, RBMSettings, load_dataset, load_dbn, save_dbn
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.data import Source
 from deepbelief.learning import tie_to_below
 from deepbelief.likelihood import AISSettings, upper_side

@@ -39,7 +39,7 @@ from deepbelief import (
     encode_source,
     load_dataset,
 )
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.data import Images, TensorSource
 from deepbelief.learning.backprop.loop import ValidationRecord
 from deepbelief.system.machine import describe_machine

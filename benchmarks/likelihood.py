@@ -18,7 +18,7 @@ from readme import likelihood_table
 from rich.console import Console
 
 from deepbelief import DBN, Pretraining, Random, RBMSettings, evaluate, load_dataset, load_dbn
-from deepbelief.cli.watching import print_results, steps_line
+from deepbelief.cli.output import print_results, steps_line
 from deepbelief.data import Source, TensorSource
 from deepbelief.likelihood import AISSettings, Evaluation, as_states
 from deepbelief.system.machine import describe_machine

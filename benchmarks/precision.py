@@ -30,7 +30,7 @@ from deepbelief import (
     load_dataset,
     unfold,
 )
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.data import Dataset, TensorSource
 from deepbelief.learning import ConvergedSettings, FullBatchSettings, FullBatchTraining
 from deepbelief.study.records import Metric

@@ -1,6 +1,7 @@
-"""Tensors from whatever holds numbers: what users may give wherever the library wants values."""
+"""What users may give for numbers, as tensors, and the type of whatever classifies them."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -8,6 +9,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from deepbelief.errors import DataError, SettingsError
+
+Classifier = Callable[[Tensor], Tensor]
+"""(batch, width) values in their bounds, [0, 1] for images -> (batch, classes) logits."""
 
 TensorLike = Tensor | ArrayLike
 """A tensor, a NumPy array, nested lists of numbers, or whatever NumPy takes for an array, such as a data frame."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepbelief.errors import DeepBeliefError, SettingsError
 
-_STEPS: Final = 2.0**16  # a random number of 16 bits is one of so many
+_STEPS: Final = 2.0**16  # of random numbers of 16 bits
 _OFFSETS: Final = 2**16  # where the row of fractions for a call of `bernoulli` may begin
 _FEWEST_FRACTIONS: Final = 2**18
 

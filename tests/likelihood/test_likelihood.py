@@ -246,8 +246,8 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
 
 def test_the_watcher_hears_of_the_end() -> None:
     rbm, heard = small_rbm("Bernoulli", "Bernoulli"), []
-    ais(path_to(rbm), Random(0), AISSettings.of(250, 2), lambda done, total: heard.append((done, total)))
-    assert heard == [(100, 250), (200, 250), (250, 250)]
+    ais(path_to(rbm), Random(0), AISSettings.of(250, 2), lambda what, *how_far: heard.append((what, *how_far)))
+    assert heard == [("AIS", 100, 250), ("AIS", 200, 250), ("AIS", 250, 250)]
 
 
 # RAISE, and the bracket.
@@ -443,7 +443,7 @@ def test_an_evaluation_has_every_layer_and_both_sides(trained: RBM, stripes: Ten
     def show(what: str, done: int, total: int) -> None:
         shown.append((what, done == total))
 
-    found = evaluate(dbn, data, data, random, AISSettings.of(100, 50), number=30, show=show)
+    found = evaluate(dbn, data, data, random, AISSettings.of(100, 50), number=30, progress=show)
     assert [layer.shape for layer in found.layers] == [(16, 8), (8, 4)]
     for layer in found.layers:
         assert layer.exact == pytest.approx(exact_log_z(dbn.layer(layer.layer)))

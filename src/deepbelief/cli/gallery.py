@@ -1,7 +1,7 @@
 """From a model's file to a picture of what it makes up, completes, or finds between two images."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, final
@@ -15,11 +15,11 @@ from deepbelief.data import Images
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random
 from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate, labelled_frames
 
 Task = Literal["fantasies", "classes", "chains", "inpainting", "interpolation"]
-Progress = Callable[[str, int, int], None]
 
 PARTS: Final = ("top", "bottom", "left", "right", "centre", "border", "random")
 """The names that `known_part` takes."""
@@ -256,7 +256,7 @@ def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor
 
 
 def _lines(rows: Sequence[Tensor], columns: int) -> Tensor:
-    """n items of each row, in lines of so many, a line of each row in turn: -> (lines, columns, width)."""
+    """n items of each row, this number in a line, a line of each row in turn: -> (lines, columns, width)."""
     n, width = rows[0].shape
     columns = min(columns, n)
     items = torch.nn.functional.pad(torch.stack(list(rows)), (0, 0, 0, -n % columns), value=math.nan)

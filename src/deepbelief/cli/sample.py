@@ -90,8 +90,8 @@ def sample(
     Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
     """
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
-    from deepbelief.cli.reading import images_for
-    from deepbelief.cli.watching import download_line, steps_line
+    from deepbelief.cli.inputs import images_for
+    from deepbelief.cli.output import download_line, steps_line
     from deepbelief.system.machine import choose_device
 
     task, name = task_of(chains=what.start, inpainting=what.inpaint, interpolation=what.interpolate, labels=what.labels)

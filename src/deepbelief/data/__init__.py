@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, in_batches, spread
-from deepbelief.data.download import Progress
+from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.named import load_named
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.data.views import Labelled, LabelledLike, as_labelled
 from deepbelief.errors import SettingsError
+from deepbelief.progress import Progress
 
 __all__ = [
     "Dataset",
@@ -22,10 +22,10 @@ __all__ = [
     "TensorSource",
     "as_labelled",
     "as_source",
+    "evenly_spaced",
     "in_batches",
     "load_dataset",
     "load_images",
-    "spread",
 ]
 
 

@@ -59,8 +59,8 @@ def in_batches(source: Source, size: int) -> Iterator[torch.Tensor]:
         yield source.batch(slice(start, min(start + size, len(source))))
 
 
-def spread(source: Source, items: int) -> torch.Tensor:
-    """So many items from all over a source, which may be sorted; again and again where it has fewer."""
+def evenly_spaced(source: Source, items: int) -> torch.Tensor:
+    """Items at equal distances all over a source, which may be sorted; again and again where it has fewer."""
     return source.batch(torch.arange(items) * len(source) // items)
 
 
@@ -155,12 +155,14 @@ class Images(Source):
         return self.labels
 
 
-def taken(values: torch.Tensor, rows: Rows, room: torch.Tensor | None = None) -> torch.Tensor:
-    """The values at rows: a view for a slice; positions are gathered into ``room``, or into new memory without it."""
+def taken(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) -> torch.Tensor:
+    """The values at rows: a view for a slice; positions are gathered into ``buffer``, or into new memory without it."""
     if isinstance(rows, slice):
         return values[rows]
     positions = rows.to(values.device)
-    return values[positions] if room is None else torch.index_select(values, 0, positions, out=room[: len(positions)])
+    return (
+        values[positions] if buffer is None else torch.index_select(values, 0, positions, out=buffer[: len(positions)])
+    )
 
 
 @contextmanager
@@ -256,7 +258,7 @@ class Dataset:
 
         ``validation`` images are set aside, chosen by ``seed``; 0 gives all training images in their order, and none.
 
-        Raises `SettingsError` if so many cannot be set aside with every class on both sides.
+        Raises `SettingsError` if this number cannot be set aside with every class on both sides.
 
         >>> images = Images(torch.zeros(6, 1), 1.0, torch.tensor([0, 1, 0, 1, 0, 1]))
         >>> train, validation = Dataset("six", images, images, (1,), ("a", "b")).split(validation=2, seed=0)

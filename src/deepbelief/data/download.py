@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +12,8 @@ import pooch
 import requests
 
 from deepbelief.errors import DataError
+from deepbelief.progress import Progress
 from deepbelief.system.atomic import sweep, temporary_name
-
-Progress = Callable[[str, int, int], None]
-"""Called while a file comes in with its name, the bytes that have come, and all its bytes (0 if unknown)."""
 
 _SECONDS_TO_WAIT: Final = 30
 _CHUNK: Final = 1 << 16
@@ -59,9 +57,9 @@ def download(
         bar = None if progress is None else _Bar(filename, progress)
         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_SECONDS_TO_WAIT)
         try:
-            with _quiet_pooch(), TemporaryDirectory(prefix=temporary_name(""), dir=folder) as room:
-                # One store per mirror: pooch itself knows one address per file. What it has begun lies in the room.
-                store = pooch.create(room, mirror, registry={filename: checksum}, retry_if_failed=retries)
+            with _quiet_pooch(), TemporaryDirectory(prefix=temporary_name(""), dir=folder) as passing:
+                # One store per mirror: pooch itself knows one address per file. What it has begun lies in that folder.
+                store = pooch.create(passing, mirror, registry={filename: checksum}, retry_if_failed=retries)
                 return Path(store.fetch(filename, downloader=downloader)).replace(path)
         except PermissionError as error:
             raise DataError(f"the folder {folder} for downloads cannot be written ({error.strerror})") from error

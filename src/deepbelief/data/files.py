@@ -24,7 +24,7 @@ _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_image
 _LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
 _KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
-_TABLE_TEST: Final = 5  # one in so many rows of a table is set aside for testing
+_TABLE_TEST: Final = 5  # one row of a table in five is set aside for testing
 
 
 def load_npz(path: Path, real: bool = False) -> Dataset:

@@ -11,7 +11,7 @@ _ALWAYS: Final = 256 << 20  # bytes that any machine can spare
 
 
 def check_promise(path: Path, promised: int, packed: int) -> None:
-    """Refuse a file that promises so many bytes out of so many packed ones, before any memory is taken for them.
+    """Refuse a file that promises too many bytes for the size of its packed ones, before any memory is taken for them.
 
     Taken is what deflate can give at most (1032 times as much), up to 256 MiB or 100 times as much, whichever is more.
 

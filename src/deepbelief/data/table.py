@@ -17,7 +17,7 @@ LABEL_COLUMNS: Final = ("label", "labels", "class", "target", "y")
 # What pandas and R write over the numbers of the rows: nothing, or "Unnamed: 0" when that is read and written again.
 _INDEX_COLUMNS: Final = ("", "index", "id")
 _INDEX_AGAIN: Final = "unnamed: "
-_LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label the room of the longest
+_LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label as much memory as the longest
 
 
 class Table(NamedTuple):

@@ -41,11 +41,11 @@ class Binarised(Source):
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to `size` items."""
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
-        room = like.new_empty(size, self.width, dtype=dtype)
+        buffer = like.new_empty(size, self.width, dtype=dtype)
 
         def drawn(rows: Rows) -> Tensor:
             values = read(rows)
-            return self.random.bernoulli(values, out=room[: len(values)])
+            return self.random.bernoulli(values, out=buffer[: len(values)])
 
         return drawn
 
@@ -88,19 +88,19 @@ class Labelled(Source):
         """A reader of batches of up to ``size`` items."""
         read = self.source.reader(size, dtype)
         like = self.source.batch(slice(0, 0))
-        room = like.new_empty(size, self.width, dtype=dtype)
+        buffer = like.new_empty(size, self.width, dtype=dtype)
 
         def joined(rows: Rows) -> torch.Tensor:
             values = read(rows)
-            return self._fill(room[: len(values)], values, rows)
+            return self._fill(buffer[: len(values)], values, rows)
 
         return joined
 
-    def _fill(self, room: torch.Tensor, values: torch.Tensor, rows: Rows) -> torch.Tensor:
-        labels = self.labels[rows if isinstance(rows, slice) else rows.to(self.labels.device)].to(room.device)
-        room[:, : values.shape[1]] = values
-        room[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
-        return room
+    def _fill(self, buffer: torch.Tensor, values: torch.Tensor, rows: Rows) -> torch.Tensor:
+        labels = self.labels[rows if isinstance(rows, slice) else rows.to(self.labels.device)].to(buffer.device)
+        buffer[:, : values.shape[1]] = values
+        buffer[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
+        return buffer
 
 
 LabelledLike = Labelled | Images | tuple[SourceLike, TensorLike]

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, final
@@ -15,18 +15,16 @@ from torch import Tensor
 from deepbelief.errors import SettingsError
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
-Watch = Callable[[int, int], None]
-"""Told now and then how many temperatures are done, and of how many."""
-
-_BETWEEN_LOOKS: Final = 100  # temperatures
-_SEGMENTS: Final = ((0.5, 500), (0.9, 4_000), (1.0, 10_000))  # Salakhutdinov & Murray 2008: up to beta, so many
+_STEPS_BETWEEN: Final = 100  # temperatures
+_SEGMENTS: Final = ((0.5, 500), (0.9, 4_000), (1.0, 10_000))  # Salakhutdinov & Murray 2008: up to beta, this number
 _RECIPE: Final = sum(steps for _, steps in _SEGMENTS)
 
 
 def _betas(temperatures: int) -> tuple[float, ...]:
-    """Salakhutdinov & Murray's betas, or so many in the same proportions, and 0."""
+    """Salakhutdinov & Murray's betas, or another number of them in the same proportions, and 0."""
     betas, low, done, wanted = [0.0], 0.0, 0, 0
     for high, steps in _SEGMENTS:
         wanted += steps
@@ -68,7 +66,7 @@ class AISSettings:
 
     @classmethod
     def of(cls, temperatures: int, chains: int = 100, chains_per_item: int = 1) -> "AISSettings":
-        """So many temperatures above 0, spread as in the default recipe."""
+        """This number of temperatures above 0, in the proportions of Salakhutdinov & Murray."""
         if temperatures < 1:
             raise SettingsError(f"an annealing needs at least 1 temperature, not {temperatures}.")
         return cls(_betas(temperatures), chains, chains_per_item)
@@ -112,7 +110,7 @@ class AISResult:
 
 @torch.no_grad()
 def ais(
-    path: AnnealedPath, random: Random | int, settings: AISSettings | None = None, watch: Watch | None = None
+    path: AnnealedPath, random: Random | int, settings: AISSettings | None = None, progress: Progress | None = None
 ) -> AISResult:
     """Estimate log Z of the RBM at the end of a path (Neal 2001; Salakhutdinov & Murray 2008).
 
@@ -123,7 +121,7 @@ def ais(
         path: from independent units to the RBM, whatever its units.
         random: states of the units, on the RBM's device.
         settings: temperatures and chains.
-        watch: is told how far it is.
+        progress: is told how far it is.
 
     >>> from deepbelief import RBM, Bernoulli, Random
     >>> from deepbelief.likelihood import exact_log_z
@@ -136,11 +134,13 @@ def ais(
     random = as_random(random, path.rbm.weights.device)
     started = time.perf_counter()
     settings = settings or AISSettings()
-    log_weights, _ = _anneal(path, random, settings, watch)
+    log_weights, _ = _anneal(path, random, settings, progress)
     return AISResult(log_weights, time.perf_counter() - started)
 
 
-def _anneal(path: AnnealedPath, random: Random, settings: AISSettings, watch: Watch | None) -> tuple[Tensor, Tensor]:
+def _anneal(
+    path: AnnealedPath, random: Random, settings: AISSettings, progress: Progress | None
+) -> tuple[Tensor, Tensor]:
     """The log weights, and the visible states to which they belong, before a Gibbs step at beta = 1."""
     visible = path.start(settings.chains, random)
     log_weights = torch.full((settings.chains,), path.log_z0(), dtype=torch.float64, device=visible.device)
@@ -149,14 +149,14 @@ def _anneal(path: AnnealedPath, random: Random, settings: AISSettings, watch: Wa
         log_weights += path.log_ratio(visible, signal, low, high)
         if high < 1:
             visible = path.step(signal, high, random)
-        look(watch, done, len(settings.betas) - 1)
+        tell(progress, "AIS", done, len(settings.betas) - 1)
     return log_weights, visible
 
 
-def look(watch: Watch | None, done: int, total: int) -> None:
-    """Tell the watcher, if it is time."""
-    if watch is not None and (done % _BETWEEN_LOOKS == 0 or done == total):
-        watch(done, total)
+def tell(progress: Progress | None, what: str, done: int, total: int) -> None:
+    """Tell now and then, and at the end, how far the work is."""
+    if progress is not None and (done % _STEPS_BETWEEN == 0 or done == total):
+        progress(what, done, total)
 
 
 @torch.no_grad()

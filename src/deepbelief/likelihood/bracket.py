@@ -10,11 +10,12 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
-from deepbelief.likelihood.ais import AISResult, AISSettings, Watch
+from deepbelief.likelihood.ais import AISResult, AISSettings
 from deepbelief.likelihood.reverse import raise_bound
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.dbn import DBN
 from deepbelief.models.units import Units
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
 _WIDE: Final = 3.0  # nats
@@ -127,7 +128,7 @@ def log_likelihood(
     z: AISResult,
     random: Random | int,
     settings: AISSettings | None = None,
-    watch: Watch | None = None,
+    progress: Progress | None = None,
 ) -> Bracket:
     """log p(v) of an RBM, from above, -F(v) - log Z with log Z by AIS, and from below by `raise_bound`.
 
@@ -137,14 +138,14 @@ def log_likelihood(
         z: what `ais` found.
         random: states of the units, on the RBM's device.
         settings: of RAISE.
-        watch: is told how far RAISE is.
+        progress: is told how far RAISE is.
 
     Raises:
         DataError: the units cannot have one of the values.
     """
     values = possible(path.rbm.visible, visible)
     upper = -path.rbm.free_energy(values).double() - z.log_z
-    return Bracket(upper, raise_bound(path, values, random, settings, watch), z)
+    return Bracket(upper, raise_bound(path, values, random, settings, progress), z)
 
 
 @torch.no_grad()
@@ -155,7 +156,7 @@ def dbn_bound(
     z: AISResult,
     random: Random | int,
     settings: AISSettings | None = None,
-    watch: Watch | None = None,
+    progress: Progress | None = None,
 ) -> Bracket:
     """The variational lower bound of log p(v) of a DBN, itself from both sides (Salakhutdinov & Murray 2008).
 
@@ -172,7 +173,7 @@ def dbn_bound(
         z: what `ais` found on the path.
         random: states of the units, on the DBN's device.
         settings: of RAISE.
-        watch: is told how far RAISE is.
+        progress: is told how far RAISE is.
 
     Raises:
         SettingsError: the path does not lead to the RBM on top.
@@ -181,8 +182,8 @@ def dbn_bound(
     random = as_random(random, dbn.layer(1).weights.device)
     if path.rbm is not dbn.layer(len(dbn)):
         raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
-    below, values = _climb(dbn, visible, random)
-    top = log_likelihood(path, values, z, random, settings, watch)
+    below, values = _up_by_samples(dbn, visible, random)
+    top = log_likelihood(path, values, z, random, settings, progress)
     return Bracket(top.upper + below, top.lower + below, z)
 
 
@@ -197,11 +198,11 @@ def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random | int
         random: states of the units, on the DBN's device.
     """
     random = as_random(random, dbn.layer(1).weights.device)
-    below, values = _climb(dbn, visible, random)
+    below, values = _up_by_samples(dbn, visible, random)
     return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
 
 
-def _climb(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
+def _up_by_samples(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
     """What the layers below the top add to the bound, (batch,), and a sample of what the top RBM sees."""
     visible = possible(dbn.layer(1).visible, given)
     below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)

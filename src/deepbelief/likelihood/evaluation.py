@@ -1,24 +1,24 @@
-"""Everything this room has to say about a DBN and a data set."""
+"""All estimates of a DBN's likelihood of data in one call: log Z of each layer, and both sides of the bracket."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
 import torch
 
-from deepbelief.data import SourceLike, as_source, spread
+from deepbelief.data import SourceLike, as_source, evenly_spaced
 from deepbelief.errors import DataError, SettingsError
-from deepbelief.likelihood.ais import AISResult, AISSettings, Watch, ais
+from deepbelief.likelihood.ais import AISResult, AISSettings, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
 from deepbelief.models.checks import check_width
 from deepbelief.models.dbn import DBN
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
 _QUICK: Final = 2**20  # states that are added up in seconds
 
-Show = Callable[[str, int, int], None]
 """Told what is being done, and how many of its steps are, of how many."""
 
 
@@ -87,7 +87,7 @@ def layer_path(dbn: DBN, layer: int, source: SourceLike) -> AnnealedPath:
     check_width(data, first, "the DBN")
     if not len(data):
         raise DataError("there are no items to take base rates of: give at least 1.")
-    items = spread(data, min(len(data), BASE_RATE_ITEMS)).to(rbm.weights)
+    items = evenly_spaced(data, min(len(data), BASE_RATE_ITEMS)).to(rbm.weights)
     first.check_values(items)
     return AnnealedPath(rbm, base_rate_bias(rbm.visible, [dbn.encode(items, layer - 1)]))
 
@@ -99,7 +99,7 @@ def evaluate(
     random: Random | int,
     settings: AISSettings | None = None,
     number: int = 100,
-    show: Show | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """AIS on every layer, and both sides of the (bound of the) log-likelihood.
 
@@ -110,7 +110,7 @@ def evaluate(
         random: the choice of the items, their states, those of all chains; on the DBN's device.
         settings: temperatures and chains.
         number: of items, drawn from all.
-        show: is told how far it is.
+        progress: is told how far it is.
 
     Raises:
         SettingsError: the data have another width than the DBN, or there are no items.
@@ -124,13 +124,13 @@ def evaluate(
         raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
     visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
 
-    def watch(what: str) -> Watch | None:
-        return None if show is None else lambda done, total: show(what, done, total)
+    def of(layer: int) -> Progress | None:
+        return None if progress is None else lambda what, *how_far: progress(f"{what} of layer {layer}", *how_far)
 
     layers = []
     for layer in range(1, len(dbn) + 1):
         path = layer_path(dbn, layer, learnt)
-        z = ais(path, random, settings, watch(f"AIS of layer {layer}"))
+        z = ais(path, random, settings, of(layer))
         exact = exact_log_z(path.rbm) if fewest_states(path.rbm) <= _QUICK else None
         layers.append(LayerZ(layer, (path.rbm.visible.size, path.rbm.hidden.size), z, exact))
-    return Evaluation(layers, dbn_bound(dbn, path, visible, z, random, settings, watch("RAISE")))
+    return Evaluation(layers, dbn_bound(dbn, path, visible, z, random, settings, progress))

@@ -16,7 +16,7 @@ _BLOCK: Final = 2**20  # numbers of the other side's field at a time: 8 MB
 
 
 def fewest_states(rbm: RBM) -> float:
-    """How many states the smaller side has; infinity where both are without end."""
+    """How many states the smaller side has; infinity where both sides have infinitely many."""
     return min(math.inf if units.states is None else units.states for units in (rbm.hidden, rbm.visible))
 
 
@@ -28,7 +28,7 @@ def exact_log_z(rbm: RBM) -> float:
     fewer states.
 
     Raises:
-        SettingsError: both sides have more than 2^25 states, or no end of them.
+        SettingsError: both sides have more than 2^25 states, or infinitely many.
 
     >>> from deepbelief import Bernoulli, Random
     >>> round(exact_log_z(RBM(Bernoulli(3), Bernoulli(2), Random(0), weight_std=0.0)), 6)  # 32 states, all alike

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.likelihood.ais import AISSettings, Watch, look
+from deepbelief.likelihood.ais import AISSettings, tell
 from deepbelief.models.annealed_path import AnnealedPath
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
 _ROWS: Final = 1000  # chains at a time
@@ -21,7 +22,7 @@ def raise_bound(
     visible: TensorLike,
     random: Random | int,
     settings: AISSettings | None = None,
-    watch: Watch | None = None,
+    progress: Progress | None = None,
 ) -> Tensor:
     """RAISE (Burda, Grosse & Salakhutdinov 2015): estimates of log p(v) that on average are below it.
 
@@ -39,7 +40,7 @@ def raise_bound(
         visible: (batch, visible), values that the units can have; see `as_states` for grey ones.
         random: states of the units, on the RBM's device.
         settings: temperatures, and chains for each item.
-        watch: is told how far it is.
+        progress: is told how far it is.
 
     Returns:
         One number in nats for each item, shape (batch,), float64.
@@ -60,7 +61,7 @@ def raise_bound(
             signal = here @ path.rbm.weights
             log_weights -= path.log_ratio(here, signal, low, high)
             done += 1
-            look(watch, done, total)
+            tell(progress, "RAISE", done, total)
         found.append(log_weights)
     chains = torch.cat(found).view(len(given), settings.chains_per_item)
     return torch.logsumexp(chains, dim=1) - math.log(settings.chains_per_item)

@@ -29,7 +29,7 @@ def fitting_held_out(given: SourceLike | None, units: Units, who: str) -> Source
 
 
 def check_width(source: Source, seen: Units | int, who: str, what: str = "data") -> None:
-    """`SettingsError` unless a source has as many values for each item as `who` sees: by these units, or so many."""
+    """`SettingsError` unless a source has as many values for each item as `who` sees: those of `seen`."""
     width, variables = (seen, seen) if isinstance(seen, int) else (seen.size, len(seen.variable_sizes))
     if source.width == width:
         return

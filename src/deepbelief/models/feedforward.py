@@ -8,14 +8,11 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import TensorLike, as_batch
+from deepbelief.arrays import Classifier, TensorLike, as_batch
 from deepbelief.data import SourceLike, as_source, in_batches
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError
 from deepbelief.randomness import Random, as_random
-
-Classifier = Callable[[Tensor], Tensor]
-"""(batch, width) values in [0, 1] -> (batch, classes) logits."""
 
 
 @final

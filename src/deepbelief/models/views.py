@@ -67,11 +67,11 @@ class Standardised(Source):
         """A reader of batches of up to `size` items."""
         mean, divisor = self.standardisation.mean, self.standardisation.divisor
         read = self.source.reader(size, mean.dtype)
-        room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
+        buffer, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
 
         def standardised(rows: Rows) -> Tensor:
             values = read(rows).to(mean.device)
-            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(divisor)
+            shifted = torch.sub(values, mean, out=buffer[: len(values)]).div_(divisor)
             return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
 
         return standardised
@@ -97,9 +97,9 @@ def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Ten
     layer = dbn.layer_number(layer)
     size = min(_BATCH, max(1, len(items)))
     encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
-    rooms = _rooms(dbn, layer - 1, size)
+    buffers = _buffers(dbn, layer - 1, size)
     for rows, values in _read(dbn, items, size):
-        _climb(dbn, values, [*(room[: len(values)] for room in rooms), encoded[rows]])
+        _hidden_means(dbn, values, [*(buffer[: len(values)] for buffer in buffers), encoded[rows]])
     return encoded
 
 
@@ -109,9 +109,9 @@ def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
 
     Each product is computed once, as in `DBN.encode_all`.
     """
-    encoded = _rooms(dbn, len(dbn), len(source))
+    encoded = _buffers(dbn, len(dbn), len(source))
     for rows, values in _read(dbn, source, min(_BATCH, max(1, len(source)))):
-        _climb(dbn, values, [layer[rows] for layer in encoded])
+        _hidden_means(dbn, values, [layer[rows] for layer in encoded])
     return encoded
 
 
@@ -125,14 +125,14 @@ def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]
         yield rows, read(rows).to(parameters)
 
 
-def _rooms(dbn: DBN, layers: int, items: int) -> list[Tensor]:
+def _buffers(dbn: DBN, layers: int, items: int) -> list[Tensor]:
     """Memory for the means of layers 1, 2, ..., (items, units) each."""
     rbms = (dbn.layer(number) for number in range(1, layers + 1))
     return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
 
 
 @torch.no_grad()
-def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
+def _hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
     """The means of layers 1, 2, ... of these items, each written into one of `outs`; gives back the last."""
     if dbn.standardisation is not None:
         values = dbn.standardisation(values)
@@ -167,10 +167,10 @@ class Encoded(Source):
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
         parameters = next(self.dbn.parameters())
-        read, rooms = self.source.reader(size, parameters.dtype), _rooms(self.dbn, self.layer, size)
+        read, buffers = self.source.reader(size, parameters.dtype), _buffers(self.dbn, self.layer, size)
 
         def encoded(rows: Rows) -> Tensor:
             values = read(rows).to(parameters)
-            return _climb(self.dbn, values, [room[: len(values)] for room in rooms]).to(dtype)
+            return _hidden_means(self.dbn, values, [buffer[: len(values)] for buffer in buffers]).to(dtype)
 
         return encoded

@@ -1,17 +1,13 @@
 """Attacks that know the model: the fast gradient sign method, and many small steps of it."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from deepbelief.arrays import Classifier
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random, as_random
 from deepbelief.robustness.noise import uniform
-
-Classifier = Callable[[Tensor], Tensor]
-"""(batch, width) values in their bounds, [0, 1] for images -> (batch, classes) logits."""
 
 
 def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int = 2000) -> Tensor:

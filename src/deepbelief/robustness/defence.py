@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor
 
-from deepbelief.robustness.attack import Classifier
+from deepbelief.arrays import Classifier
 
 
 @final

@@ -59,7 +59,7 @@ def clamped_chain(
         values: (n, visible), as the RBM sees them.
         known: bool, (visible,) or (n, visible): what is held; of categorical units whole groups. None: nothing.
         random: the chains' source.
-        betas: 1 without end if None.
+        betas: 1 for ever if None.
 
     Raises:
         SettingsError: the shapes do not fit, or a part of a categorical group is known.

@@ -36,7 +36,7 @@ def chain(
 ) -> Iterator[Tensor]:
     """Gibbs chains in the top RBM, each state passed down to an image: every `every`-th step and the last, (n, width).
 
-    The images at the start climb to the top RBM by samples. Down it goes by means, from E[v | h] of the top RBM, which
+    The images at the start go up to the top RBM by samples. Down they go by means, from E[v | h] of the top RBM, which
     shows what a state is about; or by `samples` in every layer, which is the DBN's distribution, sum over h of
     p(v | h1) p(h1 | h2) ... p_top (Hinton, Osindero & Teh 2006).
 

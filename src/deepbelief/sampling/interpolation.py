@@ -12,7 +12,7 @@ from deepbelief.models.dbn import DBN
 def interpolate(dbn: DBN, first: TensorLike, second: TensorLike, steps: int = 10) -> Tensor:
     """The way from one image to another through the top layer: (width,) or (n, width) each -> (steps, [n,] width).
 
-    Both images climb by means to the field of the top layer, v W; the fields (1 - t) f_1 + t f_2, t from 0 to 1, give
+    Both images go up by means to the field of the top layer, v W; the fields (1 - t) f_1 + t f_2, t from 0 to 1, give
     the hidden means, which go down by means. In fields, because for any kind of units each point of the way is then
     one of their distributions, proportional to p_1(h)^(1 - t) p_2(h)^t: a unit that both images agree on stays, and
     one that they differ on crosses over at its own time. Means between the two would be those of a mixture, of a coin

@@ -10,18 +10,19 @@ from typing import Any, Final, TypeVar, final
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import Classifier
 from deepbelief.checkpoint import UnusableFileError, load_dbn, save_module
 from deepbelief.data import Dataset, Images, Source
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
-from deepbelief.models.feedforward import Classifier, FeedForward
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.views import Standardised, encode_source_all
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.fit import split
 from deepbelief.study.loading import classifiers, load_network
-from deepbelief.study.progress import Progress
+from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
 from deepbelief.study.resumption import Resumable, put_away, take_up
@@ -54,7 +55,7 @@ class Context:
         device: torch.device,
         precision: Precision,
         folder: Path,
-        progress: Progress,
+        progress: StudyProgress,
     ) -> None:
         self.recipe, self.dataset, self.seed = recipe, dataset, seed
         self.device, self.precision = device, precision

@@ -19,7 +19,7 @@ def split(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Images, Images]:
     """The training images that a seed learns from, and those that it holds out; the latter may be none.
 
     Raises:
-        SettingsError: so many cannot be held out.
+        SettingsError: this number of images cannot be held out.
     """
     training, held_out = dataset.split(recipe.data.validation, seed)
     if recipe.data.train_images is not None:

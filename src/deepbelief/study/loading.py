@@ -9,11 +9,12 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from deepbelief.arrays import Classifier
 from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_module
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
-from deepbelief.models.feedforward import Classifier, FeedForward
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe

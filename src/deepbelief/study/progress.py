@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class Progress(Protocol):
+class StudyProgress(Protocol):
     """A watcher of a study; the command line draws bars, tests listen."""
 
     def stage(self, name: str, number: int, total: int, seed: int) -> None:

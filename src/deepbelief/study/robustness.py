@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import Classifier
 from deepbelief.data import TensorSource
-from deepbelief.models.feedforward import Classifier, accuracy, predict
+from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.defence import Defended
 from deepbelief.study.context import Context, Findings, share

@@ -10,7 +10,7 @@ import torch
 PrecisionName = Literal["auto", "bf16", "fp32", "fp64"]
 
 _SHAPE: Final = (128, 784, 300)  # of the product that is timed: a small training step's
-_GAIN: Final = 1.3  # bfloat16 must be so many times faster: less is lost in converting, or is chance
+_GAIN: Final = 1.3  # bfloat16 must be this many times faster: less is lost in converting, or is chance
 _REPETITIONS: Final = 5
 
 

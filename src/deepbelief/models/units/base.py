@@ -22,7 +22,7 @@ class Units(nn.Module, ABC):
     """
 
     bounded: bool
-    """Whether |x| has a limit. Units without one cannot stand on both sides: their energy may fall without end."""
+    """Whether |x| has a limit. Units without one cannot stand on both sides: their energy may have no lower limit."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -35,9 +35,9 @@ class Units(nn.Module, ABC):
     def mean(self, field: Tensor) -> Tensor:
         """E[x | field], shape (batch, size); can be differentiated."""
 
-    @abstractmethod
     def mean_(self, field: Tensor) -> Tensor:
         """`mean`, written over the field; for learning, which needs no gradient through it."""
+        return field.copy_(self.mean(field))
 
     @abstractmethod
     def sample(self, field: Tensor, random: Random) -> Tensor:
@@ -50,9 +50,9 @@ class Units(nn.Module, ABC):
         self.mean_(field)
         return out
 
-    @abstractmethod
     def energy(self, values: Tensor) -> Tensor:
-        """E(x) in nats, shape (batch,)."""
+        """E(x) in nats, shape (batch,); without further terms -bias . x."""
+        return -(values @ self.bias)
 
     @abstractmethod
     def log_partition(self, field: Tensor) -> Tensor:
@@ -104,9 +104,9 @@ class Units(nn.Module, ABC):
         return units
 
     @property
-    @abstractmethod
     def states(self) -> int | None:
-        """How many values the whole layer can take; None if there is no end."""
+        """How many values the whole layer can take; None if there are infinitely many."""
+        return None
 
     def state(self, numbers: Tensor) -> Tensor:
         """The values with these numbers, 0 to `states` - 1: (batch,) int64 -> (batch, size); for enumeration."""

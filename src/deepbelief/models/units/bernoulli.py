@@ -37,10 +37,6 @@ class Bernoulli(Units):
         """`sample`, written to `out`; the means are written over the field."""
         return random.bernoulli(self.mean_(field), out=out)
 
-    def energy(self, values: Tensor) -> Tensor:
-        """-sum_i a_i x_i, shape (batch,)."""
-        return -(values @ self.bias)
-
     def log_partition(self, field: Tensor) -> Tensor:
         """sum_i log(1 + exp(a_i + field_i)), shape (batch,)."""
         return nn.functional.softplus(field + self.bias, threshold=40).sum(dim=-1)

@@ -40,10 +40,6 @@ class Categorical(Units):
         """The probabilities of the categories, shape (batch, size)."""
         return self._grouped(field + self.bias).softmax(dim=-1).flatten(-2)
 
-    def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
-        return field.copy_(self.mean(field))
-
     @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """One category of each group, as one-hot values, shape (batch, size)."""
@@ -52,10 +48,6 @@ class Categorical(Units):
         level = random.uniform_(torch.empty_like(reached[..., :1])) * reached[..., -1:]
         chosen = (reached <= level).sum(dim=-1, keepdim=True).clamp_(max=self.categories - 1)
         return torch.zeros_like(reached).scatter_(-1, chosen, 1.0).flatten(-2).to(field.dtype)
-
-    def energy(self, values: Tensor) -> Tensor:
-        """-sum_i a_i x_i, shape (batch,)."""
-        return -(values @ self.bias)
 
     def log_partition(self, field: Tensor) -> Tensor:
         """Sum over the groups of log sum_c exp(a_gc + field_gc), shape (batch,)."""

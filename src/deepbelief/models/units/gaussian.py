@@ -92,8 +92,3 @@ class Gaussian(Units):
     def description(self) -> dict[str, object]:
         """The kind and the arguments to make such units again."""
         return {**super().description, "min_std": self.min_std}
-
-    @property
-    def states(self) -> None:
-        """Without end."""
-        return None

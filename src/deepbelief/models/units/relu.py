@@ -41,10 +41,6 @@ class ReLU(Units):
         # Above 0 the copies that are surely on count x of them, and those near the last as many as they do below.
         return torch.where(x > 0, x + total + _ripple(x), total)
 
-    def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
-        return field.copy_(self.mean(field))
-
     @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """Whole numbers drawn given the field, shape (batch, size): how many of the copies are on."""
@@ -97,11 +93,6 @@ class ReLU(Units):
         """`DataError` unless all values are finite and at least 0."""
         wanted, advice = "ReLU units take finite values from 0 up", "shift the data, or take Gaussian units"
         check_range(values, 0, wanted=wanted, advice=advice, item=item, position=position)
-
-    @property
-    def states(self) -> None:
-        """Without end."""
-        return None
 
 
 def _magnitude(x: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from deepbelief.checkpoint import load_dbn
 from deepbelief.data import Images, load_images
-from deepbelief.data.download import Progress
 from deepbelief.data.files import Part
+from deepbelief.progress import Progress
 
 
 def images_for(model: Path, name: str, folder: Path | None, part: Part, progress: Progress | None = None) -> Images:

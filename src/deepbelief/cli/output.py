@@ -1,4 +1,4 @@
-"""Progress of a study on the terminal: a live line where there is one, plain lines where output goes to a file."""
+"""What commands print: the progress of a study (a live line, or plain lines in a file) and tables."""
 
 import sys
 import time
