@@ -41,7 +41,7 @@ from deepbelief import (
 )
 from deepbelief.cli.output import print_results
 from deepbelief.data import Images, TensorSource
-from deepbelief.learning.backprop.loop import ValidationRecord
+from deepbelief.learning.course import Record
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
 
@@ -56,13 +56,13 @@ HeldOut = Annotated[int, typer.Option(min=0, help="Training images to measure an
 Images_ = Annotated[int, typer.Option(min=0, help="Training images to learn from; 0: all.")]
 
 
-def watched(records: Iterable[ValidationRecord], console: Console, started: float) -> Iterator[ValidationRecord]:
+def watched(records: Iterable[Record], console: Console, started: float) -> Iterator[Record]:
     """The same records, with a line for each."""
     for record in records:
         score = record.score
         told = "" if score is None else f", held-out error {100 * (1 - score):.2f} %"
         console.print(
-            f"{time.perf_counter() - started:6.0f} s: epoch {record.step}, loss {record.loss:.4f}{told}",
+            f"{time.perf_counter() - started:6.0f} s: epoch {record.epoch}, loss {record.loss:.4f}{told}",
             highlight=False,
         )
         yield record
