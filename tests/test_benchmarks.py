@@ -21,13 +21,9 @@ import readme  # noqa: E402
 import scaling  # noqa: E402
 import speed  # noqa: E402
 
-from deepbelief import (  # noqa: E402
-    AISSettings,
-    HybridSettings,
-    RBMSettings,
-    UpDownSettings,
-)
+from deepbelief import HybridSettings, RBMSettings, UpDownSettings  # noqa: E402
 from deepbelief.data import load_dataset  # noqa: E402
+from deepbelief.likelihood import AISSettings  # noqa: E402
 from deepbelief.system.precision import BF16  # noqa: E402
 
 
