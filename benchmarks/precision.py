@@ -18,6 +18,7 @@ from rich.console import Console
 
 from deepbelief import (
     DBN,
+    ConvergedTraining,
     FeedForward,
     MinibatchSettings,
     MinibatchTraining,
@@ -26,7 +27,6 @@ from deepbelief import (
     RBMSettings,
     accuracy,
     encode_source,
-    fit_converged,
     load_dataset,
     unfold,
 )
@@ -52,7 +52,8 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     records = list(Pretraining(dbn, training, settings, random=random, products=precision.products).epochs())
     dbn.requires_grad_(False)
     features, labels = encode_source(dbn, training), training.required_labels()
-    readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
+    readout = FeedForward([hidden, 10], torch.relu, random)
+    list(ConvergedTraining(readout, (features, labels), ConvergedSettings(l2=(3e-4,), max_iterations=80)).epochs())
     seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
     unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
     test, wanted = TensorSource(encode_source(dbn, dataset.test)), dataset.test.required_labels()

@@ -5,13 +5,23 @@ Run it with `python examples/fashion_mnist.py` (about a minute on two cores).
 
 import sys
 
-from deepbelief import DBN, Pretraining, Random, RBMSettings, encode_source, load_dataset
+import torch
+
+from deepbelief import (
+    DBN,
+    Defended,
+    FeedForward,
+    Pretraining,
+    Random,
+    RBMSettings,
+    accuracy,
+    encode_source,
+    fgsm,
+    load_dataset,
+)
 from deepbelief.data import TensorSource
-from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
-from deepbelief.models.feedforward import accuracy
-from deepbelief.robustness.attack import fgsm, pgd
-from deepbelief.robustness.defence import Defended
-from deepbelief.robustness.noise import gaussian
+from deepbelief.learning import ConvergedSettings, ConvergedTraining, ReadoutClassifier
+from deepbelief.robustness import gaussian, pgd
 
 name = sys.argv[1] if len(sys.argv) > 1 else "fashion-mnist"
 epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
@@ -29,7 +39,8 @@ images = dataset.test.batch(slice(0, len(dataset.test)))
 classes = len(dataset.class_names)
 for layer in (1, 2):
     features = encode_source(dbn, dataset.train, layer)
-    readout = fit_converged((features, labels), None, classes, ConvergedSettings(l2=(1e-4,))).network
+    readout = FeedForward([features.shape[1], classes], torch.relu, random)
+    list(ConvergedTraining(readout, (features, labels), ConvergedSettings(l2=(1e-4,))).epochs())
     classifier = ReadoutClassifier(dbn, layer, readout)
     print(f"read-out {layer}: accuracy {accuracy(classifier, dataset.test, test):.3f}")
 

@@ -13,6 +13,7 @@ from deepbelief import (
     DBN,
     RBM,
     Bernoulli,
+    ConvergedTraining,
     FeedForward,
     Gaussian,
     HybridSettings,
@@ -32,7 +33,6 @@ from deepbelief import (
     encode_source,
     evaluate,
     fantasies,
-    fit_converged,
     inpaint,
     labelled_fantasies,
     standardise,
@@ -144,7 +144,8 @@ def minibatches(x: Any, y: Any, dtype: torch.dtype) -> Any:
 
 
 def readout(x: Any, y: Any, dtype: torch.dtype) -> Any:
-    network = fit_converged((x, y), (x, y), 2, ConvergedSettings(l2=(0.1,))).network
+    network = FeedForward([4, 2], torch.relu, Random(0)).to(dtype)
+    list(ConvergedTraining(network, (x, y), ConvergedSettings(l2=(0.1,)), held_out=(x, y)).epochs())
     dbn = DBN.from_sizes([4, 6], Random(0)).to(dtype)
     return [network(x).to(dtype), ReadoutClassifier(dbn, 1, network)(torch.ones(2, 4)).to(dtype)]
 

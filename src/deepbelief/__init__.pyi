@@ -5,7 +5,7 @@ from .errors import DeepBeliefError
 from .insight.receptive_fields import receptive_fields
 from .learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from .learning.backprop.finetuning import unfold
-from .learning.backprop.readout import ReadoutClassifier, fit_converged
+from .learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from .learning.labels.hybrid import HybridSettings, HybridTraining
 from .learning.labels.updown import UpDownSettings, UpDownTraining
 from .learning.rbm.layer import RBMTraining
@@ -32,6 +32,8 @@ __all__ = [
     "RBM",
     "Bernoulli",
     "Categorical",
+    "ConvergedSettings",
+    "ConvergedTraining",
     "DeepBeliefError",
     "Defended",
     "FeedForward",
@@ -48,7 +50,6 @@ __all__ = [
     "RBMTraining",
     "Random",
     "ReLU",
-    "ReadoutClassifier",
     "Study",
     "UpDownSettings",
     "UpDownTraining",
@@ -58,7 +59,6 @@ __all__ = [
     "evaluate",
     "fantasies",
     "fgsm",
-    "fit_converged",
     "inpaint",
     "insight",
     "labelled_fantasies",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from deepbelief import (
     Bernoulli,
+    ConvergedTraining,
     FeedForward,
     HybridSettings,
     HybridTraining,
@@ -23,7 +24,6 @@ from deepbelief import (
     UpDownSettings,
     UpDownTraining,
     accuracy,
-    fit_converged,
 )
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError, DataWarning
@@ -52,7 +52,7 @@ def minibatches(labels: Any, held_out: Any = (X, Y)) -> Any:
 
 
 def readout(labels: Any, held_out: Any = None) -> Any:
-    return fit_converged((X, labels), held_out, 3, ConvergedSettings(max_iterations=2))
+    return ConvergedTraining(network(), (X, labels), ConvergedSettings(max_iterations=2), held_out=held_out)
 
 
 HELD_OUT: dict[str, Callable[..., Any]] = {

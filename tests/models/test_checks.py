@@ -14,6 +14,7 @@ from deepbelief import (
     DBN,
     Bernoulli,
     Categorical,
+    ConvergedTraining,
     FeedForward,
     Gaussian,
     HybridSettings,
@@ -29,7 +30,6 @@ from deepbelief import (
     UpDownSettings,
     UpDownTraining,
     evaluate,
-    fit_converged,
     standardise,
 )
 from deepbelief.arrays import as_tensor
@@ -174,7 +174,8 @@ def full_batch(x: Any) -> Any:
 
 
 def readout(x: Any, held_out: Any = None) -> Any:
-    return fit_converged(_with_labels(x), _with_labels(held_out), 2, ConvergedSettings(max_iterations=2))
+    network, settings = FeedForward([3, 2], torch.relu, Random(0)), ConvergedSettings(max_iterations=2)
+    return ConvergedTraining(network, _with_labels(x), settings, held_out=_with_labels(held_out))
 
 
 X = (Random(0, "values").uniform((10, 3)) < 0.5).float()

@@ -1,7 +1,7 @@
 from .backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from .backprop.classifier import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
 from .backprop.finetuning import unfold
-from .backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from .backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
 from .course import Record, Training
 from .labels.hybrid import HybridSettings, HybridTraining
 from .labels.updown import UpDownSettings, UpDownTraining
@@ -14,6 +14,7 @@ __all__ = [
     "AutoencoderSettings",
     "AutoencoderTraining",
     "ConvergedSettings",
+    "ConvergedTraining",
     "DivergedError",
     "EpochRecord",
     "FullBatchSettings",
@@ -30,7 +31,6 @@ __all__ = [
     "Training",
     "UpDownSettings",
     "UpDownTraining",
-    "fit_converged",
     "tie_to_below",
     "unfold",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Images, Source, TensorSource
+from deepbelief.data import Source, TensorSource
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
     FullBatchTraining,
@@ -14,7 +14,7 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchTraining,
 )
 from deepbelief.learning.backprop.finetuning import unfold
-from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
 from deepbelief.learning.rbm.layer import DivergedError, EpochRecord
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.models.dbn import DBN
@@ -87,11 +87,11 @@ def readouts(context: Context) -> Findings:
     found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}, "converged": {}})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
+        sizes = [context.dbn.sizes[layer], context.classes]
+        network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
         if isinstance(context.recipe.readouts, ConvergedSettings):
-            network = _converged_readout(context, name, layer, context.recipe.readouts, found)
+            _converged(context, name, layer, network, context.recipe.readouts, found)
         else:
-            sizes = [context.dbn.sizes[layer], context.classes]
-            network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
             _full_batch(
                 context, name, network, TensorSource(context.features[layer - 1]), context.recipe.readouts, found
             )
@@ -142,23 +142,22 @@ def _test(context: Context, name: str, classifier: Any, found: Findings) -> None
     found.headline = (f"{found.headline}, " if found.headline else "accuracy ") + f"{name} {measured:.4f}"
 
 
-def _converged_readout(
-    context: Context, name: str, layer: int, settings: ConvergedSettings, found: Findings
-) -> FeedForward:
-    held_out: Images = context.held_out
-    chosen_on = None
-    if len(held_out):
-        features = encode_source(context.dbn, held_out, layer)
-        chosen_on = features, held_out.required_labels()
-    training = context.features[layer - 1], context.training.required_labels()
-    fitted = fit_converged(training, chosen_on, context.classes, settings)
-    context.progress.step(layer, len(context.dbn), f"{name} loss {fitted.losses[-1]:.4f}")
-    found.facts["l2"][name] = fitted.l2
-    found.facts["converged"][name] = fitted.converged
-    found.arrays[f"{name}/loss"] = np.array(fitted.losses)
-    found.arrays[f"{name}/step"] = np.arange(1, len(fitted.losses) + 1)
-    found.metrics[f"loss/{name}@{len(fitted.losses)}"] = fitted.losses[-1]
-    return fitted.network
+def _converged(
+    context: Context, name: str, layer: int, network: FeedForward, settings: ConvergedSettings, found: Findings
+) -> None:
+    features, held_out = context.features[layer - 1], None
+    if len(context.held_out):
+        held_out = encode_source(context.dbn, context.held_out, layer), context.held_out.required_labels()
+    training = features, context.training.required_labels()
+    job = ConvergedTraining(network, training, settings, held_out=held_out)
+    for record in context.train(name, job, job.epochs(), len(settings.l2)):
+        context.progress.step(record.epoch, len(settings.l2), f"{name} l2 {record.l2:g} loss {record.losses[-1]:.4f}")
+    chosen = job.records[(job.best_epoch or 1) - 1]
+    found.facts["l2"][name] = chosen.l2
+    found.facts["converged"][name] = chosen.converged
+    found.arrays[f"{name}/loss"] = np.array(chosen.losses)
+    found.arrays[f"{name}/step"] = np.arange(1, len(chosen.losses) + 1)
+    found.metrics[f"loss/{name}@{len(chosen.losses)}"] = chosen.losses[-1]
 
 
 def _full_batch(

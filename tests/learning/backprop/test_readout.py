@@ -5,7 +5,13 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
+from deepbelief.errors import SettingsError
+from deepbelief.learning.backprop.readout import (
+    ConvergedRecord,
+    ConvergedSettings,
+    ConvergedTraining,
+    ReadoutClassifier,
+)
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
@@ -17,13 +23,24 @@ def problem(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return (random.normal((n, 5), 2.0) + torch.nn.functional.one_hot(labels, 5) + 7).double(), labels
 
 
+def fitted(
+    training: tuple[torch.Tensor, torch.Tensor], settings: ConvergedSettings, held_out: object = None
+) -> tuple[FeedForward, ConvergedRecord]:
+    """A read-out, and the record of the penalty that was chosen."""
+    network = FeedForward([5, 3], torch.relu, Random(0)).double()
+    job = ConvergedTraining(network, training, settings, held_out=held_out)  # type: ignore[arg-type]
+    records = list(job.epochs())
+    assert job.best_epoch is not None
+    return network, records[job.best_epoch - 1]
+
+
 def test_it_finds_scikit_learns_optimum() -> None:
     features, labels = problem(400)
-    ours = fit_converged((features, labels), None, 3, ConvergedSettings(l2=(0.01,), max_iterations=500))
+    network, ours = fitted((features, labels), ConvergedSettings(l2=(0.01,), max_iterations=500))
     standardised = (features - features.mean(dim=0)) / features.std(dim=0)
     theirs = LogisticRegression(C=1 / (0.01 * 400), tol=1e-10, max_iter=5000).fit(standardised.numpy(), labels.numpy())
     expected = theirs.predict_proba(standardised.numpy())
-    found = ours.network(features).softmax(dim=1).detach().numpy()
+    found = network(features).softmax(dim=1).detach().numpy()
     np.testing.assert_allclose(found, expected, atol=2e-4)
     assert ours.losses == sorted(ours.losses, reverse=True)
     assert ours.converged
@@ -31,7 +48,7 @@ def test_it_finds_scikit_learns_optimum() -> None:
 
 
 def test_a_search_that_its_last_iteration_ends_has_not_converged() -> None:
-    cut = fit_converged(problem(400), None, 3, ConvergedSettings(l2=(0.01,), max_iterations=3))
+    _, cut = fitted(problem(400), ConvergedSettings(l2=(0.01,), max_iterations=3))
     assert len(cut.losses) == 3
     assert not cut.converged
 
@@ -39,20 +56,47 @@ def test_a_search_that_its_last_iteration_ends_has_not_converged() -> None:
 def test_the_penalty_is_chosen_on_held_out_images() -> None:
     training, held_out = problem(40), problem(600, seed=1)
     settings = ConvergedSettings(l2=(1e-6, 0.3), max_iterations=300)
-    each = {
-        l2: fit_converged(training, None, 3, ConvergedSettings(l2=(l2,), max_iterations=300)).network
-        for l2 in settings.l2
-    }
+    each = {l2: fitted(training, ConvergedSettings(l2=(l2,), max_iterations=300))[0] for l2 in settings.l2}
     scores = {l2: float((net(held_out[0]).argmax(dim=1) == held_out[1]).double().mean()) for l2, net in each.items()}
     assert scores[0.3] != scores[1e-6]
-    assert fit_converged(training, held_out, 3, settings).l2 == max(scores, key=scores.__getitem__)
+    network, chosen = fitted(training, settings, held_out)
+    assert chosen.l2 == max(scores, key=scores.__getitem__)
+    assert chosen.score == pytest.approx(scores[chosen.l2])
+    torch.testing.assert_close(network.linear(1).weight, each[chosen.l2].linear(1).weight, rtol=0.02, atol=0.02)
+
+
+def test_without_held_out_features_the_weakest_penalty_is_kept() -> None:
+    settings = ConvergedSettings(l2=(1e-3, 0.3), max_iterations=300)
+    network, last = fitted(problem(40), settings)
+    assert (last.l2, last.score) == (1e-3, None)
+    strongest, _ = fitted(problem(40), ConvergedSettings(l2=(0.3,)))
+    assert not torch.allclose(network.linear(1).weight, strongest.linear(1).weight)
+
+
+def test_a_restored_training_ends_bit_for_bit_the_same() -> None:
+    networks = [FeedForward([5, 3], torch.relu, Random(seed)).double() for seed in range(3)]
+    settings = ConvergedSettings(l2=(0.3, 0.01, 1e-4))
+    jobs = [ConvergedTraining(network, problem(40), settings, held_out=problem(60, 1)) for network in networks]
+    list(jobs[0].epochs())
+    next(jobs[1].epochs())
+    jobs[2].restore(jobs[1].state())
+    list(jobs[2].epochs())
+    assert jobs[2].records == jobs[0].records
+    assert torch.equal(networks[2].linear(1).weight, networks[0].linear(1).weight)
+
+
+def test_a_network_that_is_no_read_out_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a read-out is linear: give a network of 2 sizes, not 3"):
+        ConvergedTraining(FeedForward([5, 4, 3], torch.relu, Random(0)), problem(9), ConvergedSettings())
+    with pytest.raises(SettingsError, match="the read-out sees 4 values, the data have 5"):
+        ConvergedTraining(FeedForward([4, 3], torch.relu, Random(0)), problem(9), ConvergedSettings())
 
 
 def test_a_constant_feature_does_no_harm() -> None:
     features, labels = problem(100)
     features[:, 2] = 1.0
-    fitted = fit_converged((features, labels), None, 3, ConvergedSettings(l2=(0.01,)))
-    assert torch.isfinite(fitted.network(features)).all()
+    network, _ = fitted((features, labels), ConvergedSettings(l2=(0.01,)))
+    assert torch.isfinite(network(features)).all()
 
 
 def test_the_classifier_is_encoder_then_readout() -> None:

@@ -16,7 +16,7 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchSettings,
     MinibatchTraining,
 )
-from deepbelief.learning.backprop.readout import ConvergedSettings, fit_converged
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
 from deepbelief.learning.labels.updown import UpDownSettings, UpDownTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
@@ -84,8 +84,8 @@ def full_batch(settings: FullBatchSettings) -> Outcome:
 
 
 def converged(settings: ConvergedSettings) -> Outcome:
-    fitted = fit_converged((data[0].values, data[1]), None, CLASSES, settings)
-    return outcome(fitted.network, [fitted.l2, fitted.losses])
+    model = FeedForward([data[0].width, CLASSES], torch.relu, Random(0))
+    return outcome(model, list(ConvergedTraining(model, data, settings).epochs()))
 
 
 # How to learn; then for each of its settings: another value, and what has to be set for it to matter.

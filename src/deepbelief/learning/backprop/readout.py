@@ -1,23 +1,26 @@
 """Linear read-outs: what a linear classifier can tell from a layer whose weights it cannot change."""
 
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal, final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, final
 
 import numpy as np
 import scipy.optimize
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike
-from deepbelief.data import Source, SourceLike, as_source
-from deepbelief.data.labels import as_labels, as_training_labels
+from deepbelief.data import LabelledLike, Source, as_labelled
+from deepbelief.data.labels import as_training_labels
+from deepbelief.errors import SettingsError
+from deepbelief.learning.course import Training
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 _CHUNK: Final = 1024
@@ -50,68 +53,103 @@ class ConvergedSettings:
 
 
 @dataclass(frozen=True)
-class ConvergedReadout:
-    """A fitted read-out: the network, the chosen penalty, and the training objective at each iteration.
+class ConvergedRecord:
+    """The fit with one penalty."""
 
-    `converged` is false where the last iteration allowed ended the search, which would have gone on.
-    """
-
-    network: FeedForward
+    epoch: int
+    """The number of the penalty, from 1 for the strongest."""
     l2: float
     losses: list[float]
+    """The objective, in nats, at each iteration."""
     converged: bool
+    """False where the last iteration allowed ended the search, which would have gone on."""
+    score: float | None = None
+    """The accuracy on held-out features; None without any."""
+    score_name: str | None = None
 
 
-def fit_converged(
-    training: tuple[SourceLike, TensorLike],
-    held_out: tuple[SourceLike, TensorLike] | None,
-    classes: int,
-    settings: ConvergedSettings,
-) -> ConvergedReadout:
-    """Fit multinomial logistic regression on features (n, units) and labels (n,) from 0, to convergence if allowed.
-
-    Tensors of any type, NumPy arrays, lists and sources are taken; the read-out has the type of the training features,
-    float32 at least.
+@final
+class ConvergedTraining(Training[ConvergedRecord]):
+    """Fits multinomial logistic regression by L-BFGS, from 0 and to convergence if allowed; an epoch is one penalty.
 
     The penalties are tried from the strongest to the weakest, each starting from the last one's solution; the best
     on the held-out features is kept (the weakest without any). The standardisation is folded into the weights.
+
+    Args:
+        network: a `FeedForward` without hidden layers, changed in place.
+        source: features and their labels: `Labelled`, `Images` with labels, or a pair (features, labels) of tensors,
+            arrays or lists. They are computed with in their own type, float32 at least.
+        settings: penalties and iterations.
+        random: not used, since nothing is drawn.
+        held_out: features and labels to choose the penalty by.
 
     Warns:
         DataWarning: a class has no training item.
 
     Raises:
         DataError: features are NaN, infinite or none at all, or labels are not as `as_training_labels` wants them.
-        SettingsError: the held-out features have another width.
+        SettingsError: the network has hidden layers, or sees another number of features.
     """
-    features = _in_memory(training[0])
-    labels = as_training_labels(training[1], len(features), classes)
-    chosen_on = None if held_out is None else _held_out(held_out, features.shape[1], classes)
-    mean = features.mean(dim=0)
-    std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)  # 0 of a single item
-    problem = _Problem((features - mean).div_(std), labels, classes)
-    solution = np.zeros((features.shape[1] + 1) * classes)
-    best: tuple[float, ConvergedReadout] | None = None
-    for l2 in sorted(settings.l2, reverse=True):
-        solution, losses, converged = problem.minimise(solution, l2, settings.max_iterations)
-        network = _network(solution, mean, std, classes)
-        score = 0.0 if chosen_on is None else accuracy(network, *chosen_on)
-        if best is None or chosen_on is None or score > best[0]:
-            best = score, ConvergedReadout(network, l2, losses, converged)
-    assert best is not None
-    return best[1]
+
+    def __init__(
+        self,
+        network: FeedForward,
+        source: LabelledLike,
+        settings: ConvergedSettings,
+        *,
+        random: Random | int = 0,
+        held_out: LabelledLike | None = None,
+    ) -> None:
+        if len(network.sizes) != 2:
+            raise SettingsError(f"a read-out is linear: give a network of 2 sizes, not {len(network.sizes)}.")
+        width, classes = network.sizes
+        device = next(network.parameters()).device
+        items = as_labelled(source, classes)
+        features = _in_memory(items.source, width, "data").to(device)
+        labels = as_training_labels(items.labels, len(items), classes).to(device)
+        others = None if held_out is None else as_labelled(held_out, classes)
+        self._held_out: tuple[Tensor, Tensor] | None = None
+        if others is not None and len(others):
+            self._held_out = _in_memory(others.source, width, "held-out features"), others.labels
+        patience = 0 if self._held_out is None else len(settings.l2)  # never over before the last penalty
+        super().__init__(
+            network, network, len(settings.l2), patience, self._held_out is not None, as_random(random, device)
+        )
+        self._penalties, self._most = sorted(settings.l2, reverse=True), settings.max_iterations
+        self._network, self._mean = network, features.mean(dim=0)
+        # A single item has a standard deviation of 0.
+        self._std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)
+        self._problem = _Problem((features - self._mean).div_(self._std), labels, classes)
+        self._solution = np.zeros((width + 1) * classes)
+
+    def _one_epoch(self, epoch: int) -> ConvergedRecord:
+        l2 = self._penalties[epoch - 1]
+        self._solution, losses, converged = self._problem.minimise(self._solution, l2, self._most)
+        self._put_solution()
+        if self._held_out is None:
+            return ConvergedRecord(epoch, l2, losses, converged)
+        return ConvergedRecord(epoch, l2, losses, converged, accuracy(self._network, *self._held_out), "accuracy")
+
+    @torch.no_grad()
+    def _put_solution(self) -> None:
+        stacked = torch.from_numpy(self._solution).to(self._mean).view(self._network.sizes[-1], -1)
+        weights = stacked[:, :-1] / self._std
+        self._network.linear(1).weight.copy_(weights)
+        self._network.linear(1).bias.copy_(stacked[:, -1] - weights @ self._mean)
+
+    def _record(self, values: list[Any]) -> ConvergedRecord:
+        return ConvergedRecord(*values)
+
+    def _memory(self) -> dict[str, Tensor]:
+        return {"solution": torch.from_numpy(self._solution)}
+
+    def _remember(self, tensors: Mapping[str, Tensor]) -> None:
+        self._solution = torch.from_numpy(self._solution).copy_(tensors["solution"]).numpy()
 
 
-def _held_out(given: tuple[SourceLike, TensorLike], width: int, classes: int) -> tuple[Source, Tensor]:
-    """Held-out features of this width and their labels, checked."""
-    features = _in_memory(given[0])
-    source = as_source(features)
-    check_width(source, width, "the read-out", "held-out features")
-    return source, as_labels(given[1], len(source), classes)
-
-
-def _in_memory(given: SourceLike) -> Tensor:
-    """All items of a source at once, (n, width), all finite, in float32 or a wider type."""
-    source = as_source(given)
+def _in_memory(source: Source, width: int, what: str) -> Tensor:
+    """All features at once, (n, width), all finite, in float32 or a wider type."""
+    check_width(source, width, "the read-out", what)
     values = source.batch(slice(0, len(source)))
     dtype = torch.promote_types(values.dtype, torch.float32)
     check_finite(source, dtype)
@@ -123,7 +161,7 @@ class _Problem:
     """Cross-entropy and its gradient in the weights, computed on the device, a chunk of rows at a time."""
 
     def __init__(self, features: Tensor, labels: Tensor, classes: int) -> None:
-        self._features, self._labels, self._classes = features, labels.to(features.device), classes
+        self._features, self._labels, self._classes = features, labels, classes
 
     def objective(self, flat: NDArray[np.float64], l2: float) -> tuple[float, NDArray[np.float64]]:
         stacked = torch.from_numpy(flat).to(self._features).view(self._classes, -1)
@@ -157,13 +195,3 @@ class _Problem:
             )
         # A start that cannot be bettered takes no iteration.
         return result.x, losses or [float(result.fun)], bool(result.success)
-
-
-@torch.no_grad()
-def _network(solution: NDArray[np.float64], mean: Tensor, std: Tensor, classes: int) -> FeedForward:
-    stacked = torch.from_numpy(solution).to(mean).view(classes, -1)
-    network = FeedForward([len(mean), classes], torch.relu, Random(0, device=mean.device)).to(mean.dtype)
-    weights = stacked[:, :-1] / std
-    network.linear(1).weight.copy_(weights)
-    network.linear(1).bias.copy_(stacked[:, -1] - weights @ mean)
-    return network
