@@ -95,7 +95,7 @@ def prepare(room: str) -> Path:
                     target.write_bytes(text)
     settings = {
         "source_paths": ["src"],
-        "only_mutate": [f"src/deepbelief/{room}/*.py"],
+        "only_mutate": [f"src/deepbelief/{room}/*.py", f"src/deepbelief/{room}/*/*.py"],
         "do_not_mutate_patterns": TEXT,
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not study"],
         "pytest_add_cli_args_test_selection": [*tests, "-k", LEFT_OUT],
@@ -112,7 +112,7 @@ def prepare(room: str) -> Path:
 def sampled(folder: Path, room: str, size: int, seed: int) -> list[str]:
     """Names of `size` mutants of a room, drawn at random."""
     names = []
-    for path in sorted((folder / "src" / "deepbelief" / room).glob("*.py")):
+    for path in sorted((folder / "src" / "deepbelief" / room).rglob("*.py")):
         found = mutate_file_contents(str(path), path.read_text(encoding="utf-8")).mutant_names
         names += [get_mutant_name(path.relative_to(folder), name) for name in found]
     return random.Random(seed).sample(names, min(size, len(names)))
