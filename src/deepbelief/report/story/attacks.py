@@ -34,7 +34,7 @@ def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, flo
 def levels_where_less(run: Run, contestant: str, one: str, other: str, images: int) -> list[str]:
     """The epsilons at which attack `one` leaves a lower accuracy than `other`, by more than chance explains.
 
-    Chance is two standard errors of a share over so many images of every seed.
+    Chance is two standard errors of an accuracy over this number of images of every seed.
     """
     found = []
     for level in levels_of(run.results, other):

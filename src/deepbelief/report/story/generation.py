@@ -89,7 +89,7 @@ def _told(run: Run, stage: Stage) -> str:
 
 
 def _interval(ends: Sequence[float]) -> str:
-    """Both ends, if there are any: a single image has no spread."""
+    """Both ends of the interval; none for a single image, which has no standard deviation."""
     return "{:.2f} to {:.2f}".format(*ends) if np.isfinite(ends).all() else ABSENT
 
 
