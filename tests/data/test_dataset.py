@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbelief.data import Dataset, Features, Images, Source, in_batches, spread
+from deepbelief.data import Dataset, Features, Images, Source, evenly_spaced, in_batches
 from deepbelief.errors import DataError, SettingsError
 
 
@@ -256,4 +256,4 @@ def test_a_source_is_read_in_batches() -> None:
 def test_some_items_come_from_all_over_a_source() -> None:
     values = Features(torch.arange(7.0).view(7, 1))
     for items, found in ((3, [0, 2, 4]), (7, [0, 1, 2, 3, 4, 5, 6]), (14, [i // 2 for i in range(14)]), (0, [])):
-        assert spread(values, items).flatten().tolist() == found
+        assert evenly_spaced(values, items).flatten().tolist() == found

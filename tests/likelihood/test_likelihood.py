@@ -443,7 +443,7 @@ def test_an_evaluation_has_every_layer_and_both_sides(trained: RBM, stripes: Ten
     def show(what: str, done: int, total: int) -> None:
         shown.append((what, done == total))
 
-    found = evaluate(dbn, data, data, random, AISSettings.of(100, 50), number=30, show=show)
+    found = evaluate(dbn, data, data, random, AISSettings.of(100, 50), number=30, progress=show)
     assert [layer.shape for layer in found.layers] == [(16, 8), (8, 4)]
     for layer in found.layers:
         assert layer.exact == pytest.approx(exact_log_z(dbn.layer(layer.layer)))

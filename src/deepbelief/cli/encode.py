@@ -22,7 +22,7 @@ def encode(
     Example: deepbelief encode runs/default/seed-0/models/dbn.safetensors fashion-mnist --out features.npy
     """
     from deepbelief.cli.features import check_ending, encode_to_file
-    from deepbelief.cli.reading import images_for
+    from deepbelief.cli.images import images_for
     from deepbelief.cli.watching import download_line
     from deepbelief.system.machine import choose_device
 

@@ -1,7 +1,7 @@
 """From a model's file to a picture of what it makes up, completes, or finds between two images."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, final
@@ -15,11 +15,11 @@ from deepbelief.data import Images
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
+from deepbelief.progress import Progress
 from deepbelief.randomness import Random
 from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate, labelled_frames
 
 Task = Literal["fantasies", "classes", "chains", "inpainting", "interpolation"]
-Progress = Callable[[str, int, int], None]
 
 PARTS: Final = ("top", "bottom", "left", "right", "centre", "border", "random")
 """The names that `known_part` takes."""

@@ -90,7 +90,7 @@ def sample(
     Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
     """
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
-    from deepbelief.cli.reading import images_for
+    from deepbelief.cli.images import images_for
     from deepbelief.cli.watching import download_line, steps_line
     from deepbelief.system.machine import choose_device
 

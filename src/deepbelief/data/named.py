@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from deepbelief.data.dataset import Dataset, Images, located
-from deepbelief.data.download import Progress, download
+from deepbelief.data.download import download
 from deepbelief.data.idx import file_bytes, parse_idx, unpack_idx
 from deepbelief.data.split import split_rows
 from deepbelief.errors import DataError, DataWarning, SettingsError
+from deepbelief.progress import Progress
 
 ENVIRONMENT_VARIABLE: Final = "DEEPBELIEF_DATA"
 

@@ -21,7 +21,7 @@ from deepbelief.models.standardised import Standardised
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import gradient_sign, pgd
 from deepbelief.study.fit import split
-from deepbelief.study.progress import Progress
+from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
 from deepbelief.study.resumption import Resumable, put_away, take_up
@@ -55,7 +55,7 @@ class Context:
         device: torch.device,
         precision: Precision,
         folder: Path,
-        progress: Progress,
+        progress: StudyProgress,
     ) -> None:
         self.recipe, self.dataset, self.seed = recipe, dataset, seed
         self.device, self.precision = device, precision

@@ -17,7 +17,7 @@ from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.study.context import Context
 from deepbelief.study.fit import check_fit
-from deepbelief.study.progress import Progress, Silent
+from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (
     LAST_SEED,
@@ -70,7 +70,7 @@ class Study:
         self._precision = FP32  # until the folder is claimed
         self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
-    def run(self, progress: Progress | None = None) -> Results:
+    def run(self, progress: StudyProgress | None = None) -> Results:
         """Do what is left to do and write `results.json`.
 
         Raises:
@@ -147,7 +147,7 @@ class Study:
                 if (folder / f"{stage}.json").exists():
                     read_stage(folder, stage)
 
-    def _run_seed(self, seed: int, progress: Progress) -> None:
+    def _run_seed(self, seed: int, progress: StudyProgress) -> None:
         folder = self._seed_folder(seed)
         context = Context(self.recipe, self.dataset, seed, self.device, self._precision, folder, progress)
         for number, (name, stage) in enumerate(STAGES.items(), start=1):

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Rows, Source, spread
+from deepbelief.data import Rows, Source, evenly_spaced
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
@@ -107,7 +107,7 @@ class LayerTraining:
             base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
             return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
         if chains:
-            start = rbm.hidden.sample(spread(self._source, chains).to(rbm.weights) @ rbm.weights, random)
+            start = rbm.hidden.sample(evenly_spaced(self._source, chains).to(rbm.weights) @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
 
@@ -177,7 +177,7 @@ class LayerTraining:
         return float(self.rbm.free_energy(self._some(self._source, 100)).abs().mean()) / sum(self.rbm.weights.shape)
 
     def _some(self, source: Source, items: int) -> Tensor:
-        return spread(source, min(len(source), items)).to(self.rbm.weights)
+        return evenly_spaced(source, min(len(source), items)).to(self.rbm.weights)
 
     def _measure(self, epoch: int) -> EpochRecord:
         rbm, items = self.rbm, self._some(self._source, _MONITORED)
