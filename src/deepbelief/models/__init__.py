@@ -1,1 +1,1 @@
-"""What is learnt: units, RBMs, DBNs and what becomes of them; and views of data as a model sees them."""
+"""The models: units, RBMs, DBNs and the networks made of them; and sources of data as a model sees them."""

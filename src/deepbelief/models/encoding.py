@@ -1,4 +1,4 @@
-"""Feature extraction: images -> the hidden means of a DBN's layer."""
+"""Feature extraction: the hidden means of a DBN for the items of a source."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BATCH: Final = 2048
 
 @torch.no_grad()
 def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
-    """The means of a hidden layer (the top one if None) for everything in a source, (n, units), batch by batch.
+    """The means of a hidden layer (the top one if None) for all items of a source, (n, units), batch by batch.
 
     Args:
         dbn: the model.
@@ -27,33 +27,33 @@ def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Ten
         A tensor without gradients, in the model's type; `.numpy()` makes it an array.
 
     Raises:
-        SettingsError: the data have another width than the DBN, or the layer is not there.
+        SettingsError: the data have another width than the DBN, or there is no such layer.
         DataError: the numbers are sparse, ragged, or of another shape.
     """
     items = as_source(source)
     layer = len(dbn) if layer is None else layer
     size = min(_BATCH, max(1, len(items)))
     encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
-    rooms = _rooms(dbn, layer - 1, size)
+    buffers = _buffers(dbn, layer - 1, size)
     for rows, values in _read(dbn, items, size):
-        _climb(dbn, values, [*(room[: len(values)] for room in rooms), encoded[rows]])
+        _write_hidden_means(dbn, values, [*(buffer[: len(values)] for buffer in buffers), encoded[rows]])
     return encoded
 
 
 @torch.no_grad()
 def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
-    """The means of every hidden layer, from layer 1 up, for everything in a source, (n, units) each.
+    """The means of every hidden layer, from layer 1 up, for all items of a source, (n, units) each.
 
     Each product is computed once, as in `DBN.encode_all`.
     """
-    encoded = _rooms(dbn, len(dbn), len(source))
+    encoded = _buffers(dbn, len(dbn), len(source))
     for rows, values in _read(dbn, source, min(_BATCH, max(1, len(source)))):
-        _climb(dbn, values, [layer[rows] for layer in encoded])
+        _write_hidden_means(dbn, values, [layer[rows] for layer in encoded])
     return encoded
 
 
 def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]:
-    """The items of a source in order, up to `size` at a time, as the DBN takes them, with their places."""
+    """The rows and values of a source's items in order, up to `size` at a time, in the type of the DBN."""
     check_width(source, dbn.layer(1).visible, "the DBN", "images")
     parameters = next(dbn.parameters())
     read = source.reader(size, parameters.dtype)
@@ -62,15 +62,15 @@ def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]
         yield rows, read(rows).to(parameters)
 
 
-def _rooms(dbn: DBN, layers: int, items: int) -> list[Tensor]:
-    """Memory for the means of layers 1, 2, ..., (items, units) each."""
+def _buffers(dbn: DBN, layers: int, items: int) -> list[Tensor]:
+    """Buffers for the means of layers 1, 2, ..., (items, units) each."""
     rbms = (dbn.layer(number) for number in range(1, layers + 1))
     return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
 
 
 @torch.no_grad()
-def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
-    """The means of layers 1, 2, ... of these items, each written into one of `outs`; gives back the last."""
+def _write_hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
+    """Write the means of layers 1, 2, ... for these items into `outs`, a tensor for each layer; returns the last."""
     if dbn.standardisation is not None:
         values = dbn.standardisation(values)
     for number, out in enumerate(outs, start=1):
@@ -82,7 +82,7 @@ def _climb(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
 @final
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A hidden layer's means of a source as a `Source`: computed batch by batch when asked for, and never kept."""
+    """The means of a hidden layer for the items of a source, as a `Source`: computed when read, and never stored."""
 
     dbn: DBN
     source: Source
@@ -104,10 +104,10 @@ class Encoded:
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
         parameters = next(self.dbn.parameters())
-        read, rooms = self.source.reader(size, parameters.dtype), _rooms(self.dbn, self.layer, size)
+        read, buffers = self.source.reader(size, parameters.dtype), _buffers(self.dbn, self.layer, size)
 
         def encoded(rows: Rows) -> Tensor:
             values = read(rows).to(parameters)
-            return _climb(self.dbn, values, [room[: len(values)] for room in rooms]).to(dtype)
+            return _write_hidden_means(self.dbn, values, [buffer[: len(values)] for buffer in buffers]).to(dtype)
 
         return encoded

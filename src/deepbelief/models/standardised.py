@@ -1,4 +1,4 @@
-"""Standardised values of a source, computed a batch at a time."""
+"""Standardises a source, batch by batch."""
 
 from dataclasses import dataclass
 from typing import Final, final
@@ -15,16 +15,16 @@ _BATCH: Final = 1000
 
 
 def standardise(dbn: DBN, source: SourceLike) -> None:
-    """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
+    """Set the DBN's standardisation to that of this source, so that it can learn real-valued data of any scale.
 
-    Values that its visible units take for states or counts, such as a label beside real values, stay as they are.
+    Values that are states or counts to its visible units, such as a label beside real values, are left unchanged.
 
     Args:
         dbn: changed in place.
         source: a `Source`, tensor, NumPy array or list of lists, (n, width).
 
     Raises:
-        SettingsError: the DBN sees another number of values.
+        SettingsError: the DBN has another number of visible units.
         DataError: there are no items, or a value is NaN or infinite: the first one is named.
 
     >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
@@ -43,7 +43,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 @final
 @dataclass(frozen=True, eq=False)
 class Standardised:
-    """A source whose values are standardised when they are asked for."""
+    """A source whose values are standardised when they are read."""
 
     source: Source
     standardisation: Standardisation
@@ -65,11 +65,11 @@ class Standardised:
         """A reader of batches of up to `size` items."""
         mean, divisor = self.standardisation.mean, self.standardisation.divisor
         read = self.source.reader(size, mean.dtype)
-        room, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
+        buffer, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
 
         def standardised(rows: Rows) -> Tensor:
             values = read(rows).to(mean.device)
-            shifted = torch.sub(values, mean, out=room[: len(values)]).div_(divisor)
-            return shifted if dtype == mean.dtype else ready[: len(values)].copy_(shifted)
+            scaled = torch.sub(values, mean, out=buffer[: len(values)]).div_(divisor)
+            return scaled if dtype == mean.dtype else ready[: len(values)].copy_(scaled)
 
         return standardised

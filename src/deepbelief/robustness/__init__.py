@@ -1,1 +1,1 @@
-"""Noise, attacks and defence; a model is only a function from images, in [0, 1] or other bounds, to logits."""
+"""Noise, attacks and defence; any function from images, within bounds such as [0, 1], to logits can be tested."""

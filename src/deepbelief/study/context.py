@@ -16,10 +16,10 @@ from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.encoding import encode_source_all
-from deepbelief.models.feedforward import Classifier, FeedForward
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.standardised import Standardised
 from deepbelief.randomness import Random
-from deepbelief.robustness.attack import gradient_sign, pgd
+from deepbelief.robustness.attack import Classifier, gradient_sign, pgd
 from deepbelief.study.fit import split
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe

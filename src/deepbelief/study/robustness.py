@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Features
-from deepbelief.models.feedforward import Classifier, accuracy, predict
+from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import attack, noise
+from deepbelief.robustness.attack import Classifier
 from deepbelief.robustness.defence import Defended
 from deepbelief.study.context import Context, Findings, share
 
