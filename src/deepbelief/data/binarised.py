@@ -1,4 +1,4 @@
-"""Binary states drawn from a source's values each time they are asked for."""
+"""Binary states drawn from a source's values each time they are read."""
 
 from dataclasses import dataclass
 from typing import final
@@ -15,7 +15,7 @@ from deepbelief.randomness import Random
 class Binarised:
     """A source of values in [0, 1] taken as probabilities: every batch is drawn anew (Salakhutdinov & Murray 2008).
 
-    The likelihood of binary units is one of binary items; grey values are probabilities of them.
+    Binary units have a likelihood for binary items only; grey values are the probabilities of these.
     """
 
     source: Source
@@ -37,10 +37,10 @@ class Binarised:
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to `size` items."""
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
-        room = like.new_empty(size, self.width, dtype=dtype)
+        buffer = like.new_empty(size, self.width, dtype=dtype)
 
         def drawn(rows: Rows) -> Tensor:
             values = read(rows)
-            return self.random.bernoulli(values, out=room[: len(values)])
+            return self.random.bernoulli(values, out=buffer[: len(values)])
 
         return drawn

@@ -19,12 +19,12 @@ from deepbelief.errors import DataError
 Part = Literal["train", "test"]
 Arrays = Mapping[str, NDArray[Any]]
 
-# Ours first, then Keras'.
+# Our names first, then those of Keras.
 _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}
 _LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
 _KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
-_TABLE_TEST: Final = 5  # one in so many rows of a table is set aside for testing
+_TABLE_TEST: Final = 5  # one row of a table in five is held out for testing
 
 
 def load_npz(path: Path, real: bool = False) -> Dataset:
@@ -68,7 +68,7 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
 def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
     """The images of one part of a .npz file, as in `load_npz`; labels and the other part may be missing.
 
-    Labels stay the numbers that they are (text: its place in the alphabet).
+    Labels that are numbers are not changed; text labels are numbered in alphabetical order.
     """
     arrays = read_npz(path, _KNOWN_KEYS)
     with located(path):
@@ -103,7 +103,7 @@ def load_npy(path: Path, real: bool = False) -> Images:
 def load_csv(path: Path, real: bool = False) -> Dataset:
     """Load a .csv file, one row for each item, with a column of labels; see `read_table` for what it may hold.
 
-    A fifth of the rows, each class in its proportion and always the same, is set aside for testing.
+    A fifth of the rows, stratified by class and always the same, is held out for testing.
 
     Raises `DataError` if the file cannot be read, holds anything else, or has no labels or too few rows of a class.
 
@@ -173,5 +173,5 @@ def _images(part: Part, pixels: Pixels, labels: torch.Tensor | None) -> Images:
 
 
 def _warn_if_dark(path: Path, arrays: Arrays, real: bool) -> None:
-    """Of both parts together: a test set of a few dark images is no cause to warn."""
+    """For both parts together: a test set of a few dark images is no reason to warn."""
     warn_if_dark(path, [arrays[key] for keys in _IMAGE_KEYS.values() if (key := _key(arrays, keys))], real)

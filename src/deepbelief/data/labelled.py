@@ -1,4 +1,4 @@
-"""Items and their labels in one row, for a model that learns both."""
+"""A source of items joined with their labels, for a model that learns both."""
 
 from typing import Final, final
 
@@ -16,11 +16,11 @@ class Labelled:
 
     Args:
         source: the items; a source, tensor, NumPy array or list of lists.
-        labels: one whole number from 0 for each, as a tensor, array or list.
-        classes: how many there are.
+        labels: one integer from 0 for each item, as a tensor, array or list.
+        classes: number of classes.
 
     Raises:
-        DataError: there is not one label for each item, or one of them is no class.
+        DataError: there is not one label for each item, or one of them is not a class.
 
     >>> Labelled([[0.5], [0.25]], [1, 0], 2).batch(slice(0, 2)).tolist()
     [[0.5, 0.0, 1.0], [0.25, 1.0, 0.0]]
@@ -48,16 +48,16 @@ class Labelled:
         """A reader of batches of up to ``size`` items."""
         read = self.source.reader(size, dtype)
         like = self.source.batch(slice(0, 0))
-        room = like.new_empty(size, self.width, dtype=dtype)
+        buffer = like.new_empty(size, self.width, dtype=dtype)
 
         def joined(rows: Rows) -> torch.Tensor:
             values = read(rows)
-            return self._fill(room[: len(values)], values, rows)
+            return self._fill(buffer[: len(values)], values, rows)
 
         return joined
 
-    def _fill(self, room: torch.Tensor, values: torch.Tensor, rows: Rows) -> torch.Tensor:
-        labels = self.labels[rows if isinstance(rows, slice) else rows.to(self.labels.device)].to(room.device)
-        room[:, : values.shape[1]] = values
-        room[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
-        return room
+    def _fill(self, out: torch.Tensor, values: torch.Tensor, rows: Rows) -> torch.Tensor:
+        labels = self.labels[rows if isinstance(rows, slice) else rows.to(self.labels.device)].to(out.device)
+        out[:, : values.shape[1]] = values
+        out[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
+        return out

@@ -1,4 +1,4 @@
-"""What the numbers of an array mean as grey values; told from their type alone, never from other values of the file."""
+"""Converts arrays to grey values; their type alone decides what is white, never other values of the file."""
 
 import math
 import warnings
@@ -25,7 +25,7 @@ class Pixels(NamedTuple):
 
 
 def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
-    """Pixels out of an array (n, height, width) or (n, values); a channel axis of 1, last or after n, is left out.
+    """Pixels from an array (n, height, width) or (n, values); a channel axis of 1, last or after n, is left out.
 
     What stands for white follows from the type: True of bool, 1 of floats, 65535 of uint16, 255 of uint8; other whole
     numbers must be from 0 to 255 and are taken for uint8. With ``real``, all but bool and uint8 are kept as they are.
@@ -98,7 +98,7 @@ def _finite(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _scaled(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Of float32, that is rounded: a float64 of 1 + 1e-12 is a 1.
+    # After rounding to float32: a float64 of 1 + 1e-12 is a 1.
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise DataError(
             f"{name} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], save 8-bit images as uint8, "

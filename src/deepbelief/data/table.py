@@ -17,7 +17,7 @@ LABEL_COLUMNS: Final = ("label", "labels", "class", "target", "y")
 # What pandas and R write over the numbers of the rows: nothing, or "Unnamed: 0" when that is read and written again.
 _INDEX_COLUMNS: Final = ("", "index", "id")
 _INDEX_AGAIN: Final = "unnamed: "
-_LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label the room of the longest
+_LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label as much memory as the longest
 
 
 class Table(NamedTuple):
@@ -28,7 +28,7 @@ class Table(NamedTuple):
 
 
 def read_table(path: Path, real: bool = False) -> Table:
-    """Read a .csv file: a line of column names, then one row of numbers for each item, parted by commas.
+    """Read a .csv file: a line of column names, then one row of numbers for each item, separated by commas.
 
     A first column that counts the rows (named nothing, index or id) is left out. A column named label, labels, class,
     target or y holds labels, numbers or text. Where all other cells are whole numbers from 0 to 255, written
@@ -86,7 +86,7 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
 
 
 def _rows(path: Path, header: list[str], lines: Lines) -> Iterator[tuple[str, list[str]]]:
-    """Each row's cells, none of them empty, and what to call the row; empty lines are passed over."""
+    """Each row's cells, none of them empty, and the row's name for messages; empty lines are skipped."""
     number = 0
     for line, cells in lines:
         if not cells:
@@ -128,7 +128,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _labels(path: Path, labels: list[str]) -> NDArray[Any]:
-    """Numbers if all of them are, else text."""
+    """Numbers if all labels are numbers, else text."""
     if max(map(len, labels)) > _LONGEST_LABEL:
         raise DataError(f"{path} has a label of more than {_LONGEST_LABEL} characters; give short names of classes.")
     try:

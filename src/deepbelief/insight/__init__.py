@@ -1,1 +1,1 @@
-"""What a layer learnt, as arrays that can be drawn or measured."""
+"""Analyses of what a layer has learnt, as arrays."""
