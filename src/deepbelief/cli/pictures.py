@@ -67,7 +67,7 @@ def check_ending(path: Path) -> None:
 
 
 def write_picture(path: Path, frames: Sequence[Picture], milliseconds: int = 80) -> None:
-    """Write a .png of the last frame, or a .gif or .apng of all, each for so long, that starts anew without end.
+    """Write a .png of the last frame, or a repeating .gif or .apng of all, `milliseconds` for each.
 
     Raises:
         SettingsError: the file's name has another ending.
