@@ -10,7 +10,7 @@ from torch import Tensor
 from deepbelief.errors import DataError, SettingsError
 
 TensorLike = Tensor | ArrayLike
-"""A tensor, a NumPy array, nested lists of numbers, or whatever NumPy takes for an array, such as a data frame."""
+"""A tensor, a NumPy array, nested lists of numbers, or whatever NumPy converts to an array, such as a data frame."""
 
 
 def as_tensor(given: TensorLike, what: str = "the data") -> Tensor:

@@ -245,10 +245,10 @@ def _frames(
 def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor]:
     """A line of images for each class."""
     device, number = model.top.rbm.weights.device, settings.number or _NUMBER["classes"]
-    wished = settings.labels or range(model.top.classes)
-    if min(wished) < 0 or max(wished) >= model.top.classes:
+    classes = settings.labels or range(model.top.classes)
+    if min(classes) < 0 or max(classes) >= model.top.classes:
         raise SettingsError(f"the model knows labels 0 to {model.top.classes - 1}: give --labels among these, or all.")
-    labels = torch.tensor(wished, device=device)
+    labels = torch.tensor(classes, device=device)
     random = Random(settings.seed, "sampling", device)
     wanted = labels.repeat_interleave(number)
     for frame in labelled_frames(model, wanted, random, settings.chosen_steps, settings.every):

@@ -31,7 +31,7 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
     """Load a .npz file with train_images, train_labels, test_images and test_labels (or Keras' x_train, y_train, ...).
 
     Images: (n, height, width) or (n, values), or with a channel axis of 1; see `read_pixels` for their types and what
-    stands for white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
+    means white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
     the labels that occur, in order, and named by them. The data set is named as the file is.
 
     Warns by a `DataWarning` of images that are nearly black and of classes without a training image.

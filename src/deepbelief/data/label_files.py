@@ -13,7 +13,7 @@ from deepbelief.errors import DataError, DataWarning
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_MOST: Final = 2**53  # up to here floats hold every whole number
+_MOST: Final = 2**53  # up to here floats hold every integer
 
 
 def read_labels(arrays: Arrays) -> dict[str, torch.Tensor]:
@@ -35,7 +35,7 @@ def read_labels(arrays: Arrays) -> dict[str, torch.Tensor]:
 def read_classes(arrays: Arrays, names: NDArray[Any] | None = None) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """Labels numbered from 0 for each of the ``arrays``, and the names of the classes.
 
-    An array holds one label for each image, (n,) or (n, 1): whole numbers (also as floats or truth values) or text; or
+    An array holds one label for each image, (n,) or (n, 1): integers (also as floats or booleans) or text; or
     (n, classes) with a single 1 in each row. The classes are the distinct labels of all arrays in order, and named by
     them. With ``names``, (classes,) text, a label is the number of its class there, from 0, or the name itself.
 

@@ -27,8 +27,8 @@ class Pixels(NamedTuple):
 def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
     """Pixels from an array (n, height, width) or (n, values); a channel axis of 1, last or after n, is left out.
 
-    What stands for white follows from the type: True of bool, 1 of floats, 65535 of uint16, 255 of uint8; other whole
-    numbers must be from 0 to 255 and are taken for uint8. With ``real``, all but bool and uint8 are kept as they are.
+    The type decides what means white: True for bool, 1 for floats, 65535 for uint16, 255 for uint8; other integers
+    must be from 0 to 255 and are treated as uint8. With ``real``, all but bool and uint8 are kept as they are.
 
     Raises `DataError`, whose message calls the array by its ``name``, for any other shape, type or value.
 
@@ -55,7 +55,7 @@ def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
 
 
 def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False) -> None:
-    """Warn by a `DataWarning` if the whole numbers of a file reach less than half of what stands for white.
+    """Warn by a `DataWarning` if the integers of a file reach less than half of what means white.
 
     Such a file may hold zeros and ones, 0 to 16 or percentages, all of which would be learnt as almost black images.
     """
@@ -72,7 +72,7 @@ def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False)
 
 
 def _white(array: NDArray[Any]) -> int:
-    """The whole number that stands for white; of either byte order."""
+    """The integer that means white, in either byte order."""
     return 65535 if (array.dtype.kind, array.dtype.itemsize) == ("u", 2) else 255
 
 

@@ -65,16 +65,14 @@ def clamped_chain(
         SettingsError: the shapes do not fit, or a part of a categorical group is known.
     """
     given = as_items(values, rbm.weights, rbm.visible.size, "the RBM sees")
-    held = None if known is None else as_known(known, given, rbm.visible)
+    clamped = None if known is None else as_known(known, given, rbm.visible)
     path, visible = AnnealedPath(rbm, rbm.visible.bias), given
     for beta in itertools.repeat(1.0) if betas is None else betas:
         hidden = path.sample_hidden(visible @ rbm.weights, beta, random)
         mean = path.visible_field(hidden @ rbm.weights.T, beta)
-        visible = rbm.visible.sample_(
-            mean, random, out=torch.empty_like(mean)
-        )  # `mean` held the field, and now the mean
-        if held is not None:
-            visible, mean = torch.where(held, given, visible), torch.where(held, given, mean)
+        visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # writes the mean over the field
+        if clamped is not None:
+            visible, mean = torch.where(clamped, given, visible), torch.where(clamped, given, mean)
         yield Step(hidden, visible, mean)
 
 

@@ -58,9 +58,9 @@ def chain(
     values = up(dbn, visible_values(dbn, start), below, random)
     known = None
     if clamp is not None:
-        held = as_items(clamp.values, top.weights, top.visible.size, "the top RBM sees")
-        known = as_known(clamp.known, held, top.visible)
-        values = torch.where(known, held, values)
+        clamped = as_items(clamp.values, top.weights, top.visible.size, "the top RBM sees")
+        known = as_known(clamp.known, clamped, top.visible)
+        values = torch.where(known, clamped, values)
     for step in thinned(clamped_chain(top, values, known, random, betas), every):
         yield dbn.decode(down(dbn, step.visible, below, random), 0) if samples else dbn.decode(step.mean, below)
 

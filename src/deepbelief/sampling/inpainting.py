@@ -52,12 +52,12 @@ def inpainting_frames(
 ) -> Iterator[Tensor]:
     """The course of `inpaint`: every `every`-th step and the last, (n, width) each."""
     values, betas = visible_values(dbn, images), annealing(steps)
-    held = as_known(known, values, dbn.layer(1).visible)
+    clamped = as_known(known, values, dbn.layer(1).visible)
     given = as_batch(images, values, values.shape[1], "the DBN sees")
-    values = torch.where(held, values, 0)  # at beta = 0 nothing depends on the others, but NaN would remain
-    for state, layer in thinned(_states(dbn, values, held, random, betas, samples), every):
+    values = torch.where(clamped, values, 0)  # at beta = 0 nothing depends on the others, but NaN would remain
+    for state, layer in thinned(_states(dbn, values, clamped, random, betas, samples), every):
         completed = dbn.decode(state, layer)
-        yield torch.where(held, given, completed)  # bit for bit, whatever standardisation rounds
+        yield torch.where(clamped, given, completed)  # bit for bit, whatever standardisation rounds
 
 
 def _states(

@@ -15,8 +15,8 @@ from deepbelief.models.units import Bernoulli
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 
-_OF_EACH_CLASS: Final = 8  # images made up
-_PARTS: Final = 4  # of the stage
+_OF_EACH_CLASS: Final = 8  # generated images
+_PARTS: Final = 4  # steps of the stage's progress
 
 
 def generation(context: Context) -> Findings:

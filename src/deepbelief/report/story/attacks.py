@@ -1,4 +1,4 @@
-"""Chapters about noise and attacks: how the contestants fare when images are changed."""
+"""Chapters about noise and attacks: the contestants' accuracy on changed images."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -240,7 +240,7 @@ def robustness(run: Run, stage: Stage) -> Chapter:
 
 
 def _most_robust(run: Run) -> str:
-    """To whom each attack, and the noise, leaves most."""
+    """The contestants with the highest accuracy under each attack and under noise, in words."""
     words = "In the upper chart the gap between a contestant's two lines is the worth of knowing the network."
     found = []
     for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
@@ -251,7 +251,7 @@ def _most_robust(run: Run) -> str:
 
 
 def _patience(run: Run, pgd: dict[str, int] | None) -> list[str]:
-    """The iterated attack, explained; and who seems to withstand it only because a gradient tells it nothing."""
+    """PGD, explained; and the contestants that seem to withstand it only because their gradients are uninformative."""
     if pgd is None:
         return []
     words = (

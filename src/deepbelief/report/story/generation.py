@@ -1,4 +1,4 @@
-"""The chapter about what the network makes up, and how likely it finds what is real."""
+"""The chapter about samples of the network, and the log-likelihood of test images."""
 
 from collections.abc import Sequence
 from typing import Final
