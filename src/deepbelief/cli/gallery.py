@@ -36,7 +36,7 @@ _WIDE: Final = {"still": 900, "moving": 450}  # pixels that a picture comes near
 @final
 @dataclass(frozen=True)
 class SampleSettings:
-    """What to draw, with defaults that depend on the task.
+    """The picture to draw, with defaults that depend on the task.
 
     ``number``: of fantasies, images or ways between two images. ``steps``: of the Markov chains, or images on each
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units

@@ -68,7 +68,7 @@ def _read(path: Path, header: list[str], lines: Lines, real: bool) -> Table:
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
-    """Where the values begin, and where the labels are."""
+    """The first column of values, and the column of labels, if there is one."""
     lower = [name.lower() for name in header]
     numbered = [str(number) for number in range(len(header))]  # the columns of a data frame without names
     if header and header != numbered and all(_is_number(name) for name in header):

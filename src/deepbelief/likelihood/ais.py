@@ -38,7 +38,7 @@ def _betas(temperatures: int) -> tuple[float, ...]:
 @final
 @dataclass(frozen=True)
 class AISSettings:
-    """How finely and how often to anneal; the defaults are those of Salakhutdinov & Murray (2008).
+    """The temperatures and the numbers of chains; the defaults are those of Salakhutdinov & Murray (2008).
 
     `betas` ascend from 0 to 1: 500 up to 0.5, 4,000 more up to 0.9, 10,000 more up to 1; `AISSettings.of` keeps these
     proportions. `chains` are independent runs for log Z. `chains_per_item` are those of `raise_bound`, for each item.

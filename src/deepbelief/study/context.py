@@ -1,4 +1,4 @@
-"""What the stages of one seed share: settings, images, models, random numbers and resumable training."""
+"""The context of the stages of one seed: settings, images, models, random numbers and resumable training."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -196,7 +196,7 @@ class Context:
         return self.predictions(self.test_pixels)
 
     def fgsm_signs(self, name: str) -> Tensor:
-        """Where FGSM through a contestant moves each pixel of the test images: -1, 0 or 1, (n, width) int8."""
+        """The signs by which FGSM through a contestant moves each pixel of the test images, (n, width) int8."""
         if name not in self._signs:
             labels = self.test.required_labels()
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)

@@ -27,7 +27,7 @@ class _Section(BaseModel):
 
 @final
 class DataSection(_Section):
-    """Which images, and how many of the training images are held out where something is chosen."""
+    """The data set, and how many of its training images are held out for validation."""
 
     name: str = "fashion-mnist"
     validation: int = Field(default=5000, ge=0)

@@ -54,7 +54,7 @@ class StudyRecord(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """What one stage of one seed found: numbers that are averaged over seeds, and facts that are not."""
+    """The results of one stage of one seed: metrics, which are averaged over seeds, and facts, which are not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
@@ -146,12 +146,12 @@ def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
 
 
 def stage_file(run: Path, seed: int, stage: str) -> Path:
-    """Where the record of a stage lies in a run's folder; its arrays lie beside it."""
+    """The path of a stage's record in a run's folder; its arrays are beside it."""
     return run / f"seed-{seed}" / "stages" / f"{stage}.json"
 
 
 def stage_again(record: Path) -> str:
-    """How to mend the record of a stage."""
+    """How to repair the record of a stage."""
     return f"delete {record} and run the study again, which does that stage anew and keeps all others"
 
 
