@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepbelief import DBN, CDSettings, Images, Pretraining, Random, encode_source, load_dataset
+from deepbelief import DBN, Images, Pretraining, Random, RBMSettings, encode_source, load_dataset
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.rbm.replay import cuda_graph
 from deepbelief.system.machine import peak_memory
@@ -38,9 +38,9 @@ class Task:
     device: str = "cpu"
 
     @property
-    def settings(self) -> CDSettings:
+    def settings(self) -> RBMSettings:
         """The same for everyone, as far as they have them."""
-        return CDSettings(
+        return RBMSettings(
             epochs=10**6,
             batch_size=self.batch,
             learning_rate=0.01,

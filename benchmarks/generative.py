@@ -21,7 +21,17 @@ from likelihood import binary, measure
 from readme import generative_table
 from rich.console import Console
 
-from deepbelief import DBN, AISSettings, CDSettings, Pretraining, Random, load_dataset, load_dbn, save_dbn, tie_to_below
+from deepbelief import (
+    DBN,
+    AISSettings,
+    Pretraining,
+    Random,
+    RBMSettings,
+    load_dataset,
+    load_dbn,
+    save_dbn,
+    tie_to_below,
+)
 from deepbelief.cli.watching import print_results
 from deepbelief.data import Source
 from deepbelief.likelihood import upper_side
@@ -32,9 +42,9 @@ HERE: Final = Path(__file__).parent
 HIDDEN: Final = (500, 2000)
 
 
-def settings_of(epochs: int, gibbs_steps: int, learning_rate: float) -> CDSettings:
+def settings_of(epochs: int, gibbs_steps: int, learning_rate: float) -> RBMSettings:
     """Plain steps, long chains, and a learning rate that ends at zero: late chains then follow the model closely."""
-    return CDSettings(
+    return RBMSettings(
         epochs=epochs,
         batch_size=500,
         learning_rate=learning_rate,

@@ -25,8 +25,6 @@ from rich.console import Console
 from deepbelief import (
     DBN,
     Bernoulli,
-    CDSettings,
-    Features,
     HybridSettings,
     HybridTraining,
     Images,
@@ -35,6 +33,8 @@ from deepbelief import (
     LabelledRBM,
     Pretraining,
     Random,
+    RBMSettings,
+    TensorSource,
     UpDown,
     UpDownSettings,
     accuracy,
@@ -92,7 +92,7 @@ def learn_updown(
     held_out: Images,
     test: Images,
     sizes: list[int],
-    pretraining: list[CDSettings],
+    pretraining: list[RBMSettings],
     settings: UpDownSettings,
     seed: int,
     console: Console,
@@ -104,7 +104,7 @@ def learn_updown(
     for record in Pretraining(model.below, training, pretraining[:-1], random).epochs():
         seconds = time.perf_counter() - started
         console.print(f"{seconds:6.0f} s: layer {record.layer}, epoch {record.epoch}", highlight=False)
-    joined = Labelled(Features(encode_source(model.below, training)), labels, CLASSES)
+    joined = Labelled(TensorSource(encode_source(model.below, training)), labels, CLASSES)
     for record in Pretraining(DBN([model.top.rbm]), joined, pretraining[-1:], random).epochs():
         console.print(f"{time.perf_counter() - started:6.0f} s: top, epoch {record.epoch}", highlight=False)
     before = error_of(model, test)
@@ -216,7 +216,7 @@ def updown(
     )
     counts = [pretraining_epochs] * (len(layers) - 1) + [top_epochs]
     pretraining = [
-        CDSettings(epochs=count, batch_size=100, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002)
+        RBMSettings(epochs=count, batch_size=100, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002)
         for count in counts
     ]
     console = Console()

@@ -20,10 +20,10 @@ from rich.console import Console
 from deepbelief import (
     DBN,
     AISSettings,
-    CDSettings,
-    Features,
     Pretraining,
     Random,
+    RBMSettings,
+    TensorSource,
     as_states,
     evaluate,
     load_dataset,
@@ -38,9 +38,9 @@ from deepbelief.system.memory import keep_freed_memory
 HERE = Path(__file__).parent
 
 
-def binary(images: Source, dbn: DBN, seed: int) -> Features:
+def binary(images: Source, dbn: DBN, seed: int) -> TensorSource:
     """All of a source as states of the visible units."""
-    return Features(as_states(dbn.layer(1).visible, images.batch(slice(0, len(images))), Random(seed, "binary")))
+    return TensorSource(as_states(dbn.layer(1).visible, images.batch(slice(0, len(images))), Random(seed, "binary")))
 
 
 def learn(data: Source, hidden: int, epochs: int, seed: int) -> tuple[DBN, float]:
@@ -50,7 +50,7 @@ def learn(data: Source, hidden: int, epochs: int, seed: int) -> tuple[DBN, float
     seen = data.batch(slice(0, min(len(data), 10_000)))
     rbm = dbn.layer(1)
     rbm.visible.bias.data = torch.logit((seen.sum(dim=0) + 0.5) / (len(seen) + 1))
-    settings = CDSettings(
+    settings = RBMSettings(
         epochs=epochs,
         batch_size=100,
         learning_rate=0.05,

@@ -18,10 +18,8 @@ from rich.console import Console
 
 from deepbelief import (
     DBN,
-    CDSettings,
     ConvergedSettings,
     Dataset,
-    Features,
     FeedForward,
     FullBatchSettings,
     FullBatchTraining,
@@ -29,6 +27,8 @@ from deepbelief import (
     MinibatchTraining,
     Pretraining,
     Random,
+    RBMSettings,
+    TensorSource,
     accuracy,
     encode_source,
     fit_converged,
@@ -51,14 +51,14 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     training = training.subset(Random(seed, "subset").permutation(len(training))[:images])
     random = Random(seed, "training")
     dbn = DBN.from_sizes([training.width, hidden], random, weight_std=0.1)
-    settings = [CDSettings(epochs=epochs, final_momentum=0.9)]
+    settings = [RBMSettings(epochs=epochs, final_momentum=0.9)]
     records = list(Pretraining(dbn, training, settings, random, products=precision.products).epochs())
     dbn.requires_grad_(False)
     features, labels = encode_source(dbn, training), training.required_labels()
     readout = fit_converged((features, labels), None, 10, ConvergedSettings(l2=(3e-4,), max_iterations=80)).network
     seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
     unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
-    test, wanted = Features(encode_source(dbn, dataset.test)), dataset.test.required_labels()
+    test, wanted = TensorSource(encode_source(dbn, dataset.test)), dataset.test.required_labels()
     finetuned = unfold(dbn, 10, random, readout).requires_grad_(True)
     job = MinibatchTraining(
         finetuned,

@@ -21,7 +21,7 @@ import typer
 from matplotlib import pyplot
 from rich.console import Console
 
-from deepbelief import DBN, CDSettings, Images, Pretraining, Random
+from deepbelief import DBN, Images, Pretraining, Random, RBMSettings
 from deepbelief.system.machine import describe_machine, peak_memory
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def measure(images: int, hidden: int, steps: int) -> dict[str, float]:
     random = Random(0)
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (images, VISIBLE), np.uint8))
     source = Images(pixels, 255)
-    settings = [CDSettings(epochs=1, batch_size=BATCH, gibbs_steps=steps, learning_rate=0.01)] * 2
+    settings = [RBMSettings(epochs=1, batch_size=BATCH, gibbs_steps=steps, learning_rate=0.01)] * 2
     before = psutil.Process().memory_info().rss
     training = Pretraining(DBN.from_sizes([VISIBLE, hidden, 100], random), source, settings, random)
     started = time.perf_counter()

@@ -5,7 +5,7 @@ Run it with `python examples/fashion_mnist.py` (about a minute on two cores).
 
 import sys
 
-from deepbelief import DBN, CDSettings, Features, Pretraining, Random, encode_source, load_dataset
+from deepbelief import DBN, Pretraining, Random, RBMSettings, TensorSource, encode_source, load_dataset
 from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClassifier, fit_converged
 from deepbelief.models.feedforward import accuracy
 from deepbelief.robustness.attack import fgsm, pgd
@@ -18,7 +18,7 @@ dataset, random = load_dataset(name), Random(0)
 
 # Learn two layers of features without a label.
 dbn = DBN.from_sizes([dataset.train.width, 300, 300], random, weight_std=0.1)
-for record in Pretraining(dbn, dataset.train, [CDSettings(epochs=epochs)] * 2, random).epochs():
+for record in Pretraining(dbn, dataset.train, [RBMSettings(epochs=epochs)] * 2, random).epochs():
     print(f"layer {record.layer} epoch {record.epoch}: reconstruction error {record.reconstruction_error:.3f}")
 dbn.requires_grad_(False)
 
@@ -44,4 +44,4 @@ trials = {
     "PGD 0.1 that knows the defence": (defended, pgd(defended, images, test, 0.1, 10, random)),
 }
 for title, (model, perturbed) in trials.items():
-    print(f"{title}: accuracy {accuracy(model, Features(perturbed), test):.3f}")
+    print(f"{title}: accuracy {accuracy(model, TensorSource(perturbed), test):.3f}")

@@ -17,10 +17,8 @@ from deepbelief import (
     AutoencoderSettings,
     AutoencoderTraining,
     Bernoulli,
-    CDSettings,
     Clamp,
     ConvergedSettings,
-    Features,
     FeedForward,
     FullBatchSettings,
     FullBatchTraining,
@@ -34,8 +32,10 @@ from deepbelief import (
     MinibatchTraining,
     Pretraining,
     Random,
+    RBMSettings,
     ReadoutClassifier,
     Standardisation,
+    TensorSource,
     UpDown,
     UpDownSettings,
     accuracy,
@@ -99,13 +99,13 @@ def trained(model: Any, records: Any) -> list[torch.Tensor]:
 
 def pretraining(x: Any, _: Any, dtype: torch.dtype) -> Any:
     dbn, random = DBN.from_sizes([6, 4, 3], Random(0)).to(dtype), Random(1)
-    return trained(dbn, Pretraining(dbn, x, CDSettings(epochs=1, batch_size=5), random, held_out=x).epochs())
+    return trained(dbn, Pretraining(dbn, x, RBMSettings(epochs=1, batch_size=5), random, held_out=x).epochs())
 
 
 def labels_beside(x: Any, y: Any, dtype: torch.dtype) -> Any:
     model, random = LabelledRBM(Bernoulli(6), 2, Bernoulli(4), Random(0)).to(dtype), Random(1)
     data = Labelled(x, y, 2)
-    return trained(model, Pretraining(DBN([model.rbm]), data, [CDSettings(epochs=1)], random, held_out=data).epochs())
+    return trained(model, Pretraining(DBN([model.rbm]), data, [RBMSettings(epochs=1)], random, held_out=data).epochs())
 
 
 def hybrid(x: Any, y: Any, dtype: torch.dtype) -> Any:
@@ -216,7 +216,7 @@ def test_a_batch_that_fits_is_handed_on_as_it_is() -> None:
     values, array = torch.rand(3, 4), np.ones((3, 4), np.float32)
     assert as_batch(values, torch.zeros(1), 4, "it sees") is values
     assert as_tensor(array).data_ptr() == array.ctypes.data
-    assert Features(values).values.data_ptr() == values.data_ptr()
+    assert TensorSource(values).values.data_ptr() == values.data_ptr()
 
 
 MASKED = np.ma.masked_array(np.ones((4, 6)), mask=np.eye(4, 6))
@@ -237,7 +237,7 @@ NO_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
-@pytest.mark.parametrize("take", [Features, DBN.from_sizes([6, 4], Random(0)).encode])
+@pytest.mark.parametrize("take", [TensorSource, DBN.from_sizes([6, 4], Random(0)).encode])
 def test_what_has_no_numbers_is_told_in_a_sentence(take: Any, name: str) -> None:
     given, message = NO_NUMBERS[name]
     with pytest.raises(DataError, match=message) as fault:

@@ -23,8 +23,8 @@ import speed  # noqa: E402
 
 from deepbelief import (  # noqa: E402
     AISSettings,
-    CDSettings,
     HybridSettings,
+    RBMSettings,
     UpDownSettings,
 )
 from deepbelief.data import load_dataset  # noqa: E402
@@ -92,7 +92,7 @@ def test_labels_are_learnt_and_tabulated() -> None:
     training, held_out = dataset.split(200, 0)
     parts, quiet = (training, held_out, dataset.test), Console(quiet=True)
     hybrid = labels.learn_hybrid(*parts, 40, HybridSettings(epochs=6, learning_rate=0.02, patience=0), 0, quiet)
-    some = CDSettings(epochs=15, batch_size=20)
+    some = RBMSettings(epochs=15, batch_size=20)
     settings = UpDownSettings(epochs=8, batch_size=20, learning_rate=0.02)
     updown = labels.learn_updown(*parts, [30, 40], [some, some], settings, 0, quiet)
     assert max(hybrid["test error"], updown["test error"]) < 30

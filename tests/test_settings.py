@@ -7,16 +7,16 @@ import pytest
 
 from deepbelief import (
     AutoencoderSettings,
-    CDSettings,
     ConvergedSettings,
     FullBatchSettings,
     HybridSettings,
     MinibatchSettings,
+    RBMSettings,
     SettingsError,
     UpDownSettings,
 )
 
-KINDS = [AutoencoderSettings, CDSettings, ConvergedSettings, FullBatchSettings, HybridSettings, MinibatchSettings]
+KINDS = [AutoencoderSettings, RBMSettings, ConvergedSettings, FullBatchSettings, HybridSettings, MinibatchSettings]
 KINDS += [UpDownSettings]
 NUMBERS = {ConvergedSettings: "max_iterations", FullBatchSettings: "steps"}
 
@@ -48,8 +48,8 @@ def test_names_that_there_are_not_are_guessed(kind: Any) -> None:
 
 def test_settings_that_do_not_fit_together_are_one_sentence() -> None:
     with pytest.raises(SettingsError) as fault:
-        CDSettings(temperatures=2)
-    assert str(fault.value) == "CDSettings: tempering needs chains: set persistent_chains above 0."
+        RBMSettings(temperatures=2)
+    assert str(fault.value) == "RBMSettings: tempering needs chains: set persistent_chains above 0."
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ from .checkpoint import (
     save_labelled_dbn,
     save_labelled_rbm,
 )
-from .data import Dataset, Features, Images, Labelled, load_dataset, load_images
+from .data import Dataset, Images, Labelled, TensorSource, load_dataset, load_images
 from .errors import DataError, DataWarning, DeepBeliefError, SettingsError
 from .learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from .learning.backprop.classifier import FullBatchSettings, FullBatchTraining, MinibatchSettings, MinibatchTraining
@@ -18,7 +18,7 @@ from .learning.labels.hybrid import HybridSettings, HybridTraining
 from .learning.labels.updown import UpDown, UpDownSettings
 from .learning.rbm.layer import DivergedError
 from .learning.rbm.pretraining import Pretraining
-from .learning.rbm.settings import CDSettings
+from .learning.rbm.settings import RBMSettings
 from .learning.rbm.tie import tie_to_below
 from .likelihood import (
     AISResult,
@@ -61,7 +61,6 @@ __all__ = [
     "AutoencoderTraining",
     "Bernoulli",
     "Bracket",
-    "CDSettings",
     "Categorical",
     "Clamp",
     "ConvergedSettings",
@@ -70,7 +69,6 @@ __all__ = [
     "Dataset",
     "DeepBeliefError",
     "DivergedError",
-    "Features",
     "FeedForward",
     "FullBatchSettings",
     "FullBatchTraining",
@@ -85,6 +83,7 @@ __all__ = [
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",
+    "RBMSettings",
     "Random",
     "ReLU",
     "ReadoutClassifier",
@@ -92,6 +91,7 @@ __all__ = [
     "SettingsError",
     "Standardisation",
     "Study",
+    "TensorSource",
     "UpDown",
     "UpDownSettings",
     "accuracy",

@@ -16,7 +16,7 @@ from PIL import Image
 from deepbelief.checkpoint import load_dbn, save_dbn
 from deepbelief.cli import main
 from deepbelief.cli.options import PrecisionChoice
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian
@@ -169,7 +169,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
     values = 50 + 9 * np.random.default_rng(0).normal(size=(40, 6))
     dbn = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0), weight_std=0.5)
-    standardise(dbn, Features(torch.from_numpy(values).float()))
+    standardise(dbn, TensorSource(torch.from_numpy(values).float()))
     save_dbn(folder / "real.safetensors", dbn, image_shape=[6])
     np.save(folder / "real.npy", values)
     labels = np.arange(40) % 2

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn, save_dbn, save_labelled_dbn
 from deepbelief.cli.gallery import PARTS, SampleSettings, draw_samples, known_part, task_of
-from deepbelief.data import Features, Images
+from deepbelief.data import Images, TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
@@ -157,7 +157,7 @@ def test_values_without_bounds_are_shown_from_the_lowest_to_the_highest(
 ) -> None:
     values = Random(0).normal((50, 12), 9.0).abs_().add_(50)
     dbn = DBN.from_units([units, Bernoulli(4)], Random(0), weight_std=0.3)
-    standardise(dbn, Features(values))
+    standardise(dbn, TensorSource(values))
     save_dbn(tmp_path / "real.safetensors", dbn, image_shape=[3, 4])
     out, every = tmp_path / f"f.{ending}", 9 if ending == "png" else 1
     draw_samples(tmp_path / "real.safetensors", out, SampleSettings(number=4, steps=9))
@@ -174,7 +174,7 @@ def test_values_without_bounds_are_shown_from_the_lowest_to_the_highest(
 
 def test_a_picture_of_nothing_but_one_value_is_drawn(tmp_path: Path) -> None:
     dbn = DBN.from_units([Gaussian(4), Bernoulli(2)], Random(0))
-    standardise(dbn, Features(torch.full((5, 4), -3.0)))
+    standardise(dbn, TensorSource(torch.full((5, 4), -3.0)))
     save_dbn(tmp_path / "flat.safetensors", dbn)
     assert draw_samples(tmp_path / "flat.safetensors", tmp_path / "f.png", SampleSettings(number=2, steps=2)) == 1
 

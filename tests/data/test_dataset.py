@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbelief.data import Dataset, Features, Images, Source, evenly_spaced, in_batches
+from deepbelief.data import Dataset, Images, Source, TensorSource, evenly_spaced, in_batches
 from deepbelief.errors import DataError, SettingsError
 
 
@@ -129,7 +129,7 @@ def test_bounds_are_those_of_the_training_values():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("rows", [slice(2, 5), torch.tensor([4, 0, 3]), torch.tensor([1])])
 def test_readers_give_what_batches_give(rows, dtype):
-    for source in (some_images(), Features(torch.rand(7, 4)), Features(torch.rand(7, 4, dtype=torch.float64))):
+    for source in (some_images(), TensorSource(torch.rand(7, 4)), TensorSource(torch.rand(7, 4, dtype=torch.float64))):
         read, rounding = source.reader(3, dtype), 2 * max(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
         for asked in (slice(0, 3), rows):
             torch.testing.assert_close(read(asked), source.batch(asked).to(dtype), rtol=rounding, atol=0)
@@ -142,13 +142,13 @@ def test_required_labels():
 
 def test_features():
     values = torch.rand(7, 4, dtype=torch.float64)
-    features: Source = Features(values)
+    features: Source = TensorSource(values)
     assert (len(features), features.width) == (7, 4)
     assert torch.equal(features.batch(torch.tensor([6, 2])), values[[6, 2]])
     assert torch.equal(features.batch(slice(2, 4)), values[2:4])
     for bad in (torch.zeros(3), torch.zeros(3, 3, 1)):
         with pytest.raises(DataError, match="features have the shape"):
-            Features(bad)
+            TensorSource(bad)
 
 
 @pytest.mark.parametrize(
@@ -247,13 +247,13 @@ def test_split_refuses_lonely_images_and_wild_seeds():
 
 def test_a_source_is_read_in_batches() -> None:
     values = torch.arange(14.0).view(7, 2)
-    found = list(in_batches(Features(values), 3))
+    found = list(in_batches(TensorSource(values), 3))
     assert [len(batch) for batch in found] == [3, 3, 1]
     assert torch.equal(torch.cat(found), values)
-    assert list(in_batches(Features(values[:0]), 3)) == []
+    assert list(in_batches(TensorSource(values[:0]), 3)) == []
 
 
 def test_some_items_come_from_all_over_a_source() -> None:
-    values = Features(torch.arange(7.0).view(7, 1))
+    values = TensorSource(torch.arange(7.0).view(7, 1))
     for items, found in ((3, [0, 2, 4]), (7, [0, 1, 2, 3, 4, 5, 6]), (14, [i // 2 for i in range(14)]), (0, [])):
         assert evenly_spaced(values, items).flatten().tolist() == found

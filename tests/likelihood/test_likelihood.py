@@ -10,10 +10,10 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.likelihood import (
     AISResult,
     AISSettings,
@@ -84,8 +84,8 @@ def trained(stripes: Tensor) -> RBM:
     """An RBM of 16 pixels and 8 hidden units that has learnt the stripes: eight modes."""
     random = Random(0, "stripes")
     dbn = DBN.from_sizes([16, 8], random, weight_std=0.1)
-    settings = CDSettings(epochs=100, batch_size=50, learning_rate=0.1, final_momentum=0.5, persistent_chains=50)
-    list(Pretraining(dbn, Features(stripes.repeat(50, 1)), [settings], random).epochs())
+    settings = RBMSettings(epochs=100, batch_size=50, learning_rate=0.1, final_momentum=0.5, persistent_chains=50)
+    list(Pretraining(dbn, TensorSource(stripes.repeat(50, 1)), [settings], random).epochs())
     return dbn.layer(1).requires_grad_(False)
 
 
@@ -394,7 +394,7 @@ def exact_log_probability(dbn: DBN, visible: Tensor) -> Tensor:
 def test_the_bound_of_a_deep_network_is_below_its_likelihood(visible: Units) -> None:
     dbn, random = tiny_dbn(visible, Bernoulli(3), Categorical(1, 3), Bernoulli(2)), Random(12)
     items = some_values(dbn.layer(1).visible, 4, random)
-    path = layer_path(dbn, 3, Features(items))
+    path = layer_path(dbn, 3, TensorSource(items))
     exact_z = AISResult(torch.full((10,), exact_log_z(dbn.layer(3)), dtype=torch.float64), 0.0)
     both = dbn_bound(dbn, path, items.repeat(3000, 1), exact_z, random, AISSettings.of(30))
     exact = exact_log_probability(dbn, items)
@@ -406,7 +406,7 @@ def test_the_bound_of_a_deep_network_is_below_its_likelihood(visible: Units) -> 
 
 
 def test_base_rates_are_those_of_all_of_a_sorted_source() -> None:
-    sorted_ = Features(torch.cat([torch.ones(10_000, 2), torch.zeros(10_000, 2)]))
+    sorted_ = TensorSource(torch.cat([torch.ones(10_000, 2), torch.zeros(10_000, 2)]))
     path = layer_path(DBN.from_sizes([2, 3], Random(0)), 1, sorted_)
     assert path.base_bias.abs().max() < 1e-3  # half of them are on
 
@@ -420,10 +420,10 @@ def test_the_bound_is_the_likelihood_where_recognition_is_exact() -> None:
     top.hidden.bias.copy_(low.visible.bias)
     items = all_states(low.visible)
     exact_z = AISResult(torch.full((10,), exact_log_z(top), dtype=torch.float64), 0.0)
-    both = dbn_bound(dbn, layer_path(dbn, 2, Features(items)), items, exact_z, Random(0), AISSettings.of(10))
+    both = dbn_bound(dbn, layer_path(dbn, 2, TensorSource(items)), items, exact_z, Random(0), AISSettings.of(10))
     torch.testing.assert_close(both.upper, -low.free_energy(items) - exact_log_z(low), rtol=1e-10, atol=1e-10)
     with pytest.raises(SettingsError, match="must lead to the RBM on top"):
-        dbn_bound(dbn, layer_path(dbn, 1, Features(items)), items, exact_z, Random(0))
+        dbn_bound(dbn, layer_path(dbn, 1, TensorSource(items)), items, exact_z, Random(0))
 
 
 def test_a_standardised_density_is_one_of_the_values_given() -> None:
@@ -431,14 +431,14 @@ def test_a_standardised_density_is_one_of_the_values_given() -> None:
     dbn.standardisation = Standardisation(torch.tensor([5.0]), torch.tensor([3.0])).double()
     grid = torch.linspace(-60, 70, 4001, dtype=torch.float64)[:, None]
     exact_z = AISResult(torch.full((10,), exact_log_z(dbn.layer(1)), dtype=torch.float64), 0.0)
-    both = dbn_bound(dbn, layer_path(dbn, 1, Features(grid)), grid, exact_z, Random(0), AISSettings.of(2))
+    both = dbn_bound(dbn, layer_path(dbn, 1, TensorSource(grid)), grid, exact_z, Random(0), AISSettings.of(2))
     assert torch.trapezoid(both.upper.exp(), grid[:, 0]) == pytest.approx(1, abs=1e-6)
 
 
 def test_an_evaluation_has_every_layer_and_both_sides(trained: RBM, stripes: Tensor) -> None:
     random, shown = Random(0), []
     dbn = DBN([trained, bernoulli_rbm(8, 4, random)]).requires_grad_(False)
-    data = Features(stripes.repeat(10, 1))
+    data = TensorSource(stripes.repeat(10, 1))
 
     def show(what: str, done: int, total: int) -> None:
         shown.append((what, done == total))
@@ -454,9 +454,9 @@ def test_an_evaluation_has_every_layer_and_both_sides(trained: RBM, stripes: Ten
     assert [name for name, *_ in found.rows()][-1] == "between the two sides"
     assert {what for what, last in shown if last} == {"AIS of layer 1", "AIS of layer 2", "RAISE"}
     with pytest.raises(SettingsError, match="the DBN sees 16 values, the data have 8"):
-        evaluate(dbn, data, Features(torch.zeros(3, 8)), random)
+        evaluate(dbn, data, TensorSource(torch.zeros(3, 8)), random)
     with pytest.raises(SettingsError, match="100 of 0 items have no likelihood to measure: give at least 1"):
-        evaluate(dbn, data, Features(torch.zeros(0, 16)), random)
+        evaluate(dbn, data, TensorSource(torch.zeros(0, 16)), random)
     with pytest.raises(SettingsError, match="0 of 80 items have no likelihood"):
         evaluate(dbn, data, data, random, number=0)
 

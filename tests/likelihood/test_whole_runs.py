@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.likelihood import (
     AISResult,
     AISSettings,
@@ -70,9 +70,9 @@ def test_along_a_training_there_are_defaults() -> None:
     ]
 
 
-def stack(hidden: int) -> tuple[DBN, Features, Features]:
+def stack(hidden: int) -> tuple[DBN, TensorSource, TensorSource]:
     dbn = DBN.from_sizes([5, 4, hidden], Random(0), weight_std=1.0).requires_grad_(False)
-    return dbn, Features(Random(1).uniform((30, 5))), Features(Random(2).uniform((25, 5)).double())
+    return dbn, TensorSource(Random(1).uniform((30, 5))), TensorSource(Random(2).uniform((25, 5)).double())
 
 
 @pytest.mark.parametrize("quick", [2**3, 2**4, 2**20])

@@ -17,7 +17,6 @@ from deepbelief import (
     AutoencoderTraining,
     Bernoulli,
     Categorical,
-    CDSettings,
     ConvergedSettings,
     DataError,
     FeedForward,
@@ -34,6 +33,7 @@ from deepbelief import (
     MinibatchTraining,
     Pretraining,
     Random,
+    RBMSettings,
     ReLU,
     SettingsError,
     UpDown,
@@ -132,7 +132,7 @@ LABELS = torch.arange(10) % 2
 
 def pretraining(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
     dbn = DBN.from_units([_units(kind), Bernoulli(4)], Random(0))
-    return Pretraining(dbn, x, CDSettings(epochs=1), Random(0), held_out=held_out)
+    return Pretraining(dbn, x, RBMSettings(epochs=1), Random(0), held_out=held_out)
 
 
 def autoencoder(x: Any, held_out: Any = None, kind: str = "Bernoulli") -> Any:
@@ -248,7 +248,7 @@ def test_whole_numbers_are_values_like_others() -> None:
 def test_codes_where_one_hot_values_belong_are_told() -> None:
     dbn = DBN.from_units([Categorical(6, 5), Bernoulli(3)], Random(0))
     with pytest.raises(SettingsError, match=r"sees 30 values, the data have 6, one for each variable: give one-hot"):
-        Pretraining(dbn, torch.randint(0, 5, (10, 6)), CDSettings(), Random(0))
+        Pretraining(dbn, torch.randint(0, 5, (10, 6)), RBMSettings(), Random(0))
 
 
 def test_states_are_drawn_from_probabilities_alone() -> None:
@@ -267,14 +267,14 @@ def test_one_setting_serves_all_layers() -> None:
         list(Pretraining(dbn, X, settings, random).epochs())
         return list(dbn.state_dict().values())
 
-    one = CDSettings(epochs=2, batch_size=4)
+    one = RBMSettings(epochs=2, batch_size=4)
     assert all(map(torch.equal, weights(one), weights([one, one])))
     assert all(map(torch.equal, weights(one), weights((one, one))))
 
 
 @pytest.mark.parametrize("settings", [None, {"epochs": 3}, [{"epochs": 3}] * 2, "default", 5, MinibatchSettings()])
 def test_other_settings_are_told(settings: Any) -> None:
-    with pytest.raises(SettingsError, match="give CDSettings, one for all layers or a list with one for each"):
+    with pytest.raises(SettingsError, match="give RBMSettings, one for all layers or a list with one for each"):
         Pretraining(DBN.from_sizes([3, 4, 2], Random(0)), X, settings, Random(0))
 
 
@@ -293,10 +293,10 @@ def test_likelihoods_are_of_values_that_units_can_have() -> None:
 
 
 def test_binary_states_are_drawn_from_probabilities_alone() -> None:
-    drawn = CDSettings(epochs=1, binarise=True)
+    drawn = RBMSettings(epochs=1, binarise=True)
     dbn = DBN.from_units([Gaussian(3), Bernoulli(2)], Random(0))
     with pytest.raises(DataError, match=r"item 0 has the value [78] at position 0, but Bernoulli"):
         Pretraining(dbn, as_tensor(X) + 7, drawn, Random(0))
     dbn = DBN.from_units([Bernoulli(3), Gaussian(2), Bernoulli(2)], Random(0))
     with pytest.raises(SettingsError, match="those of the Gaussian units that layer 2 sees are none"):
-        Pretraining(dbn, X, [CDSettings(), drawn], Random(0))
+        Pretraining(dbn, X, [RBMSettings(), drawn], Random(0))

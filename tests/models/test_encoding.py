@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepbelief.data import Features, Images
+from deepbelief.data import Images, TensorSource
 from deepbelief.models.dbn import DBN
 from deepbelief.models.encoding import Encoded, encode_source, encode_source_all
 from deepbelief.models.standardised import standardise
@@ -35,7 +35,7 @@ def test_every_layer_of_every_kind_is_the_same_alone_and_with_the_others(kind: s
     dbn, random = DBN.from_units(layers, Random(0), weight_std=0.7).requires_grad_(False), Random(1)
     real = layers[0].are_real
     values = some_values(layers[0], 3000, random).detach()
-    source = Features(torch.where(real, values * 9 + 50, values))
+    source = TensorSource(torch.where(real, values * 9 + 50, values))
     standardise(dbn, source)
     every = encode_source_all(dbn, source)
     assert [tuple(layer.shape) for layer in every] == [(3000, 5), (3000, 4), (3000, 3)]

@@ -12,11 +12,11 @@ from deepbelief.checkpoint import (
     save_labelled_dbn,
     save_labelled_rbm,
 )
-from deepbelief.data import Features, Labelled
+from deepbelief.data import Labelled, TensorSource
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.rbm.monitors import pseudo_likelihood
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units
@@ -101,15 +101,15 @@ def test_the_top_learns_labels_by_ordinary_pretraining() -> None:
     values[torch.arange(300), labels * 2] = 1.0
     values[torch.arange(300), labels * 2 + 1] = 1.0
     model = LabelledRBM(Bernoulli(6), CLASSES, Bernoulli(12), random, weight_std=0.1)
-    source = Labelled(Features(values), labels, CLASSES)
-    list(Pretraining(DBN([model.rbm]), source, [CDSettings(epochs=20, batch_size=20)], random).epochs())
+    source = Labelled(TensorSource(values), labels, CLASSES)
+    list(Pretraining(DBN([model.rbm]), source, [RBMSettings(epochs=20, batch_size=20)], random).epochs())
     assert (model(values).argmax(dim=1) == labels).double().mean() > 0.95
 
 
 @pytest.mark.parametrize("rows", [slice(2, 5), torch.tensor([4, 0, 3])])
 def test_labelled_items_are_values_and_one_hot_labels(rows: slice | torch.Tensor) -> None:
     values, labels = Random(0).uniform((6, 2)), torch.tensor([0, 2, 1, 1, 0, 2])
-    source = Labelled(Features(values), labels, CLASSES)
+    source = Labelled(TensorSource(values), labels, CLASSES)
     expected = torch.cat([values, torch.eye(CLASSES)[labels]], dim=1)[rows]
     assert source.width == 5
     assert len(source) == 6
@@ -118,7 +118,7 @@ def test_labelled_items_are_values_and_one_hot_labels(rows: slice | torch.Tensor
 
 
 def test_labels_that_do_not_fit_are_refused() -> None:
-    values = Features(torch.zeros(3, 2))
+    values = TensorSource(torch.zeros(3, 2))
     with pytest.raises(DataError, match="3 items have 2 labels"):
         Labelled(values, torch.tensor([0, 1]), 2)
     with pytest.raises(DataError, match=r"labels range from 0 to 2; number the 2 classes from 0"):

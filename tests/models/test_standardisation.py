@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn, save_dbn
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.learning.backprop.finetuning import unfold
 from deepbelief.likelihood import AISSettings, evaluate
 from deepbelief.models.autoencoder import unroll
@@ -28,7 +28,7 @@ MIXED = (Gaussian(2), Bernoulli(2), Categorical(1, 3), ReLU(2), Gaussian(1))
 def dbn_of(visible: Units, values: Tensor) -> DBN:
     """A DBN over such units that has the standardisation of these values."""
     dbn = DBN.from_units([visible, Bernoulli(3)], Random(0)).requires_grad_(False)
-    standardise(dbn, Features(values))
+    standardise(dbn, TensorSource(values))
     return dbn
 
 
@@ -52,7 +52,7 @@ def test_states_and_counts_are_seen_as_they_are() -> None:
     assert torch.equal(seen[:, others], values[:, others])
     torch.testing.assert_close(seen[:, units.are_real].mean(dim=0), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(seen[:, units.are_real].std(dim=0, unbiased=False), torch.ones(3), atol=1e-4, rtol=0)
-    assert torch.equal(Standardised(Features(values), dbn.standardisation).batch(slice(0, 200)), seen)  # type: ignore[arg-type]
+    assert torch.equal(Standardised(TensorSource(values), dbn.standardisation).batch(slice(0, 200)), seen)  # type: ignore[arg-type]
     made = fantasies(dbn, 50, random, 10, samples=True)[:, 4:7]
     assert torch.equal(made.sort(dim=1).values, torch.tensor([0.0, 0.0, 1.0]).expand(50, 3))  # one-hot
 
@@ -83,7 +83,7 @@ def test_densities_are_those_of_the_values_that_change() -> None:
     torch.testing.assert_close(unroll(dbn).cross_entropy(values), unroll(plain).cross_entropy(z) + jacobian)
     settings = AISSettings.of(20, 5)
     given_values, standardised = (
-        evaluate(one, Features(data), Features(data), Random(1), settings, 10).bracket
+        evaluate(one, TensorSource(data), TensorSource(data), Random(1), settings, 10).bracket
         for one, data in ((dbn, values), (plain, z))
     )
     torch.testing.assert_close(given_values.upper, standardised.upper - jacobian)

@@ -2,9 +2,9 @@
 
 import torch
 
-from deepbelief.data import Features, Labelled
+from deepbelief.data import Labelled, TensorSource
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.randomness import Random
@@ -28,9 +28,9 @@ def test_a_model_that_has_learnt_two_classes_draws_the_one_that_is_asked_for() -
     labels = torch.arange(200) % 2
     patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])[labels]
     model = LabelledDBN.from_sizes([6, 8, 8], 2, random, weight_std=0.1)
-    some = CDSettings(epochs=60, batch_size=20, learning_rate=0.2, learning_rate_to_zero=True, final_momentum=0.5)
-    list(Pretraining(model.below, Features(patterns), [some], random).epochs())
-    seen = Labelled(Features(model.encode(patterns).detach()), labels, 2)
+    some = RBMSettings(epochs=60, batch_size=20, learning_rate=0.2, learning_rate_to_zero=True, final_momentum=0.5)
+    list(Pretraining(model.below, TensorSource(patterns), [some], random).epochs())
+    seen = Labelled(TensorSource(model.encode(patterns).detach()), labels, 2)
     list(Pretraining(DBN([model.top.rbm]), seen, [some], random).epochs())
     made = labelled_fantasies(model, labels, Random(1), 200)
     assert (made - patterns).abs().mean() < 0.2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepbelief.data import Features, load_dataset
+from deepbelief.data import TensorSource, load_dataset
 from deepbelief.models.feedforward import Classifier, accuracy, predict
 from deepbelief.robustness.attack import pgd
 from deepbelief.robustness.defence import Defended
@@ -79,10 +79,10 @@ def test_pgds_images_are_the_same_for_everybody_and_hold_each_class_by_its_share
 def by_hand(context: Context, judged: Classifier, attacked: Classifier, name: str) -> torch.Tensor:
     """Whether a classifier is right on images of PGD through another one, at EPSILON."""
     images, labels = context.test_pixels[context.pgd_rows], context.test.required_labels()[context.pgd_rows]
-    at = torch.arange(len(images)) if attacked is not judged else predict(judged, Features(images)) == labels
+    at = torch.arange(len(images)) if attacked is not judged else predict(judged, TensorSource(images)) == labels
     random = context.random(f"pgd/{name}@{EPSILON:g}")
     found = pgd(attacked, images[at], labels[at], EPSILON, 4, random)
-    return predict(judged, Features(found)) == labels[at]
+    return predict(judged, TensorSource(found)) == labels[at]
 
 
 def test_pgd_goes_through_who_is_judged_and_the_unaware_one_through_the_bare_network(
@@ -92,7 +92,7 @@ def test_pgd_goes_through_who_is_judged_and_the_unaware_one_through_the_bare_net
     images, labels = context.test_pixels[context.pgd_rows], context.test.required_labels()[context.pgd_rows]
     for steps in (1, 2):
         defended = Defended(bare, context.dbn.reconstruct, steps)
-        unlost = predict(defended, Features(images)) == labels
+        unlost = predict(defended, TensorSource(images)) == labels
         unaware = by_hand(context, defended, bare, "readout_2") & unlost
         aware = by_hand(context, defended, defended, f"readout_2/{steps}")
         prefix = "accuracy/readout_2/pgd"
@@ -113,7 +113,7 @@ def test_what_is_lost_at_an_epsilon_stays_lost_at_larger_ones(
         falling = [results.metrics[f"accuracy/{kind}@{epsilon}"].mean for epsilon in ("0", "0.1", "0.3")]
         assert falling == sorted(falling, reverse=True)
         assert falling[0] > falling[2]
-    clean = predict(context.contestants["ffnn"], Features(context.test_pixels[context.pgd_rows]))
+    clean = predict(context.contestants["ffnn"], TensorSource(context.test_pixels[context.pgd_rows]))
     right = clean == context.test.required_labels()[context.pgd_rows]
     assert results.metrics["accuracy/ffnn/pgd@0"].mean == float(right.double().mean())
     # An attack that fails at the largest epsilon alone has found less than it already had.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepbelief.checkpoint import TrainingState, load_state, save_state
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
@@ -20,7 +20,7 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchTraining,
 )
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
@@ -29,14 +29,14 @@ from deepbelief.study.resumption import Resumable, resume, save_checkpoint
 Job = tuple[Resumable[Any], Iterator[Any]]
 
 
-def data() -> tuple[Features, torch.Tensor]:
-    return Features(Random(1).uniform((20, 6))), torch.arange(20) % 2
+def data() -> tuple[TensorSource, torch.Tensor]:
+    return TensorSource(Random(1).uniform((20, 6))), torch.arange(20) % 2
 
 
 def pretraining(**settings: Any) -> Job:
     random = Random(0)
-    held_out = Features(Random(2).uniform((8, 6)))
-    one = CDSettings(epochs=3, batch_size=5, **settings)
+    held_out = TensorSource(Random(2).uniform((8, 6)))
+    one = RBMSettings(epochs=3, batch_size=5, **settings)
     job = Pretraining(DBN.from_sizes([6, 4, 3], random), data()[0], [one] * 2, random, held_out=held_out)
     return job, job.epochs()
 

@@ -3,22 +3,22 @@
 from pathlib import Path
 
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
-from deepbelief.data.features import Features, SourceLike, as_source
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.labelled import Labelled
 from deepbelief.data.named import load_named
+from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.errors import SettingsError
 from deepbelief.progress import Progress
 
 __all__ = [
     "Dataset",
-    "Features",
     "Images",
     "Labelled",
     "Reader",
     "Rows",
     "Source",
     "SourceLike",
+    "TensorSource",
     "as_source",
     "evenly_spaced",
     "in_batches",

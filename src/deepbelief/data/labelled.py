@@ -6,8 +6,8 @@ import torch
 
 from deepbelief.arrays import TensorLike
 from deepbelief.data.dataset import Reader, Rows
-from deepbelief.data.features import SourceLike, as_source
 from deepbelief.data.labels import as_labels
+from deepbelief.data.tensor_source import SourceLike, as_source
 
 
 @final

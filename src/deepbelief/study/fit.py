@@ -8,7 +8,7 @@ import psutil
 
 from deepbelief.data import Dataset, Images
 from deepbelief.errors import SettingsError
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe
 
@@ -63,7 +63,7 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     _check_memory(recipe, dataset)
 
 
-def _trainings(recipe: Recipe) -> Iterator[tuple[str, CDSettings]]:
+def _trainings(recipe: Recipe) -> Iterator[tuple[str, RBMSettings]]:
     """The settings of every RBM of a study, and their names in a recipe."""
     yield from (("pretraining", settings) for settings in recipe.pretraining)
     yield "generation.labels.training", recipe.generation.labels.training

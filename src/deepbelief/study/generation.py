@@ -5,7 +5,7 @@ from typing import Final
 import torch
 
 from deepbelief.checkpoint import save_labelled_dbn
-from deepbelief.data import Features, Labelled
+from deepbelief.data import Labelled, TensorSource
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
 from deepbelief.models.dbn import DBN
@@ -42,7 +42,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
     top = LabelledRBM(Bernoulli(context.dbn.sizes[-1]), context.classes, Bernoulli(section.labels.hidden), random).to(
         context.precision.parameters
     )
-    seen = Labelled(Features(context.features[-1]), context.training.required_labels(), context.classes)
+    seen = Labelled(TensorSource(context.features[-1]), context.training.required_labels(), context.classes)
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
     products = context.precision.products
@@ -63,7 +63,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
 def _held_out(context: Context) -> Labelled:
     """The held-out images and labels as the RBM with labels sees them."""
     features = encode_source(context.dbn, context.held_out)
-    return Labelled(Features(features), context.held_out.required_labels(), context.classes)
+    return Labelled(TensorSource(features), context.held_out.required_labels(), context.classes)
 
 
 def _likelihood(context: Context, found: Findings) -> None:

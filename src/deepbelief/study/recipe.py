@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import FullBatchSettings, MinibatchSettings
 from deepbelief.learning.backprop.readout import ConvergedSettings
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.settings import sentence
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
@@ -104,7 +104,7 @@ class LabelsSection(_Section):
     """The RBM that sees the labels beside the layer below the DBN's top: its size and its training."""
 
     hidden: int = Field(default=300, ge=1)
-    training: CDSettings = CDSettings(epochs=3, learning_rate_to_zero=True, final_momentum=0.9, momentum_switch=1)
+    training: RBMSettings = RBMSettings(epochs=3, learning_rate_to_zero=True, final_momentum=0.9, momentum_switch=1)
 
 
 @final
@@ -122,13 +122,13 @@ class GenerationSection(_Section):
 
 @final
 class Recipe(_Section):
-    """All settings of a study. `pretraining` holds one `CDSettings` for each layer."""
+    """All settings of a study. `pretraining` holds one `RBMSettings` for each layer."""
 
     title: str
     precision: PrecisionName = "auto"
     data: DataSection = DataSection()
     dbn: DBNSection = DBNSection()
-    pretraining: tuple[CDSettings, ...]
+    pretraining: tuple[RBMSettings, ...]
     receptive_fields: ReceptiveFieldSection = ReceptiveFieldSection()
     readouts: Annotated[FullBatchSettings | ConvergedSettings, Field(discriminator="method")]
     baseline: BaselineSection

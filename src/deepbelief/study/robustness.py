@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import attack, noise
 from deepbelief.robustness.attack import Classifier
@@ -84,7 +84,7 @@ def robustness(context: Context) -> Findings:
         for epsilon in epsilons:
             predicted = context.clean_predictions[name]
             if epsilon:
-                predicted = predict(classifier, Features(_fgsm_step(context, context.fgsm_signs(name), epsilon)))
+                predicted = predict(classifier, TensorSource(_fgsm_step(context, context.fgsm_signs(name), epsilon)))
             found.metrics[f"accuracy/{name}/fgsm@{epsilon:g}"] = share(predicted == labels)
         _pgd(context, name, f"accuracy/{name}/pgd", classifier, found)
         context.progress.step(number, len(context.contestants), f"attacks through {name}")
@@ -101,13 +101,13 @@ def topdown_defence(context: Context) -> Findings:
         name = f"readout_{layer}"
         for steps in steps_tried:
             defended = Defended(context.contestants[name], context.dbn.reconstruct, steps)
-            unattacked = accuracy(defended, Features(images), labels)
+            unattacked = accuracy(defended, TensorSource(images), labels)
             adaptive = attack.gradient_sign(defended, images, labels)
             for kind, signs in (("defended", context.fgsm_signs(name)), ("adaptive", adaptive)):
                 for epsilon in epsilons:
                     measured = unattacked
                     if epsilon:
-                        measured = accuracy(defended, Features(_fgsm_step(context, signs, epsilon)), labels)
+                        measured = accuracy(defended, TensorSource(_fgsm_step(context, signs, epsilon)), labels)
                     found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = measured
             _pgd(context, name, f"accuracy/{name}/pgd_defended_{steps}", defended, found)
             _adaptive_pgd(context, name, f"accuracy/{name}/pgd_adaptive_{steps}", defended, found)
@@ -125,7 +125,7 @@ def _pgd(context: Context, name: str, metric: str, classifier: Classifier, found
     labels = context.test.required_labels()[context.pgd_rows]
     right = torch.ones_like(labels, dtype=torch.bool)
     for epsilon in sorted(context.recipe.attack.pgd.epsilons):
-        right &= predict(classifier, Features(context.pgd_images(name, epsilon))) == labels
+        right &= predict(classifier, TensorSource(context.pgd_images(name, epsilon))) == labels
         found.metrics[f"{metric}@{epsilon:g}"] = share(right)
 
 
@@ -135,7 +135,7 @@ def _adaptive_pgd(context: Context, name: str, metric: str, defended: Defended, 
     for epsilon in sorted(context.recipe.attack.pgd.epsilons):
         if len(rows):
             attacked = context.pgd(defended, f"{name}/{defended.steps}", rows, epsilon)
-            rows = rows[predict(defended, Features(attacked)) == labels[rows]]
+            rows = rows[predict(defended, TensorSource(attacked)) == labels[rows]]
         found.metrics[f"{metric}@{epsilon:g}"] = len(rows) / n
 
 
@@ -169,7 +169,7 @@ def _defence_example(context: Context, found: Findings) -> None:
         "epsilon": epsilon,
         "label": int(label),
         "class_names": list(context.dataset.class_names),
-        "predictions": {key: int(predict(classifier, Features(one))) for key, one in shown.items()},
+        "predictions": {key: int(predict(classifier, TensorSource(one))) for key, one in shown.items()},
     }
     found.arrays |= {
         "original": context.picture(image[0]),

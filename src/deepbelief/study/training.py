@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Features, Images, Source
+from deepbelief.data import Images, Source, TensorSource
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
     FullBatchTraining,
@@ -92,9 +92,11 @@ def readouts(context: Context) -> Findings:
         else:
             sizes = [context.dbn.sizes[layer], context.classes]
             network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
-            _full_batch(context, name, network, Features(context.features[layer - 1]), context.recipe.readouts, found)
+            _full_batch(
+                context, name, network, TensorSource(context.features[layer - 1]), context.recipe.readouts, found
+            )
         context.save_network(name, network, "relu")
-        features = Features(context.features[layer - 1])
+        features = TensorSource(context.features[layer - 1])
         found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
         _test(context, name, ReadoutClassifier(context.dbn, layer, network), found)
     return found
@@ -135,7 +137,7 @@ def _finish(context: Context, name: str, network: FeedForward, activation: str, 
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
-    measured = accuracy(classifier, Features(context.test_pixels), context.test.required_labels())
+    measured = accuracy(classifier, TensorSource(context.test_pixels), context.test.required_labels())
     found.metrics[f"accuracy/{name}"] = measured
     found.headline = (f"{found.headline}, " if found.headline else "accuracy ") + f"{name} {measured:.4f}"
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.checkpoint import load_autoencoder, load_state, save_autoencoder, save_state
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.models.autoencoder import Autoencoder, unroll
@@ -32,7 +32,7 @@ def dbn_of(stack: str) -> DBN:
         for parameter in dbn.parameters():
             parameter.add_(random.normal(parameter.shape, 0.3))
     if stack == "real":
-        standardise(dbn, Features(values(5.0)))
+        standardise(dbn, TensorSource(values(5.0)))
     return dbn
 
 
@@ -77,7 +77,7 @@ def test_the_two_halves_are_untied_copies_and_all_that_matters_learns(stack: str
     autoencoder = unroll(dbn)
     v = dbn.layer(1).visible.sample(torch.zeros(40, 9, dtype=torch.float64), Random(3))
     settings = AutoencoderSettings(epochs=30, batch_size=10, learning_rate=0.01)
-    records = list(AutoencoderTraining(autoencoder, Features(v), None, settings, Random(0)).steps())
+    records = list(AutoencoderTraining(autoencoder, TensorSource(v), None, settings, Random(0)).steps())
     assert records[-1].loss < records[0].loss - 0.1
     assert all(torch.equal(a, b) for a, b in zip(before, dbn.state_dict().values(), strict=True))
     up, down = autoencoder.encoder.layer(1), autoencoder.decoder.layer(1)
@@ -92,7 +92,7 @@ def job(seed: int = 0, **changes: object) -> tuple[Autoencoder, AutoencoderTrain
     random = Random(seed, "autoencoder")
     autoencoder = unroll(DBN.from_sizes([9, 6, 2], random))
     given = {"epochs": 6, "batch_size": 16, "learning_rate": 0.01, "patience": 3, **changes}
-    parts = Features(values().float()), Features(values().float()[:10])
+    parts = TensorSource(values().float()), TensorSource(values().float()[:10])
     return autoencoder, AutoencoderTraining(autoencoder, *parts, AutoencoderSettings(**given), random)  # type: ignore[arg-type]
 
 
@@ -124,8 +124,8 @@ def test_without_patience_the_last_epoch_is_kept_and_still_measured() -> None:
 
 
 def test_an_empty_held_out_set_is_none() -> None:
-    autoencoder, source = unroll(DBN.from_sizes([9, 3], Random(0))), Features(values())
-    nothing, settings = Features(values()[:0]), AutoencoderSettings(epochs=1)
+    autoencoder, source = unroll(DBN.from_sizes([9, 3], Random(0))), TensorSource(values())
+    nothing, settings = TensorSource(values()[:0]), AutoencoderSettings(epochs=1)
     (record,) = AutoencoderTraining(autoencoder, source, nothing, settings, Random(0)).steps()
     assert record.validation_accuracy is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
@@ -144,7 +144,7 @@ def test_real_units_keep_their_least_spread() -> None:
     """Items that are always the same, whose density has no end."""
     autoencoder = unroll(DBN.from_units([Gaussian(9, min_std=0.9), Bernoulli(3)], Random(0)))
     settings = AutoencoderSettings(epochs=4, batch_size=10, learning_rate=0.1)
-    list(AutoencoderTraining(autoencoder, Features(torch.zeros(60, 9)), None, settings, Random(0)).steps())
+    list(AutoencoderTraining(autoencoder, TensorSource(torch.zeros(60, 9)), None, settings, Random(0)).steps())
     std = torch.exp(-0.5 * autoencoder.decoder.layer(1).visible.get_parameter("log_precision").detach())
     torch.testing.assert_close(std, torch.full((9,), 0.9))
 
@@ -152,10 +152,10 @@ def test_real_units_keep_their_least_spread() -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     autoencoder = unroll(DBN.from_sizes([8, 3], Random(0)))
     with pytest.raises(SettingsError, match="the autoencoder sees 8 values, the data have 9"):
-        AutoencoderTraining(autoencoder, Features(values()), None, AutoencoderSettings(), Random(0))
+        AutoencoderTraining(autoencoder, TensorSource(values()), None, AutoencoderSettings(), Random(0))
     autoencoder = unroll(DBN.from_sizes([9, 3], Random(0)))
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
-        AutoencoderTraining(autoencoder, Features(values()), None, AutoencoderSettings(patience=2), Random(0))
+        AutoencoderTraining(autoencoder, TensorSource(values()), None, AutoencoderSettings(patience=2), Random(0))
     with pytest.raises(ValueError, match="learning_rate"):
         AutoencoderSettings(learning_rate=-1)
     save_state(tmp_path / "other", job()[1].state())

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from deepbelief.checkpoint import load_state, save_state
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.backprop import classifier
 from deepbelief.learning.backprop.classifier import (
@@ -20,12 +20,12 @@ from deepbelief.models.units import Bernoulli
 from deepbelief.randomness import Random
 
 
-def problem(n: int = 90, seed: int = 0) -> tuple[Features, torch.Tensor]:
+def problem(n: int = 90, seed: int = 0) -> tuple[TensorSource, torch.Tensor]:
     """Three clouds in five dimensions."""
     random = Random(seed, "problem")
     labels = torch.arange(n) % 3
     values = random.normal((n, 5)) + 3 * torch.nn.functional.one_hot(labels, 5)
-    return Features(values), labels
+    return TensorSource(values), labels
 
 
 def network(seed: int = 0) -> FeedForward:
@@ -52,7 +52,7 @@ def test_full_batch_steps_are_the_formula_whatever_the_chunk(
     source, labels = problem()
     ours, theirs = (FeedForward(sizes, torch.relu, Random(0)).double() for _ in range(2))
     training = FullBatchTraining(
-        ours, Features(source.values.double()), labels, FullBatchSettings(steps=5, learning_rate=0.1, momentum=0.9)
+        ours, TensorSource(source.values.double()), labels, FullBatchSettings(steps=5, learning_rate=0.1, momentum=0.9)
     )
     losses = [record.loss for record in training.steps()]
 

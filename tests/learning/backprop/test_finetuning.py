@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import unfold
 from deepbelief.learning.backprop.readout import ReadoutClassifier
@@ -29,7 +29,7 @@ def test_before_training_it_is_the_dbn_with_its_readout() -> None:
 def test_the_first_layer_of_the_network_standardises() -> None:
     dbn, random = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0)), Random(1)
     readout, values = FeedForward([4, 3], torch.relu, random), random.uniform((7, 6)) * 3 + 1
-    standardise(dbn, Features(values))
+    standardise(dbn, TensorSource(values))
     torch.testing.assert_close(unfold(dbn, 3, random, readout)(values), ReadoutClassifier(dbn, 2, readout)(values))
 
 

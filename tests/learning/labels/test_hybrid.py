@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from deepbelief.checkpoint import load_state, save_state
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.learning.labels.discriminative import Discriminative, combine
@@ -118,12 +118,12 @@ def test_log_z_of_labelled_models_counts_every_label() -> None:
 # Training.
 
 
-def problem(n: int = 240, seed: int = 0) -> tuple[Features, Tensor]:
+def problem(n: int = 240, seed: int = 0) -> tuple[TensorSource, Tensor]:
     """Three noisy binary patterns."""
     random = Random(seed, "problem")
     labels = torch.arange(n) % CLASSES
     clear = one_hot(labels, CLASSES).repeat_interleave(3, dim=1).float()
-    return Features((clear - (random.uniform(clear.shape) < 0.2).float()).abs()), labels
+    return TensorSource((clear - (random.uniform(clear.shape) < 0.2).float()).abs()), labels
 
 
 def job(seed: int = 0, **changes: object) -> tuple[LabelledRBM, HybridTraining]:
@@ -194,7 +194,7 @@ WHOLE = {
 
 
 def written_out(
-    model: LabelledRBM, data: tuple[Features, Tensor], s: HybridSettings, random: Random
+    model: LabelledRBM, data: tuple[TensorSource, Tensor], s: HybridSettings, random: Random
 ) -> Iterator[float]:
     """The training as its formulas read; gives the loss of each epoch, the model then being the average."""
     (source, labels), rbm, n = data, model.rbm, len(data[1])
@@ -238,7 +238,7 @@ def written_out(
 def test_a_whole_training_is_the_loop_written_out(changes: dict[str, object]) -> None:
     settings = HybridSettings(**{**WHOLE, **changes})  # type: ignore[arg-type]
     (source, labels), held_out = problem(52), problem(60, seed=1)
-    data = Features(source.values.double()), labels
+    data = TensorSource(source.values.double()), labels
     ours, theirs = (LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(12), Random(0)).double() for _ in range(2))
     expected = written_out(theirs, data, settings, Random(1))
     training = HybridTraining(ours, data, held_out, settings, Random(1))
@@ -261,7 +261,7 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
 def test_an_empty_held_out_set_is_none() -> None:
     random = Random(0)
     model, (source, labels) = LabelledRBM(Bernoulli(9), CLASSES, Bernoulli(4), random), problem()
-    nothing, settings = (Features(source.values[:0]), labels[:0]), HybridSettings(epochs=1, patience=0)
+    nothing, settings = (TensorSource(source.values[:0]), labels[:0]), HybridSettings(epochs=1, patience=0)
     (record,) = HybridTraining(model, (source, labels), nothing, settings, random).epochs()
     assert record.validation_accuracy is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):
@@ -304,7 +304,7 @@ def test_real_units_keep_their_least_spread() -> None:
     random = Random(0)
     model = LabelledRBM(Gaussian(2, min_std=0.9), CLASSES, Bernoulli(3), random)
     settings = HybridSettings(epochs=9, learning_rate=0.1, generative_weight=1.0, averaging=0, patience=0)
-    list(HybridTraining(model, (Features(torch.zeros(60, 2)), problem(60)[1]), None, settings, random).epochs())
+    list(HybridTraining(model, (TensorSource(torch.zeros(60, 2)), problem(60)[1]), None, settings, random).epochs())
     std = torch.exp(-0.5 * model.rbm.get_parameter("visible.parts.0.log_precision").detach())
     torch.testing.assert_close(std, torch.full((2,), 0.9))
 

@@ -10,12 +10,12 @@ from torch.nn.functional import one_hot
 from torch.profiler import ProfilerActivity, profile
 
 from deepbelief.checkpoint import load_labelled_dbn, load_state, save_labelled_dbn, save_state
-from deepbelief.data import Features, Labelled
+from deepbelief.data import Labelled, TensorSource
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.labels.directions import Direction
 from deepbelief.learning.labels.updown import UpDown, UpDownSettings
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
@@ -27,12 +27,12 @@ from tests.small_models import PAIRS, small_rbm, some_values
 CLASSES = 3
 
 
-def problem(n: int = 240, seed: int = 0) -> tuple[Features, Tensor]:
+def problem(n: int = 240, seed: int = 0) -> tuple[TensorSource, Tensor]:
     """Three noisy binary patterns."""
     random = Random(seed, "problem")
     labels = torch.arange(n) % CLASSES
     clear = one_hot(labels, CLASSES).repeat_interleave(3, dim=1).float()
-    return Features((clear - (random.uniform(clear.shape) < 0.1).float()).abs()), labels
+    return TensorSource((clear - (random.uniform(clear.shape) < 0.1).float()).abs()), labels
 
 
 def tensors(model: torch.nn.Module) -> list[Tensor]:
@@ -114,7 +114,7 @@ def written_out(
 )
 def test_a_whole_training_is_the_published_one_written_out(changes: dict[str, object]) -> None:
     source, labels = problem(20)
-    source, held_out = Features(source.values.double()), problem(60, seed=1)
+    source, held_out = TensorSource(source.values.double()), problem(60, seed=1)
     ours = LabelledDBN.from_sizes([9, 6, 5, 7], CLASSES, Random(0), weight_std=0.8).double()
     theirs = copy.deepcopy(ours)
     theirs.recognition = copy.deepcopy(theirs.below)
@@ -150,9 +150,9 @@ def pretrained(seed: int = 0) -> LabelledDBN:
     random = Random(seed, "pretraining")
     model = LabelledDBN.from_sizes([9, 8, 12], CLASSES, random, weight_std=0.1)
     source, labels = problem()
-    settings = [CDSettings(epochs=20, batch_size=16)]
+    settings = [RBMSettings(epochs=20, batch_size=16)]
     list(Pretraining(model.below, source, settings, random).epochs())
-    features = Features(model.below.encode(source.values).detach())
+    features = TensorSource(model.below.encode(source.values).detach())
     top = DBN([model.top.rbm])
     list(Pretraining(top, Labelled(features, labels, CLASSES), settings, random).epochs())
     return model
@@ -217,7 +217,7 @@ def test_a_restored_training_ends_bit_for_bit_the_same(
 
 def test_real_valued_data_are_standardised_on_the_way() -> None:
     source, labels = problem()
-    scaled = Features(source.values * 50 + 100)
+    scaled = TensorSource(source.values * 50 + 100)
     random = Random(0)
     below = DBN.from_units([Gaussian(9), Bernoulli(8)], random)
     standardise(below, scaled)
@@ -231,7 +231,7 @@ def test_real_valued_data_are_standardised_on_the_way() -> None:
 def test_a_step_takes_hardly_any_memory() -> None:
     random = Random(0)
     model = LabelledDBN.from_sizes([60, 50, 40, 80], CLASSES, random)
-    data = Features(random.uniform((192, 60))), torch.arange(192) % CLASSES
+    data = TensorSource(random.uniform((192, 60))), torch.arange(192) % CLASSES
     training = UpDown(model, data, None, UpDownSettings(epochs=3, batch_size=64, averaging=0), random)
     rows = torch.arange(64)
     training._step(rows, 1.0)
@@ -244,7 +244,7 @@ def test_a_step_takes_hardly_any_memory() -> None:
 def test_an_empty_held_out_set_is_none() -> None:
     random = Random(0)
     model, (source, labels) = LabelledDBN.from_sizes([9, 6, 5], CLASSES, random), problem()
-    nothing = Features(source.values[:0]), labels[:0]
+    nothing = TensorSource(source.values[:0]), labels[:0]
     (record,) = UpDown(model, (source, labels), nothing, UpDownSettings(epochs=1), random).epochs()
     assert record.validation_accuracy is None
     with pytest.raises(SettingsError, match="early stopping needs held-out items"):

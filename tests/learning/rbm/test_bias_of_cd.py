@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli
@@ -43,7 +43,7 @@ def test_a_gibbs_chain_stays_at_the_maximum_and_one_of_means_does_not(best: tupl
     for samples in (True, False):
         dbn = DBN([RBM(Bernoulli(8), Bernoulli(4), Random(0)).double()])
         dbn.layer(1).load_state_dict(rbm.state_dict())
-        settings = CDSettings(
+        settings = RBMSettings(
             epochs=60,
             batch_size=500,
             learning_rate=0.2,
@@ -53,7 +53,7 @@ def test_a_gibbs_chain_stays_at_the_maximum_and_one_of_means_does_not(best: tupl
             gibbs_steps=k,
             visible_samples=samples,
         )
-        list(Pretraining(dbn, Features(data), [settings], Random(7)).epochs())
+        list(Pretraining(dbn, TensorSource(data), [settings], Random(7)).epochs())
         with torch.no_grad():
             lost[samples] = float(log_likelihood(rbm, data) - log_likelihood(dbn.layer(1), data))
     assert lost[False] > 0.01

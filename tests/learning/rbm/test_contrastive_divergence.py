@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
-from deepbelief.data import Features, Images
+from deepbelief.data import Images, TensorSource
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import Regularisation
 from deepbelief.learning.rbm.update import Momentum
 from deepbelief.models.dbn import DBN
@@ -132,7 +132,7 @@ def test_a_step_makes_no_tensors(phase: str, dtype: torch.dtype) -> None:
 def test_a_step_reads_nothing_back_to_the_host(persistent: bool) -> None:
     """On the meta device tensors have shapes and no values: whatever needs a value there would keep CUDA waiting."""
     below, rbm = DBN.from_sizes([7, 6], Random(0)).to("meta"), bernoulli_rbm(6, 4, Random(0)).to("meta")
-    items = Encoded(below, Features(torch.zeros(20, 7, device="meta")), 1)
+    items = Encoded(below, TensorSource(torch.zeros(20, 7, device="meta")), 1)
     chains = torch.zeros(3, 4, device="meta")
     phase = PersistentContrastiveDivergence(rbm, 8, chains, 2) if persistent else ContrastiveDivergence(rbm, 8, 2)
     read, momentum = items.reader(8, torch.float32), Momentum(rbm)
@@ -179,11 +179,11 @@ def test_long_cd_gives_the_gradient_of_the_log_likelihood() -> None:
 
 
 def test_schedules() -> None:
-    some = CDSettings(epochs=10, gibbs_steps=5, growing_gibbs_steps=True, learning_rate_decay=1.0, momentum_switch=3)
+    some = RBMSettings(epochs=10, gibbs_steps=5, growing_gibbs_steps=True, learning_rate_decay=1.0, momentum_switch=3)
     assert [some.gibbs_steps_at(epoch) for epoch in (1, 2, 3, 4, 9, 10)] == [1, 1, 2, 2, 5, 5]
     assert [some.learning_rate_at(epoch) for epoch in (1, 2, 4)] == pytest.approx([0.1, 0.05, 0.025])
     assert [some.momentum_at(epoch) for epoch in (1, 3, 4)] == [0.5, 0.5, 0.95]
-    assert CDSettings(gibbs_steps=5).gibbs_steps_at(1) == 5
+    assert RBMSettings(gibbs_steps=5).gibbs_steps_at(1) == 5
 
 
 @settings(max_examples=20)
@@ -193,4 +193,4 @@ def test_schedules() -> None:
 )
 def test_impossible_settings_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
-        CDSettings(**{name: value})  # type: ignore[arg-type]
+        RBMSettings(**{name: value})  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
@@ -20,7 +20,7 @@ from deepbelief.learning.backprop.readout import ConvergedSettings, fit_converge
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
 from deepbelief.learning.labels.updown import UpDown, UpDownSettings
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.autoencoder import unroll
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
@@ -32,11 +32,11 @@ CLASSES = 3
 Outcome = tuple[list[Tensor], Sequence[Any]]  # parameters and records
 
 
-def problem(n: int, seed: int) -> tuple[Features, Tensor]:
+def problem(n: int, seed: int) -> tuple[TensorSource, Tensor]:
     """Grey images of three classes that are hard to tell apart."""
     random, labels = Random(seed, "problem"), torch.arange(n) % CLASSES
     clear = torch.nn.functional.one_hot(labels, CLASSES).repeat_interleave(2, dim=1)
-    return Features(0.3 * clear + 0.7 * random.uniform((n, 6))), labels
+    return TensorSource(0.3 * clear + 0.7 * random.uniform((n, 6))), labels
 
 
 data, held_out = problem(50, 0), problem(30, 1)
@@ -46,7 +46,7 @@ def outcome(module: torch.nn.Module, records: Sequence[Any]) -> Outcome:
     return [tensor.clone() for tensor in module.state_dict().values()], records
 
 
-def layer(settings: CDSettings) -> Outcome:
+def layer(settings: RBMSettings) -> Outcome:
     dbn = DBN.from_sizes([6, 5], Random(0), weight_std=0.5)
     job = Pretraining(dbn, data[0], [settings], Random(1), held_out=held_out[0])
     return outcome(dbn, list(job.epochs()))
@@ -90,7 +90,7 @@ def converged(settings: ConvergedSettings) -> Outcome:
 Changes = dict[str, tuple[Any, dict[str, Any]]]
 CHAINS, STOPPING = {"persistent_chains": 8}, {"epochs": 30, "learning_rate": 0.5}
 WAYS: dict[type, tuple[Callable[[Any], Outcome], dict[str, Any], Changes]] = {
-    CDSettings: (
+    RBMSettings: (
         layer,
         {"epochs": 3, "batch_size": 8, "momentum_switch": 1},
         {

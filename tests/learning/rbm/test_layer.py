@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepbelief.checkpoint import load_dbn, load_state, save_dbn, save_state
-from deepbelief.data import Features, load_dataset
+from deepbelief.data import TensorSource, load_dataset
 from deepbelief.data.binarised import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
@@ -15,7 +15,7 @@ from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, LayerTrain
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.standardised import Standardised, standardise
@@ -24,16 +24,18 @@ from deepbelief.randomness import Random
 from tests.small_models import KINDS, all_states, log_likelihood, small_rbm, some_values
 
 
-def patterns(n: int = 200, seed: int = 0) -> Features:
+def patterns(n: int = 200, seed: int = 0) -> TensorSource:
     """Two clusters of binary items, some bits of them wrong."""
     random = Random(seed, "patterns")
     bits = random.bernoulli(torch.full((n, 1), 0.5))
     clean = torch.cat([bits.expand(n, 4), 1 - bits.expand(n, 4)], dim=1)
-    return Features((clean - random.bernoulli(torch.full((n, 8), 0.1))).abs())
+    return TensorSource((clean - random.bernoulli(torch.full((n, 8), 0.1))).abs())
 
 
-def train(dbn: DBN, source: Features, held_out: Features | None = None, **settings: object) -> list[EpochRecord]:
-    values = CDSettings(**{"epochs": 5, "batch_size": 20, **settings})  # type: ignore[arg-type]
+def train(
+    dbn: DBN, source: TensorSource, held_out: TensorSource | None = None, **settings: object
+) -> list[EpochRecord]:
+    values = RBMSettings(**{"epochs": 5, "batch_size": 20, **settings})  # type: ignore[arg-type]
     return list(Pretraining(dbn, source, [values] * len(dbn), Random(1), held_out=held_out).epochs())
 
 
@@ -42,7 +44,7 @@ def test_real_valued_fashion_mnist_trains_at_ordinary_rates(rate: float) -> None
     images = load_dataset("fashion-mnist").train.subset(torch.arange(3000))
     dbn = DBN.from_units([Gaussian(784), Bernoulli(50)], Random(0), weight_std=0.01)
     standardise(dbn, images)
-    settings = CDSettings(epochs=3, batch_size=50, learning_rate=rate)
+    settings = RBMSettings(epochs=3, batch_size=50, learning_rate=rate)
     errors = [
         one.monitors["reconstruction_error_unit"] for one in Pretraining(dbn, images, [settings], Random(1)).epochs()
     ]
@@ -59,7 +61,7 @@ def test_a_real_valued_rbm_finds_means_and_spread() -> None:
     values = Random(0).normal((4000, 3)) * torch.tensor([0.5, 1.0, 2.0]) + torch.tensor([1.0, 0.0, -1.0])
     dbn = DBN.from_units([Gaussian(3), Bernoulli(2)], Random(0), weight_std=0.01)
     settings = {"epochs": 60, "batch_size": 100, "learning_rate": 0.05, "final_momentum": 0.5, "persistent_chains": 100}
-    train(dbn, Features(values), learning_rate_to_zero=True, **settings)
+    train(dbn, TensorSource(values), learning_rate_to_zero=True, **settings)
     rbm, random, visible = dbn.layer(1), Random(2), torch.zeros(20_000, 3)
     for _ in range(50):
         visible = rbm.sample_visible(rbm.sample_hidden(visible, random), random)
@@ -70,7 +72,7 @@ def test_a_real_valued_rbm_finds_means_and_spread() -> None:
 def test_standardised_values_are_those_of_the_formula_and_come_back() -> None:
     values = Random(0).normal((500, 4), 3.0) + 7
     values[:, 3] = 5.0  # never changes
-    source = Features(values)
+    source = TensorSource(values)
     dbn = DBN.from_units([Gaussian(4), Bernoulli(2)], Random(0))
     standardise(dbn, source)
     scaling = dbn.standardisation
@@ -106,14 +108,14 @@ def test_values_that_hardly_ever_change_stay_tame() -> None:
 def test_large_numbers_of_small_spread_keep_their_differences() -> None:
     values = 1.6e7 + Random(0).normal((500, 2)).double()
     dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0)).double()
-    standardise(dbn, Features(values))
-    seen = Standardised(Features(values), dbn.standardisation).batch(slice(0, 500))  # type: ignore[arg-type]
+    standardise(dbn, TensorSource(values))
+    seen = Standardised(TensorSource(values), dbn.standardisation).batch(slice(0, 500))  # type: ignore[arg-type]
     torch.testing.assert_close(seen.mean(dim=0), torch.zeros(2).double(), atol=1e-6, rtol=0)
     torch.testing.assert_close(seen.std(dim=0, unbiased=False), torch.ones(2).double(), atol=1e-6, rtol=0)
 
 
 def test_items_move_to_where_they_are_standardised() -> None:
-    seen = Standardised(Features(torch.rand(5, 3)), Standardisation(torch.zeros(3), torch.ones(3)).to("meta"))
+    seen = Standardised(TensorSource(torch.rand(5, 3)), Standardisation(torch.zeros(3), torch.ones(3)).to("meta"))
     assert seen.batch(slice(0, 2)).is_meta
     assert seen.reader(2, torch.float32)(slice(0, 2)).is_meta
 
@@ -125,7 +127,7 @@ def test_models_of_all_kinds_come_back_from_disk(kind: str, tmp_path: object) ->
         if kind in ("Bernoulli", "Categorical")
         else (DBN.from_units([KINDS[kind](), Bernoulli(4)], Random(0)))
     )
-    values = Features(Random(1).normal((50, dbn.sizes[0])))
+    values = TensorSource(Random(1).normal((50, dbn.sizes[0])))
     standardise(dbn, values)
     path = tmp_path / "dbn.safetensors"  # type: ignore[operator]
     save_dbn(path, dbn)
@@ -161,7 +163,7 @@ def test_every_option_learns_and_goes_on_exactly(
 ) -> None:
     def job(seed: int) -> tuple[DBN, Pretraining]:
         dbn = DBN.from_sizes([8, 6, 3], Random(seed), weight_std=0.1)
-        values = CDSettings(**{"epochs": 6, "batch_size": 10, "learning_rate": 0.5, "final_momentum": 0.5, **settings})  # type: ignore[arg-type]
+        values = RBMSettings(**{"epochs": 6, "batch_size": 10, "learning_rate": 0.5, "final_momentum": 0.5, **settings})  # type: ignore[arg-type]
         random, held_out = Random(seed, "training"), patterns(50, 1)
         return dbn, Pretraining(dbn, patterns(), [values] * 2, random, products=products, held_out=held_out)
 
@@ -196,8 +198,8 @@ def test_after_dropout_the_weights_are_those_of_all_units_together(chains: int) 
     """The likelihood is that of the weights as they are, at each epoch; twice as strong they would be far off."""
     data = patterns().values.double()
     dbn = DBN.from_sizes([8, 6], Random(0), weight_std=0.1).double()
-    settings = CDSettings(epochs=40, batch_size=20, dropout=0.5, final_momentum=0.5, persistent_chains=chains)
-    for record in Pretraining(dbn, Features(data), [settings], Random(1)).epochs():
+    settings = RBMSettings(epochs=40, batch_size=20, dropout=0.5, final_momentum=0.5, persistent_chains=chains)
+    for record in Pretraining(dbn, TensorSource(data), [settings], Random(1)).epochs():
         if record.epoch == 20:
             break
     rbm = dbn.layer(1).requires_grad_(False)
@@ -209,7 +211,7 @@ def test_after_dropout_the_weights_are_those_of_all_units_together(chains: int) 
 
 def test_under_dropout_weights_move_by_the_share_that_is_kept() -> None:
     """The statistics are the gradient of W / kept; W moves kept times as far, biases as always."""
-    settings = CDSettings(
+    settings = RBMSettings(
         epochs=1, batch_size=200, dropout=0.4, learning_rate=0.3, weight_decay=0, shuffle=False, visible_samples=False
     )
     rbm, twin = (DBN.from_sizes([8, 5], Random(0), weight_std=0.5).layer(1).requires_grad_(False) for _ in range(2))
@@ -228,7 +230,7 @@ def test_visible_biases_start_at_the_means_of_the_data(kind: str) -> None:
     units = KINDS[kind]()
     values = some_values(units, 300, Random(0)).float()
     dbn = DBN.from_units([units, Bernoulli(3)], Random(0), weight_std=0.0)
-    train(dbn, Features(values), epochs=1, learning_rate=1e-12)
+    train(dbn, TensorSource(values), epochs=1, learning_rate=1e-12)
     visible = dbn.layer(1).visible
     torch.testing.assert_close(visible.mean(torch.zeros_like(values[:1]))[0], values.mean(dim=0), atol=0.02, rtol=0.02)
 
@@ -241,7 +243,7 @@ def test_biases_that_were_learnt_or_are_not_wanted_from_the_data_stay() -> None:
     train(dbn, patterns(), epochs=1, learning_rate=1e-12)
     from_data = [dbn.layer(number).visible.bias.detach().clone() for number in (1, 2)]
     assert all(bias.abs().max() > 1e-3 for bias in from_data)
-    train(dbn, Features(torch.ones(50, 8)), epochs=1, learning_rate=1e-12)
+    train(dbn, TensorSource(torch.ones(50, 8)), epochs=1, learning_rate=1e-12)
     assert all(torch.allclose(dbn.layer(n).visible.bias, bias) for n, bias in zip((1, 2), from_data, strict=True))
 
 
@@ -251,7 +253,7 @@ def test_hidden_units_tell_rare_words_apart() -> None:
     often = torch.full((200, 600), 0.003)
     often[topic == 0, :100] = often[topic == 1, 100:200] = 0.1
     dbn = DBN.from_sizes([600, 20], Random(0))
-    train(dbn, Features(random.bernoulli(often)), epochs=30)
+    train(dbn, TensorSource(random.bernoulli(often)), epochs=30)
     hidden = dbn.encode(random.bernoulli(often)).detach()
     between = (hidden[topic == 0].mean(dim=0) - hidden[topic == 1].mean(dim=0)).abs()
     assert float(between.max()) > 0.5
@@ -277,7 +279,7 @@ def test_figures_for_each_unit_do_not_depend_on_the_batch_size(batch_size: int) 
 
 def test_moments_of_the_batches_are_those_of_their_formulas() -> None:
     """One step at a time, by hand: error and sum of |dW| of each batch, their means and standard deviations."""
-    settings = CDSettings(epochs=2, batch_size=50, batch_statistics=True, shuffle=False)
+    settings = RBMSettings(epochs=2, batch_size=50, batch_statistics=True, shuffle=False)
     dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.3)
     records = list(Pretraining(dbn, patterns(), [settings], Random(1)).epochs())
     again = LayerTraining(
@@ -307,7 +309,7 @@ def test_moments_of_few_numbers() -> None:
 def test_the_limit_of_divergence_is_that_of_the_first_start() -> None:
     def job() -> tuple[DBN, Pretraining]:
         dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.1)
-        return dbn, Pretraining(dbn, patterns(), [CDSettings(epochs=6, batch_size=20)], Random(1))
+        return dbn, Pretraining(dbn, patterns(), [RBMSettings(epochs=6, batch_size=20)], Random(1))
 
     dbn, training = job()
     epochs = training.epochs()
@@ -375,7 +377,7 @@ def test_a_layer_stops_early_and_goes_back_to_the_best() -> None:
     """Few items and many units overfit; the layer ends at the epoch that was best on others."""
     dbn = DBN.from_sizes([8, 60], Random(0), weight_std=0.1)
     settings = {"epochs": 400, "batch_size": 5, "patience": 4, "learning_rate": 0.5, "weight_decay": 0.0}
-    records = train(dbn, Features(patterns(10).values), patterns(400, 1), **settings)
+    records = train(dbn, TensorSource(patterns(10).values), patterns(400, 1), **settings)
     values = [record.monitors["pseudo_likelihood_unit"] for record in records]
     assert len(records) < 400
     assert len(values) - 1 - values.index(max(values)) == 4
@@ -389,8 +391,8 @@ def test_a_layer_stops_early_and_goes_back_to_the_best() -> None:
 def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch() -> None:
     dbn = DBN.from_units([Gaussian(3), Bernoulli(40)], Random(0), weight_std=0.01)
     dbn.layer(1).visible.requires_grad_(False).bias.fill_(0.01)  # no start from the data, so that `good` is the start
-    settings = CDSettings(epochs=50, batch_size=10, learning_rate=0.02, max_gradient_norm=0.0, momentum_switch=0)
-    training = Pretraining(dbn, Features(Random(1).normal((300, 3), 8.0)), [settings], Random(2))
+    settings = RBMSettings(epochs=50, batch_size=10, learning_rate=0.02, max_gradient_norm=0.0, momentum_switch=0)
+    training = Pretraining(dbn, TensorSource(Random(1).normal((300, 3), 8.0)), [settings], Random(2))
     good = {name: tensor.clone() for name, tensor in dbn.state_dict().items()}
     with pytest.raises(
         DivergedError, match=r"layer 1 diverged at epoch \d+ .* try a tenth of the learning rate, or max_gr"
@@ -410,12 +412,12 @@ def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch() -> None:
 )
 def test_large_values_are_no_divergence(units: Units, values: torch.Tensor) -> None:
     dbn = DBN.from_units([units, Bernoulli(3)], Random(0), weight_std=0.01)
-    assert len(train(dbn, Features(values), learning_rate=1e-7)) == 5
+    assert len(train(dbn, TensorSource(values), learning_rate=1e-7)) == 5
 
 
 def test_monitors_look_at_all_of_a_sorted_source() -> None:
     """Ones first, zeros after: the first 2,000 items alone would say that a pixel is always on."""
-    sorted_ = Features(torch.cat([torch.ones(4000, 3), torch.zeros(4000, 3)]))
+    sorted_ = TensorSource(torch.cat([torch.ones(4000, 3), torch.zeros(4000, 3)]))
     dbn = DBN.from_sizes([3, 2], Random(0), weight_std=0.01).requires_grad_(False)
     dbn.layer(1).visible.bias.fill_(-20)
     record = train(dbn, sorted_, sorted_, epochs=1, batch_size=500, learning_rate=1e-6)[-1]
@@ -430,7 +432,7 @@ def test_equal_models_have_equal_pseudo_likelihoods_at_every_epoch() -> None:
 
 
 def test_no_held_out_items_are_as_none() -> None:
-    nothing = Features(torch.empty(0, 8))
+    nothing = TensorSource(torch.empty(0, 8))
     dbn = DBN.from_sizes([8, 5], Random(0))
     assert set(train(dbn, patterns(), nothing)[-1].monitors) == {"reconstruction_error_unit"}
     with pytest.raises(SettingsError, match="patience needs data to stop by: give held_out"):
@@ -439,7 +441,7 @@ def test_no_held_out_items_are_as_none() -> None:
 
 def test_offsets_follow_means_whatever_the_sparsity() -> None:
     dbn = DBN.from_sizes([8, 5], Random(0), weight_std=0.5)
-    settings = CDSettings(
+    settings = RBMSettings(
         epochs=1, batch_size=200, centring=True, sparsity_target=0.01, sparsity_cost=5.0, learning_rate=1e-9
     )
     mean = dbn.encode(patterns().values).detach().mean(dim=0)
@@ -449,23 +451,23 @@ def test_offsets_follow_means_whatever_the_sparsity() -> None:
 
 
 def test_schedules_and_settings_that_do_not_fit() -> None:
-    falling = CDSettings(epochs=4, learning_rate=0.4, learning_rate_to_zero=True)
+    falling = RBMSettings(epochs=4, learning_rate=0.4, learning_rate_to_zero=True)
     assert [falling.learning_rate_at(epoch) for epoch in (1, 2, 4)] == pytest.approx([0.4, 0.3, 0.1])
     with pytest.raises(ValueError, match="tempering needs chains: set persistent_chains above 0"):
-        CDSettings(temperatures=4)
+        RBMSettings(temperatures=4)
     with pytest.raises(ValueError, match="two ways to temper"):
-        CDSettings(temperatures=4, trajectory=True, persistent_chains=10)
+        RBMSettings(temperatures=4, trajectory=True, persistent_chains=10)
     with pytest.raises(ValueError, match="dropout and sparsity go with CD and PCD"):
-        CDSettings(trajectory=True, persistent_chains=10, dropout=0.5)
+        RBMSettings(trajectory=True, persistent_chains=10, dropout=0.5)
 
 
 def test_other_units_learn_too() -> None:
     """Counts and categories, on either side, through the same loop."""
     counts = Random(0).uniform((200, 1), 0, 6).floor().expand(200, 4) + Random(1).bernoulli(torch.full((200, 4), 0.3))
     bits = patterns().values[:, :4]
-    one_hot = Features(torch.stack([bits, 1 - bits], dim=2).flatten(1))
+    one_hot = TensorSource(torch.stack([bits, 1 - bits], dim=2).flatten(1))
     for source, layers in (
-        (Features(counts), [ReLU(4), Bernoulli(6)]),
+        (TensorSource(counts), [ReLU(4), Bernoulli(6)]),
         (one_hot, [Categorical(4, 2), Bernoulli(5)]),
         (patterns(), [Bernoulli(8), ReLU(4)]),
         (patterns(), [Bernoulli(8), Gaussian(3)]),
@@ -480,7 +482,7 @@ def test_other_units_learn_too() -> None:
 
 def test_binary_states_are_drawn_anew_and_have_the_values_as_means() -> None:
     values = Random(0).uniform((3, 5))
-    source = Binarised(Features(values), Random(1))
+    source = Binarised(TensorSource(values), Random(1))
     assert len(source) == 3 and source.width == 5
     read, rows = source.reader(3, torch.float32), torch.tensor([2, 0])
     draws = torch.stack([read(rows).clone() for _ in range(4000)])
@@ -492,6 +494,6 @@ def test_binary_states_are_drawn_anew_and_have_the_values_as_means() -> None:
 def test_with_binary_states_the_likelihood_of_grey_data_is_learnt_in_all_layers() -> None:
     """Grey values of one half tell nothing: a layer that sees states learns as much about coins, and no more."""
     dbn = DBN.from_sizes([6, 4, 3], Random(0), weight_std=0.1)
-    train(dbn, Features(torch.full((200, 6), 0.5)), binarise=True, persistent_chains=20, final_momentum=0.5)
+    train(dbn, TensorSource(torch.full((200, 6), 0.5)), binarise=True, persistent_chains=20, final_momentum=0.5)
     assert dbn.layer(1).weights.abs().max() < 0.5
     assert dbn.layer(2).weights.abs().max() < 0.5

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from deepbelief.checkpoint import TrainingState, load_state, save_state
-from deepbelief.data import Features, Images
+from deepbelief.data import Images, TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.rbm import pretraining
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 
@@ -24,7 +24,7 @@ def job(
 ) -> tuple[DBN, Pretraining]:
     random = Random(seed, "pretraining")
     dbn = DBN.from_sizes([9, 6, 5], random)
-    settings = CDSettings(epochs=epochs, batch_size=16, **changes)  # type: ignore[arg-type]
+    settings = RBMSettings(epochs=epochs, batch_size=16, **changes)  # type: ignore[arg-type]
     return dbn, Pretraining(dbn, images(), [settings] * 2, random, products=products)
 
 
@@ -53,11 +53,11 @@ def test_layers_are_trained_on_the_frozen_means_below() -> None:
     alone = DBN([dbn.layer(2)])
     again_random = Random(1, "pretraining")
     reference = DBN.from_sizes([9, 6, 5], again_random)
-    first = Pretraining(reference, images(), [CDSettings(epochs=1, batch_size=16)] * 2, again_random, layers=[1])
+    first = Pretraining(reference, images(), [RBMSettings(epochs=1, batch_size=16)] * 2, again_random, layers=[1])
     list(first.epochs())
-    features = Features(reference.encode(images().batch(slice(0, 70)), 1).detach())
+    features = TensorSource(reference.encode(images().batch(slice(0, 70)), 1).detach())
     top = DBN([reference.layer(2)])
-    list(Pretraining(top, features, [CDSettings(epochs=1, batch_size=16)], again_random).epochs())
+    list(Pretraining(top, features, [RBMSettings(epochs=1, batch_size=16)], again_random).epochs())
     assert torch.equal(top.layer(1).weights, alone.layer(1).weights)
 
 
@@ -65,7 +65,7 @@ def test_one_given_layer_leaves_the_others_alone() -> None:
     random = Random(1)
     dbn = DBN.from_sizes([9, 6, 5], random)
     before = weights(dbn)
-    records = list(Pretraining(dbn, images(), [CDSettings(epochs=2)] * 2, random, layers=[2]).epochs())
+    records = list(Pretraining(dbn, images(), [RBMSettings(epochs=2)] * 2, random, layers=[2]).epochs())
     after = weights(dbn)
     assert {record.layer for record in records} == {2}
     assert all(torch.equal(a, b) for a, b in zip(before[:3], after[:3], strict=True))
@@ -73,16 +73,16 @@ def test_one_given_layer_leaves_the_others_alone() -> None:
 
 
 def test_batches_cover_all_images_once() -> None:
-    plain = CDSettings(batch_size=16, shuffle=False)
+    plain = RBMSettings(batch_size=16, shuffle=False)
     rows = [torch.arange(70)[part] for part in batches(70, plain, Random(0))]
     assert [len(part) for part in rows] == [16, 16, 16, 16, 6]
     assert torch.equal(torch.cat(rows), torch.arange(70))
     dropped = [
         torch.arange(70)[part]
-        for part in batches(70, CDSettings(batch_size=16, shuffle=False, drop_last=True), Random(0))
+        for part in batches(70, RBMSettings(batch_size=16, shuffle=False, drop_last=True), Random(0))
     ]
     assert [len(part) for part in dropped] == [16] * 4
-    shuffled = torch.cat([torch.arange(70)[part] for part in batches(70, CDSettings(batch_size=16), Random(0))])
+    shuffled = torch.cat([torch.arange(70)[part] for part in batches(70, RBMSettings(batch_size=16), Random(0))])
     assert not torch.equal(shuffled, torch.arange(70))
     assert torch.equal(shuffled.sort().values, torch.arange(70))
 
@@ -92,7 +92,7 @@ def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
     from deepbelief.learning.rbm.update import Momentum
 
-    settings = CDSettings(epochs=1, batch_size=16, shuffle=False, visible_bias_from_data=False)
+    settings = RBMSettings(epochs=1, batch_size=16, shuffle=False, visible_bias_from_data=False)
     ours, theirs = Random(3), Random(3)
     dbn, expected = (DBN.from_sizes([9, 4], random) for random in (ours, theirs))
     list(Pretraining(dbn, images(22), [settings], ours).epochs())
@@ -130,7 +130,7 @@ def test_features_that_are_not_kept_teach_the_same(monkeypatch: pytest.MonkeyPat
     list(training.epochs())
     random = Random(1, "pretraining")
     dbn = DBN.from_sizes([9, 6, 5], random)
-    settings = [CDSettings(epochs=4, batch_size=16)] * 2
+    settings = [RBMSettings(epochs=4, batch_size=16)] * 2
     monkeypatch.setattr(pretraining, "FEATURE_BYTES", 0)
     list(Pretraining(dbn, images(), settings, random).epochs())
     for ours, theirs in zip(weights(dbn), weights(kept), strict=True):
@@ -163,7 +163,7 @@ def test_persistent_chains_raise_the_exact_likelihood(products: torch.dtype) -> 
         return float(-free(patterns).mean() - torch.logsumexp(-free(states), dim=0))
 
     before = log_likelihood()
-    settings = CDSettings(
+    settings = RBMSettings(
         epochs=200,
         batch_size=20,
         learning_rate=0.1,
@@ -173,7 +173,7 @@ def test_persistent_chains_raise_the_exact_likelihood(products: torch.dtype) -> 
         final_momentum=0.5,
         weight_decay=0.005,
     )
-    list(Pretraining(dbn, Features(patterns.repeat(20, 1)), [settings], random, products=products).epochs())
+    list(Pretraining(dbn, TensorSource(patterns.repeat(20, 1)), [settings], random, products=products).epochs())
     assert before < -3.5  # 6 nats' worth of states, hardly told apart
     assert log_likelihood() > -1.2  # at best log(1/2) = -0.69
 
@@ -182,7 +182,7 @@ def test_training_with_narrow_products_learns_as_much() -> None:
     def errors(products: torch.dtype) -> list[float]:
         random = Random(1, "pretraining")
         dbn = DBN.from_sizes([9, 6, 5], random)
-        settings = [CDSettings(epochs=20, batch_size=50, learning_rate_to_zero=True, final_momentum=0.5)] * 2
+        settings = [RBMSettings(epochs=20, batch_size=50, learning_rate_to_zero=True, final_momentum=0.5)] * 2
         records = list(Pretraining(dbn, images(1000), settings, random, products=products).epochs())
         assert dbn.layer(1).weights.dtype == torch.float32
         return [sum(record.reconstruction_error for record in records[end - 10 : end]) for end in (20, 40)]
@@ -200,13 +200,13 @@ def test_what_does_not_fit_is_refused() -> None:
     random = Random(0)
     dbn = DBN.from_sizes([9, 6, 5], random)
     with pytest.raises(SettingsError, match="sees 9 values, the data have 8"):
-        Pretraining(dbn, images(width=8), [CDSettings()] * 2, random)
+        Pretraining(dbn, images(width=8), [RBMSettings()] * 2, random)
     with pytest.raises(SettingsError, match="2 layers need 2 settings, not 1"):
-        Pretraining(dbn, images(), [CDSettings()], random)
+        Pretraining(dbn, images(), [RBMSettings()], random)
     with pytest.raises(SettingsError, match="70 images fill no batch of 128"):
-        Pretraining(dbn, images(), [CDSettings(drop_last=True)] * 2, random)
+        Pretraining(dbn, images(), [RBMSettings(drop_last=True)] * 2, random)
     with pytest.raises(SettingsError, match="layers 1 to 2, not 3"):
-        Pretraining(dbn, images(), [CDSettings()] * 2, random, layers=[3])
+        Pretraining(dbn, images(), [RBMSettings()] * 2, random, layers=[3])
 
 
 def test_states_hold_no_more_than_tensors_and_json() -> None:

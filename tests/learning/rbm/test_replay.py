@@ -9,7 +9,7 @@ from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Images, Rows
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.replay import Replayed
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 
@@ -42,8 +42,10 @@ def test_what_is_replayed_looks_at_the_new_rows_in_the_same_memory() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-@pytest.mark.parametrize("settings", [CDSettings(epochs=4, batch_size=64), CDSettings(epochs=4, persistent_chains=32)])
-def test_training_on_a_gpu_learns_and_goes_on_exactly(tmp_path: object, settings: CDSettings) -> None:
+@pytest.mark.parametrize(
+    "settings", [RBMSettings(epochs=4, batch_size=64), RBMSettings(epochs=4, persistent_chains=32)]
+)
+def test_training_on_a_gpu_learns_and_goes_on_exactly(tmp_path: object, settings: RBMSettings) -> None:
     images = Images(Random(0).uniform((1000, 30), 0, 255.99).to(torch.uint8), 255).to("cuda")
 
     def job() -> tuple[DBN, Pretraining]:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief.data import Features
+from deepbelief.data import TensorSource
 from deepbelief.learning.rbm.layer import LayerTraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
 
@@ -47,7 +47,7 @@ def items() -> Tensor:
 class Written:
     """The loop as a reader of the formulas would write it, for binary units."""
 
-    def __init__(self, rbm: RBM, settings: CDSettings, random: Random) -> None:
+    def __init__(self, rbm: RBM, settings: RBMSettings, random: Random) -> None:
         self.settings, self.random, self.data = settings, random, items()
         self.w, self.b, self.c = (p.detach().clone() for p in (rbm.weights, rbm.visible.bias, rbm.hidden.bias))
         self.velocity = [torch.zeros_like(one) for one in (self.w, self.b, self.c)]
@@ -124,10 +124,10 @@ class Written:
 @pytest.mark.parametrize("chains", [0, 6])
 @pytest.mark.parametrize("case", CASES)
 def test_a_whole_training_is_the_loop_written_out(case: str, chains: int) -> None:
-    settings = CDSettings(**{**SCHEDULES, **CASES[case], "persistent_chains": chains})  # type: ignore[arg-type]
+    settings = RBMSettings(**{**SCHEDULES, **CASES[case], "persistent_chains": chains})  # type: ignore[arg-type]
     rbm = bernoulli_rbm(VISIBLE, HIDDEN, Random(1), weight_std=0.8).double()
     expected = Written(rbm, settings, Random(2))
-    training = LayerTraining(1, rbm, Features(items()), settings, Random(2))
+    training = LayerTraining(1, rbm, TensorSource(items()), settings, Random(2))
     for epoch in range(1, settings.epochs + 1):
         record = training.one_epoch(epoch)
         assert record.epoch == epoch

@@ -37,7 +37,7 @@ class HybridSettings:
     """How a `LabelledRBM` learns from labels, by Adam on shuffled minibatches.
 
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
-    `gibbs_steps` steps (`visible_samples` as in `CDSettings`), or PCD with `persistent_chains` above 0. With a
+    `gibbs_steps` steps (`visible_samples` as in `RBMSettings`), or PCD with `persistent_chains` above 0. With a
     generative weight of 0 it is the discriminative RBM. Adam, because weights of pixels, weights of labels and biases
     have gradients of very different sizes; its learning rate falls linearly to 0 over the epochs, its `weight_decay`,
     of weights alone, is decoupled (Loshchilov & Hutter 2019). `dropout` takes hidden units out of p(y | v), see

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
 
 
-def batches(n: int, settings: CDSettings, random: Random) -> Iterator[slice | Tensor]:
+def batches(n: int, settings: RBMSettings, random: Random) -> Iterator[slice | Tensor]:
     """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped."""
     size, end = settings.batch_size, settings.images_per_epoch(n)
     order: Tensor | None = None

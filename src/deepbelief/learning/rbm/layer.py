@@ -15,7 +15,7 @@ from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.replay import Replayed
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import NegativePhase
 from deepbelief.learning.rbm.tempering import ParallelTempering, TrajectoryTempering
 from deepbelief.learning.rbm.update import Centring, Momentum, clip, penalise
@@ -75,7 +75,7 @@ class LayerTraining:
         layer: int,
         rbm: RBM,
         source: Source,
-        settings: CDSettings,
+        settings: RBMSettings,
         random: Random,
         products: torch.dtype | None = None,
         held_out: Source | None = None,

@@ -7,11 +7,11 @@ from typing import Final, final
 import torch
 
 from deepbelief.checkpoint import TrainingState, tensors_under
-from deepbelief.data import Features, Source, SourceLike
+from deepbelief.data import Source, SourceLike, TensorSource
 from deepbelief.data.binarised import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.layer import EpochRecord, LayerTraining
-from deepbelief.learning.rbm.settings import CDSettings
+from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.checks import check_values, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
 from deepbelief.models.encoding import Encoded, encode_source
@@ -44,7 +44,7 @@ class Pretraining:
 
     >>> import torch
     >>> random = Random(0)
-    >>> training = Pretraining(DBN.from_sizes([6, 4], random), torch.rand(10, 6), CDSettings(epochs=2), random)
+    >>> training = Pretraining(DBN.from_sizes([6, 4], random), torch.rand(10, 6), RBMSettings(epochs=2), random)
     >>> [record.epoch for record in training.epochs()]
     [1, 2]
     """
@@ -53,15 +53,15 @@ class Pretraining:
         self,
         dbn: DBN,
         source: SourceLike,
-        settings: CDSettings | Sequence[CDSettings],
+        settings: RBMSettings | Sequence[RBMSettings],
         random: Random,
         layers: Sequence[int] | None = None,
         products: torch.dtype | None = None,
         held_out: SourceLike | None = None,
     ) -> None:
         for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
-        if not all(isinstance(one, CDSettings) for one in for_each):
-            raise SettingsError("give CDSettings, one for all layers or a list with one for each.")
+        if not all(isinstance(one, RBMSettings) for one in for_each):
+            raise SettingsError("give RBMSettings, one for all layers or a list with one for each.")
         if len(for_each) != len(dbn):
             raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
         visible = dbn.layer(1).visible
@@ -121,7 +121,7 @@ class Pretraining:
         if drawn or len(source) * weights.shape[0] * weights.element_size() > FEATURE_BYTES:
             seen = Encoded(self._dbn, seen, layer - 1)
         else:
-            seen = Features(encode_source(self._dbn, source, layer - 1))
+            seen = TensorSource(encode_source(self._dbn, source, layer - 1))
         return Binarised(seen, self._random) if self._settings[layer - 1].binarise else seen
 
     # Early stopping.
@@ -168,7 +168,7 @@ class Pretraining:
         self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it
 
 
-def _check_probabilities(dbn: DBN, sources: Sequence[Source | None], settings: Sequence[CDSettings]) -> None:
+def _check_probabilities(dbn: DBN, sources: Sequence[Source | None], settings: Sequence[RBMSettings]) -> None:
     """Raise an error where `binarise` would draw binary states from values that are no probabilities."""
     for number, one in enumerate(settings[1:], start=2):
         units = dbn.layer(number).visible

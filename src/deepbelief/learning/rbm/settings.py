@@ -11,7 +11,7 @@ from deepbelief.settings import settings_dataclass
 
 @final
 @settings_dataclass
-class CDSettings:
+class RBMSettings:
     """Contrastive divergence (Hinton 2002) and what others have made of it; the defaults are the reference study's.
 
     Rates: at epoch e = 1, 2, ... the learning rate is `learning_rate / (1 + learning_rate_decay (e - 1))`, times

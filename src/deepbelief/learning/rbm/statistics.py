@@ -58,7 +58,7 @@ class NegativePhase(Protocol):
 
 @dataclass(frozen=True)
 class Regularisation:
-    """What changes the hidden units' part in the statistics; `CDSettings` says what it means."""
+    """What changes the hidden units' part in the statistics; `RBMSettings` says what it means."""
 
     dropout: float = 0.0
     sparsity_target: float = 0.0

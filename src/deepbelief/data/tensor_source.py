@@ -11,7 +11,7 @@ from deepbelief.errors import DataError
 
 
 @final
-class Features:
+class TensorSource:
     """Numbers of the shape (items, width), such as a layer's features or a table, as a `Source`.
 
     Floating-point numbers keep their type, and tensors and arrays that can be written to are not copied; integers
@@ -23,9 +23,9 @@ class Features:
     Raises:
         DataError: another shape, or values that are not real numbers.
 
-    >>> Features(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
+    >>> TensorSource(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
     torch.Size([2, 3])
-    >>> Features([[0, 1], [1, 1]]).batch(slice(0, 1))
+    >>> TensorSource([[0, 1], [1, 1]]).batch(slice(0, 1))
     tensor([[0., 1.]])
     """
 
@@ -67,5 +67,5 @@ SourceLike = Source | TensorLike
 
 
 def as_source(given: SourceLike) -> Source:
-    """A source as it is, and anything else as `Features`."""
-    return given if isinstance(given, Source) else Features(given)
+    """A source as it is, and anything else as `TensorSource`."""
+    return given if isinstance(given, Source) else TensorSource(given)
