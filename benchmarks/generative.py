@@ -32,7 +32,7 @@ from deepbelief import (
     save_dbn,
     tie_to_below,
 )
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.data import Source
 from deepbelief.likelihood import upper_side
 from deepbelief.system.machine import describe_machine

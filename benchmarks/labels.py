@@ -41,7 +41,7 @@ from deepbelief import (
     encode_source,
     load_dataset,
 )
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.learning.backprop.loop import ValidationRecord
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory

@@ -29,7 +29,7 @@ from deepbelief import (
     load_dataset,
     load_dbn,
 )
-from deepbelief.cli.watching import print_results, steps_line
+from deepbelief.cli.output import print_results, steps_line
 from deepbelief.data import Source
 from deepbelief.likelihood import Evaluation
 from deepbelief.system.machine import describe_machine

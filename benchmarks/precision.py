@@ -35,7 +35,7 @@ from deepbelief import (
     load_dataset,
     unfold,
 )
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.study.records import Metric
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import BF16, FP32, Precision

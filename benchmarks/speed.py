@@ -22,7 +22,7 @@ from contenders import Task
 from readme import comparison_table
 from rich.console import Console
 
-from deepbelief.cli.watching import print_results
+from deepbelief.cli.output import print_results
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import seconds_per_product
 

@@ -18,8 +18,8 @@ from deepbelief.cli import main
 from deepbelief.cli.options import PrecisionChoice
 from deepbelief.data import TensorSource
 from deepbelief.models.dbn import DBN
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.system.precision import PrecisionName
 

@@ -11,7 +11,7 @@ from deepbelief.cli.features import encode_to_file
 from deepbelief.data import Images
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import encode_source
+from deepbelief.models.views import encode_source
 from deepbelief.randomness import Random
 
 

@@ -15,8 +15,8 @@ from deepbelief.data import Images, TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian, Joint, ReLU, Units
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.sampling import fantasies, fantasy_frames, inpaint, interpolate
 

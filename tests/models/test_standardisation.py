@@ -16,8 +16,8 @@ from deepbelief.likelihood import AISSettings, evaluate
 from deepbelief.models.autoencoder import unroll
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
-from deepbelief.models.standardised import Standardised, standardise
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
+from deepbelief.models.views import Standardised, standardise
 from deepbelief.randomness import Random
 from deepbelief.sampling import fantasies
 from tests.small_models import KINDS, some_values

@@ -11,8 +11,8 @@ import torch
 from deepbelief.data import Dataset, Images, load_dataset
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import MinibatchTraining
-from deepbelief.models.encoding import encode_source
 from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.views import encode_source
 from deepbelief.report import style
 from deepbelief.report.page import build_report
 from deepbelief.study.context import Context

@@ -17,7 +17,7 @@ def data(
 
     Example: deepbelief data fashion-mnist
     """
-    from deepbelief.cli.watching import download_line
+    from deepbelief.cli.output import download_line
     from deepbelief.data import load_dataset
 
     dataset = load_dataset(name, folder, progress=download_line)

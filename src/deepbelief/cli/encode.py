@@ -22,8 +22,8 @@ def encode(
     Example: deepbelief encode runs/default/seed-0/models/dbn.safetensors fashion-mnist --out features.npy
     """
     from deepbelief.cli.features import check_ending, encode_to_file
-    from deepbelief.cli.images import images_for
-    from deepbelief.cli.watching import download_line
+    from deepbelief.cli.inputs import images_for
+    from deepbelief.cli.output import download_line
     from deepbelief.system.machine import choose_device
 
     check_ending(out)

@@ -8,7 +8,7 @@ import torch
 from deepbelief.checkpoint import load_dbn
 from deepbelief.data import Images
 from deepbelief.errors import SettingsError
-from deepbelief.models.encoding import encode_source
+from deepbelief.models.views import encode_source
 from deepbelief.system.atomic import replacing
 
 

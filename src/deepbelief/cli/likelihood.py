@@ -30,8 +30,8 @@ def likelihood(
     from rich.console import Console
 
     from deepbelief.checkpoint import load_dbn
-    from deepbelief.cli.images import images_for
-    from deepbelief.cli.watching import download_line, print_results, steps_line
+    from deepbelief.cli.inputs import images_for
+    from deepbelief.cli.output import download_line, print_results, steps_line
     from deepbelief.likelihood import AISSettings, evaluate
     from deepbelief.randomness import Random
     from deepbelief.report.tables import Table

@@ -90,8 +90,8 @@ def sample(
     Example: deepbelief sample runs/default/seed-0/models/labelled.safetensors --labels all --out classes.png
     """
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
-    from deepbelief.cli.images import images_for
-    from deepbelief.cli.watching import download_line, steps_line
+    from deepbelief.cli.inputs import images_for
+    from deepbelief.cli.output import download_line, steps_line
     from deepbelief.system.machine import choose_device
 
     task, name = task_of(chains=kind.start, inpainting=kind.inpaint, interpolation=kind.interpolate, labels=kind.labels)

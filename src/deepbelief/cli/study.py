@@ -29,7 +29,7 @@ def study(
     """
     from rich.console import Console
 
-    from deepbelief.cli.watching import TerminalProgress, download_line, print_results
+    from deepbelief.cli.output import TerminalProgress, download_line, print_results
     from deepbelief.data import load_dataset
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
-from deepbelief.data.labelled import Labelled
 from deepbelief.data.named import load_named
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
+from deepbelief.data.views import Labelled
 from deepbelief.errors import SettingsError
 from deepbelief.progress import Progress
 

@@ -15,9 +15,8 @@ from deepbelief.data import Dataset, Images, Source
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import encode_source_all
 from deepbelief.models.feedforward import FeedForward
-from deepbelief.models.standardised import Standardised
+from deepbelief.models.views import Standardised, encode_source_all
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import Classifier, gradient_sign, pgd
 from deepbelief.study.fit import split

@@ -9,9 +9,9 @@ from deepbelief.data import Labelled, TensorSource
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import encode_source
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
+from deepbelief.models.views import encode_source
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 

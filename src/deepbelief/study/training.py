@@ -18,10 +18,9 @@ from deepbelief.learning.backprop.readout import ConvergedSettings, ReadoutClass
 from deepbelief.learning.rbm.layer import DivergedError, EpochRecord
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import encode_source
 from deepbelief.models.feedforward import FeedForward, accuracy
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian
+from deepbelief.models.views import encode_source, standardise
 from deepbelief.study.context import Context, Findings
 
 # Monitors of an epoch that are metrics too, by the metrics' names.

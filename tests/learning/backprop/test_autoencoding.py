@@ -12,8 +12,8 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.models.autoencoder import Autoencoder, unroll
 from deepbelief.models.dbn import DBN
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, Units
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 
 STACKS: dict[str, list[Units]] = {

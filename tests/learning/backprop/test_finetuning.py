@@ -9,8 +9,8 @@ from deepbelief.learning.backprop.finetuning import unfold
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian, ReLU
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 
 

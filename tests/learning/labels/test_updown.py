@@ -19,8 +19,8 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli, Gaussian
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from tests.small_models import PAIRS, small_rbm, some_values
 

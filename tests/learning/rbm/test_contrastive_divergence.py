@@ -12,8 +12,8 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import Regularisation
 from deepbelief.learning.rbm.update import Momentum
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import Encoded
 from deepbelief.models.rbm import bernoulli_rbm
+from deepbelief.models.views import Encoded
 from deepbelief.randomness import Random
 
 

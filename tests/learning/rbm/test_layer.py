@@ -8,7 +8,7 @@ import torch
 
 from deepbelief.checkpoint import load_dbn, load_state, save_dbn, save_state
 from deepbelief.data import TensorSource, load_dataset
-from deepbelief.data.binarised import Binarised
+from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, LayerTraining
@@ -18,8 +18,8 @@ from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
-from deepbelief.models.standardised import Standardised, standardise
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units
+from deepbelief.models.views import Standardised, standardise
 from deepbelief.randomness import Random
 from tests.small_models import KINDS, all_states, log_likelihood, small_rbm, some_values
 

@@ -20,7 +20,7 @@ from deepbelief.learning.labels.directions import Associative, Direction
 from deepbelief.models.checks import fitting, fitting_held_out
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.models.standardised import Standardised
+from deepbelief.models.views import Standardised
 from deepbelief.randomness import Random
 from deepbelief.settings import settings_dataclass
 

@@ -8,15 +8,14 @@ import torch
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source, SourceLike, TensorSource
-from deepbelief.data.binarised import Binarised
+from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.layer import EpochRecord, LayerTraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.checks import check_values, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import Encoded, encode_source
-from deepbelief.models.standardised import Standardised
 from deepbelief.models.units import Bernoulli
+from deepbelief.models.views import Encoded, Standardised, encode_source
 from deepbelief.randomness import Random
 
 FEATURE_BYTES: Final = 2**28

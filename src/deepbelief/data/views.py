@@ -1,13 +1,53 @@
-"""A source of items joined with their labels, for a model that learns both."""
+"""Sources made from other sources: binary states drawn from values, and items with their labels."""
 
+from dataclasses import dataclass
 from typing import Final, final
 
 import torch
+from torch import Tensor
 
 from deepbelief.arrays import TensorLike
+from deepbelief.data import Reader, Rows, Source
 from deepbelief.data.dataset import Reader, Rows
 from deepbelief.data.labels import as_labels
 from deepbelief.data.tensor_source import SourceLike, as_source
+from deepbelief.randomness import Random
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Binarised:
+    """A source of values in [0, 1] taken as probabilities: every batch is drawn anew (Salakhutdinov & Murray 2008).
+
+    Binary units have a likelihood for binary items only; grey values are the probabilities of these.
+    """
+
+    source: Source
+    random: Random
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Values of an item."""
+        return self.source.width
+
+    def batch(self, rows: Rows) -> Tensor:
+        """Binary states for the items at `rows`, (batch, width)."""
+        return self.random.bernoulli(self.source.batch(rows))
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        """A reader of batches of up to `size` items."""
+        read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
+        buffer = like.new_empty(size, self.width, dtype=dtype)
+
+        def drawn(rows: Rows) -> Tensor:
+            values = read(rows)
+            return self.random.bernoulli(values, out=buffer[: len(values)])
+
+        return drawn
 
 
 @final

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from deepbelief.cli.watching import TerminalProgress, print_results
+from deepbelief.cli.output import TerminalProgress, print_results
 from deepbelief.report.tables import Table
 
 NAMES = ["[red]dbn[/red].safetensors", "[/]", "[bold]", ":smile:", "a[0] b[1:2]", "[link=file:///etc]x[/link]", "\\[x]"]

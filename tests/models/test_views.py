@@ -5,9 +5,8 @@ import torch
 
 from deepbelief.data import Images, TensorSource
 from deepbelief.models.dbn import DBN
-from deepbelief.models.encoding import Encoded, encode_source, encode_source_all
-from deepbelief.models.standardised import standardise
 from deepbelief.models.units import Bernoulli
+from deepbelief.models.views import Encoded, encode_source, encode_source_all, standardise
 from deepbelief.randomness import Random
 from tests.small_models import KINDS, some_values
 
