@@ -1,4 +1,4 @@
-"""What users may give for numbers, as tensors, and the type of whatever classifies them."""
+"""Converts arrays, lists and tensors to tensors, and checks their values."""
 
 import math
 from collections.abc import Callable
@@ -14,20 +14,20 @@ Classifier = Callable[[Tensor], Tensor]
 """(batch, width) values in their bounds, [0, 1] for images -> (batch, classes) logits."""
 
 TensorLike = Tensor | ArrayLike
-"""A tensor, a NumPy array, nested lists of numbers, or whatever NumPy takes for an array, such as a data frame."""
+"""A tensor, a NumPy array, nested lists of numbers, or whatever NumPy converts to an array, such as a data frame."""
 
 
 def as_tensor(given: TensorLike, what: str = "the data") -> Tensor:
-    """The numbers as a dense tensor of their own type: a tensor as it is, an array without a copy where that can be.
+    """The numbers as a dense tensor of their own type: a tensor as it is, an array without a copy where possible.
 
-    What the library gives back is always a tensor; `.numpy()` turns one without gradients into an array.
+    The library itself always returns tensors; `.numpy()` turns one without gradients into an array.
 
     Args:
         given: numbers of any type.
-        what: they are, for messages.
+        what: their name in messages.
 
     Raises:
-        DataError: they are sparse, ragged, masked, complex, or no numbers.
+        DataError: they are sparse, ragged, masked, complex, or not numbers.
 
     >>> as_tensor([[1, 2], [3, 4]]).shape
     torch.Size([2, 2])
@@ -69,14 +69,14 @@ def _from_array(given: ArrayLike, what: str) -> Tensor:
     return torch.from_numpy(np.require(array, wanted, ["C", "W"]))
 
 
-def as_batch(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
+def as_batch(given: TensorLike, like: Tensor, width: int, subject: str) -> Tensor:
     """Values for a model, in the type and on the device of its parameters: (..., width); differentiable.
 
     Args:
-        given: a tensor, array or lists; a tensor that fits is handed on as it is.
+        given: a tensor, array or lists; a tensor that fits is returned as it is.
         like: a parameter of the model.
         width: the number of values that the model takes for each item.
-        who: takes them, such as "the RBM sees", for messages.
+        subject: the start of a message, such as "the RBM sees".
 
     Raises:
         SettingsError: another width.
@@ -84,7 +84,7 @@ def as_batch(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
     """
     values = as_tensor(given, "the values")
     if not values.ndim or values.shape[-1] != width:
-        raise SettingsError(f"{who} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
+        raise SettingsError(f"{subject} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
     return values.to(like.device, like.dtype)
 
 
@@ -102,18 +102,18 @@ def check_range(
 
     Args:
         values: (batch, width).
-        low: the lowest value that is taken.
+        low: the lowest value that is allowed.
         high: the highest.
-        wanted: what is taken, such as "Bernoulli units take values from 0 to 1", for the message.
-        advice: what to do about a finite value that is not.
+        wanted: what is allowed, such as "Bernoulli units take values from 0 to 1", for the message.
+        advice: what to do about a finite value that is not allowed.
         item: the number of the first item, counted from 0.
-        position: of the first of the values.
+        position: the number of the first value.
     """
     largest = torch.finfo(values.dtype).max
     low, high = max(low, -largest), min(high, largest)
     if not values.numel():
         return
-    least, most = values.aminmax()  # one pass; NaN, which it hands on, compares as False
+    least, most = values.aminmax()  # one pass; NaN, which it passes on, compares as False
     if least >= low and most <= high:
         return
     row, column = (~((values >= low) & (values <= high))).nonzero()[0].tolist()

@@ -38,7 +38,7 @@ class UnusableFileError(DeepBeliefError):
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a training needs to go on as if it had never stopped: tensors, and progress that JSON can hold."""
+    """What a training needs to continue as if it had never stopped: tensors, and JSON values."""
 
     tensors: dict[str, Tensor]
     progress: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +60,7 @@ def save_state(path: Path, state: TrainingState) -> None:
 def _in_order(content: bytes) -> bytes:
     """A safetensors file (the header's length in 8 bytes, the header in JSON, the tensors) with its metadata sorted.
 
-    safetensors itself writes them in an order that is another each time.
+    safetensors itself writes them in a different order each time.
     """
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
@@ -77,7 +77,7 @@ def load_state(path: Path) -> TrainingState:
         DeepBeliefError: the file is missing, damaged or of something else.
     """
     with _opened(path) as (file, progress):
-        # Copies: what safetensors gives lies in the file, and whoever writes to that file would change or end us.
+        # Copies: the tensors of safetensors are views of the file, and a change of the file would change or crash us.
         return TrainingState({name: file.get_tensor(name).clone() for name in file.keys()}, progress)  # noqa: SIM118
 
 
@@ -220,13 +220,13 @@ def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[
     first, _ = next(model.named_parameters())
     model.to(tensors[first].dtype).to_empty(device="cpu")
     for buffer in model.buffers():
-        buffer.zero_()  # what no file holds, such as the biases of the parts of joint units
+        buffer.zero_()  # not in the file, such as the biases of the parts of joint units
     model.load_state_dict(tensors)
     return model
 
 
 def _fault(description: Mapping[str, Any]) -> str:
-    """What no description may be, whatever it describes; empty if it is in order."""
+    """What is wrong with a description, of whatever model; empty if it is in order."""
     shape = description.get("image_shape")
     if shape is not None and not (isinstance(shape, list | tuple) and all(isinstance(n, int) and n > 0 for n in shape)):
         return f"it tells of images of the shape {shape!r}"
@@ -243,9 +243,9 @@ def _fault(description: Mapping[str, Any]) -> str:
 
 def _check_tensors(path: Path, file: Any, wanted: Mapping[str, Tensor]) -> None:
     """Refuse tensors other than a model wants, by what the file's header says of them."""
-    there = set(file.keys())
-    for name in sorted({*there, *wanted}):
-        if name not in there:
+    stored = set(file.keys())
+    for name in sorted({*stored, *wanted}):
+        if name not in stored:
             raise _damaged(path, f"{name} is missing")
         if name not in wanted:
             raise _damaged(path, f"{name} has no place in its model")
@@ -263,7 +263,7 @@ def _damaged(path: Path, what: str) -> UnusableFileError:
 
 
 def _description(dbn: DBN) -> dict[str, Any]:
-    """What `_dbn` makes such a DBN from."""
+    """The description from which `_dbn` makes such a DBN."""
     hidden = [dbn.layer(number).hidden.description for number in range(1, len(dbn) + 1)]
     return {"units": [dbn.layer(1).visible.description, *hidden], "standardised": dbn.standardisation is not None}
 
@@ -284,7 +284,7 @@ def _labelled_dbn(description: Mapping[str, Any]) -> LabelledDBN:
 
 
 def _top_description(model: LabelledRBM) -> dict[str, Any]:
-    """What `_top` makes such an RBM from."""
+    """The description from which `_top` makes such an RBM."""
     values, _ = model.rbm.visible.description["parts"]
     return {"values": values, "classes": model.classes, "hidden": model.rbm.hidden.description}
 

@@ -1,8 +1,8 @@
-"""The errors a user can cause and mend: each message is one sentence that says what is wrong, where, and what to do."""
+"""The errors a user can cause and fix: each message is one sentence that says what is wrong, where, and what to do."""
 
 
 class DeepBeliefError(Exception):
-    """Something failed that the user can mend (a damaged file, a full disk, a foreign run folder)."""
+    """Something failed that the user can fix (a damaged file, a full disk, a foreign run folder)."""
 
 
 class SettingsError(DeepBeliefError, ValueError):
@@ -18,6 +18,6 @@ class DataWarning(UserWarning):
 
 
 def one_line(text: str) -> str:
-    """Text from a file, or of an error that nobody foresaw, as a part of a sentence: on one line, cut if it is long."""
+    """Text from a file or an unexpected error as a part of a sentence: on one line, cut if it is long."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return f"{' '.join(printable.split()):.200}"

@@ -1,6 +1,6 @@
-"""How a long piece of work tells how far it is."""
+"""The type of the functions that show how far a long computation has come."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is at work, how much of it is done, and how much there is in all, 0 if that is unknown."""
+"""Called now and then with the name of the work, the steps done, and all steps (0 if unknown)."""

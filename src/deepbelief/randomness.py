@@ -21,14 +21,14 @@ _FEWEST_FRACTIONS: Final = 2**18
 
 @lru_cache(maxsize=8)
 def _negative_fractions(size: int, dtype: torch.dtype) -> Tensor:
-    """-f for `size` numbers f spread evenly over (0, 1), in an order that is random and the same for ever."""
+    """-f for `size` numbers f evenly spaced over (0, 1), in a fixed random order."""
     order = np.random.Generator(np.random.SFC64(0)).permutation(size)
     return torch.from_numpy(-(order + 0.5) / size).to(dtype)
 
 
 @final
 class Random:
-    """A stream of random numbers, set by a seed and a name; streams of other names are independent of it.
+    """A stream of random numbers, set by a seed and a name; streams with different names are independent.
 
     It is no `torch.Generator`, for three reasons: on a CPU binary states come ten times faster from 16 random bits each
     than from `torch.bernoulli`, and a training draws more of them than of anything else; the numbers that decide what
@@ -57,9 +57,9 @@ class Random:
 
         A state is 1 where u < p, with u uniform in (0, 1). On the CPU u is (k + f) / 65536 with k of 16 random bits for
         each state. The fraction f counts only where k is the whole part of 65536 p, once in 65,536 states; so it is
-        taken from a fixed row of numbers that are spread evenly over (0, 1), beginning at another place in each call,
-        and costs next to nothing. Elsewhere u has 24 bits. With `out`, another tensor of that shape and type, the
-        states are written there and no tensor is made. A NaN, which a training that diverges may give, is no error.
+        taken from a fixed list of numbers evenly spaced over (0, 1), from a random place on in each call, which costs
+        almost nothing. On other devices u has 24 bits. With `out`, another tensor of that shape and type, the
+        states are written there and no tensor is made. NaN, as from a training that diverges, is no error.
         """
         out = torch.empty_like(probability) if out is None else out
         # Narrow types do not hold 16 bits.
@@ -82,9 +82,9 @@ class Random:
         return _negative_fractions(size, dtype).as_strided((rows, columns), (1, 1), offset).reshape(shape)
 
     def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
-        """0 with probability `dropout` and else 1 / (1 - dropout), of the shape and device of `like`.
+        """0 with probability `dropout`, otherwise 1 / (1 - dropout), with the shape and device of `like`.
 
-        Of its type too, unless that is narrower than float32 and would round the second number.
+        It has the type of `like`, but at least float32, so that the second number is not rounded.
         """
         dtype = torch.promote_types(like.dtype, torch.float32)
         if like.device.type != "cpu":
@@ -95,7 +95,7 @@ class Random:
         return kept.div_(1 - dropout)
 
     def _sixteen_bits(self, n: int) -> NDArray[np.uint16]:
-        """Uniform whole numbers from 0 to 65535, shape (n,)."""
+        """Uniform integers from 0 to 65535, shape (n,)."""
         words = self._bits.random_raw((n + 3) // 4)  # 64 bits each: four numbers
         return np.asarray(words).view(np.uint16)[:n]
 
@@ -130,7 +130,7 @@ class Random:
         return torch.from_numpy(self._numbers.permutation(n))
 
     def join(self, graph: torch.cuda.CUDAGraph) -> None:
-        """Let a CUDA graph that is about to be captured go on with this stream at every replay."""
+        """Let a CUDA graph, before it is captured, continue this stream at every replay."""
         graph.register_generator_state(self._on_device)
 
     def state(self) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ class Random:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what `state` gave.
+        """Continue from what `state` returned.
 
         Raises:
             DeepBeliefError: the state is that of another kind of device.

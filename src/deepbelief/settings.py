@@ -18,7 +18,7 @@ T = TypeVar("T")
 def settings_dataclass(cls: type[T]) -> type[T]:
     """Make a class a frozen pydantic dataclass that refuses an unknown name or impossible value by a `SettingsError`.
 
-    Inside a pydantic model, such as a recipe, faults are the model's to report, as for any other dataclass.
+    Inside a pydantic model, such as a recipe, the model reports errors, as for any other dataclass.
 
     >>> @settings_dataclass
     ... class Walk:
@@ -43,12 +43,12 @@ def settings_dataclass(cls: type[T]) -> type[T]:
 
 
 def sentence(error: ValidationError, whole: str, known: Collection[str]) -> str:
-    """The first fault that pydantic found as one sentence that names the setting.
+    """The first error that pydantic found, as one sentence that names the setting.
 
     Args:
-        error: what pydantic raised.
-        whole: what was checked, for a fault of no single setting.
-        known: the names that there are, to guess which was meant.
+        error: the error of pydantic.
+        whole: name of what was checked, for an error of no single setting.
+        known: all names of settings, to guess which was meant.
     """
     fault = error.errors(include_url=False)[0]
     unions = {"full-batch", "converged", "minibatch"}  # pydantic names the chosen kind; the file does not

@@ -244,7 +244,7 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
     assert AISSettings.of(3, 20, 5).chains_per_item == 5
 
 
-def test_the_watcher_hears_of_the_end() -> None:
+def test_progress_is_shown_until_the_end() -> None:
     rbm, heard = small_rbm("Bernoulli", "Bernoulli"), []
     ais(path_to(rbm), Random(0), AISSettings.of(250, 2), lambda what, *how_far: heard.append((what, *how_far)))
     assert heard == [("AIS", 100, 250), ("AIS", 200, 250), ("AIS", 250, 250)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepbelief.report.charts import Chart, charts_height, draw_charts
-from deepbelief.report.curves import Curve, spread
+from deepbelief.report.curves import Curve, moved_apart
 from deepbelief.report.settings import as_toml
 from deepbelief.report.sheet import grey, shorten
 from deepbelief.report.style import contestant_looks, layer_look, luminance, render
@@ -136,11 +136,11 @@ def test_settings_read_like_the_recipe() -> None:
 
 def test_labels_keep_their_distance_and_their_order() -> None:
     wanted = np.sort(np.random.default_rng(0).uniform(0, 100, 7))
-    found = spread(wanted, 12, 0, 100)
+    found = moved_apart(wanted, 12, 0, 100)
     assert all(b - a >= 12 - 1e-9 for a, b in pairwise(found))
     assert found.min() >= 0 and found.max() <= 100 + 1e-9
     apart = np.asarray([0.0, 50.0, 100.0])
-    np.testing.assert_allclose(spread(apart, 12, 0, 100), apart)
+    np.testing.assert_allclose(moved_apart(apart, 12, 0, 100), apart)
 
 
 def test_every_contestant_has_one_look_of_its_own() -> None:

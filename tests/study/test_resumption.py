@@ -24,7 +24,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
-from deepbelief.study.resumption import Resumable, put_away, take_up
+from deepbelief.study.resumption import Resumable, resume, save_checkpoint
 
 Job = tuple[Resumable[Any], Iterator[Any]]
 
@@ -65,11 +65,11 @@ JOBS: dict[str, Callable[[], Job]] = {
 }
 
 
-def put_away_after(steps: int, make: Callable[[], Job], path: Path) -> None:
+def save_after(steps: int, make: Callable[[], Job], path: Path) -> None:
     job, records = make()
     for _ in range(steps):
         next(records)
-    put_away(path, job, 1.5)
+    save_checkpoint(path, job, 1.5)
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -78,9 +78,9 @@ def test_it_goes_on_from_any_step(tmp_path: Path, name: str) -> None:
     steps = len(list(records))
     for done in range(1, steps + 1):
         path = tmp_path / f"after-{done}"
-        put_away_after(done, JOBS[name], path)
+        save_after(done, JOBS[name], path)
         job, records = JOBS[name]()
-        assert take_up(path, job) == 1.5
+        assert resume(path, job) == 1.5
         list(records)
         for key, tensor in whole.state().tensors.items():
             assert torch.equal(tensor, job.state().tensors[key]), key
@@ -88,7 +88,7 @@ def test_it_goes_on_from_any_step(tmp_path: Path, name: str) -> None:
 
 def refused(path: Path, make: Callable[[], Job]) -> None:
     with pytest.raises(DeepBeliefError) as raised:
-        take_up(path, make()[0])
+        resume(path, make()[0])
     assert "\n" not in str(raised.value)
     if "on another kind of device" in str(raised.value):  # what a state of random numbers of another length is
         return
@@ -102,7 +102,7 @@ def refused(path: Path, make: Callable[[], Job]) -> None:
 @pytest.mark.parametrize("name", JOBS)
 def test_a_damaged_one_is_one_sentence(tmp_path: Path, name: str) -> None:
     path = tmp_path / "checkpoint"
-    put_away_after(2, JOBS[name], path)
+    save_after(2, JOBS[name], path)
     content, state = path.read_bytes(), load_state(path)
     for damaged in (b"", content[:-7], content[: len(content) // 2], b"torn" * 100):
         path.write_bytes(damaged)
@@ -122,7 +122,7 @@ def test_a_damaged_one_is_one_sentence(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["cd", "minibatches", "full batch"])
 def test_progress_of_another_kind_is_one_sentence(tmp_path: Path, name: str) -> None:
     path = tmp_path / "checkpoint"
-    put_away_after(2, JOBS[name], path)
+    save_after(2, JOBS[name], path)
     state = load_state(path)
     keys = ["seconds", "training", *(("training", key) for key in state.progress["training"])]
 
@@ -134,7 +134,7 @@ def test_progress_of_another_kind_is_one_sentence(tmp_path: Path, name: str) -> 
         save_state(path, TrainingState(state.tensors, progress))
         job, records = JOBS[name]()
         try:
-            take_up(path, job)
+            resume(path, job)
         except DeepBeliefError as error:
             assert "\n" not in str(error)
         else:

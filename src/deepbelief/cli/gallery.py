@@ -1,4 +1,4 @@
-"""From a model's file to a picture of what it makes up, completes, or finds between two images."""
+"""Draws samples of a model in a file: fantasies, completed images, and interpolations between two images."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ _WIDE: Final = {"still": 900, "moving": 450}  # pixels that a picture comes near
 @final
 @dataclass(frozen=True)
 class SampleSettings:
-    """What to draw, with defaults that depend on the task.
+    """The picture to draw, with defaults that depend on the task.
 
     ``number``: of fantasies, images or ways between two images. ``steps``: of the Markov chains, or images on each
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units
@@ -164,7 +164,7 @@ def _steps(settings: SampleSettings, moving: bool) -> int:
 
 
 def _scale(cells: Tensor, shape: Sequence[int], wide: int) -> int:
-    """How many pixels a picture has for each of an image, to be about so wide, and not too high."""
+    """How many times to enlarge the images, so that the picture is about `wide` pixels wide, and not too high."""
     high, long = (1, *shape)[-2:]  # a vector is a row of pixels
     height, width = cells.shape[0] * (high + 1), cells.shape[1] * (long + 1)
     most = _MOST_PIXELS // max(height, width)
@@ -212,7 +212,7 @@ def known_part(name: str, image_shape: Sequence[int], random: Random) -> Tensor:
 def _frames(
     dbn: DBN, shape: Sequence[int], settings: SampleSettings, images: Images | None, moving: bool
 ) -> Iterator[Tensor]:
-    """The cells of a picture, (lines, columns, width), NaN where nothing is; one picture for each state to show."""
+    """The cells of a picture, (lines, columns, width), NaN where there is no image; one picture for each frame."""
     like = dbn.layer(1).weights
     random = Random(settings.seed, "sampling", like.device)
     steps, samples, every = settings.chosen_steps, settings.samples, settings.every
@@ -245,10 +245,10 @@ def _frames(
 def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor]:
     """A line of images for each class."""
     device, number = model.top.rbm.weights.device, settings.number or _NUMBER["classes"]
-    wished = settings.labels or range(model.top.classes)
-    if min(wished) < 0 or max(wished) >= model.top.classes:
+    classes = settings.labels or range(model.top.classes)
+    if min(classes) < 0 or max(classes) >= model.top.classes:
         raise SettingsError(f"the model knows labels 0 to {model.top.classes - 1}: give --labels among these, or all.")
-    labels = torch.tensor(wished, device=device)
+    labels = torch.tensor(classes, device=device)
     random = Random(settings.seed, "sampling", device)
     wanted = labels.repeat_interleave(number)
     for frame in labelled_frames(model, wanted, random, settings.chosen_steps, settings.every):
@@ -256,7 +256,7 @@ def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor
 
 
 def _lines(rows: Sequence[Tensor], columns: int) -> Tensor:
-    """n items of each row, this number in a line, a line of each row in turn: -> (lines, columns, width)."""
+    """The n items of each row in lines of `columns`, one line of each row in turn: -> (lines, columns, width)."""
     n, width = rows[0].shape
     columns = min(columns, n)
     items = torch.nn.functional.pad(torch.stack(list(rows)), (0, 0, 0, -n % columns), value=math.nan)

@@ -1,4 +1,4 @@
-"""Images as a model can see them, from a file or a named data set."""
+"""Loads the images that a command gives to a model, from a file or a named data set."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from deepbelief.progress import Progress
 
 
 def images_for(model: Path, name: str, folder: Path | None, part: Part, progress: Progress | None = None) -> Images:
-    """`load_images` for the DBN in a file: with numbers of any size where its visible units are without bounds.
+    """`load_images` for the DBN in a file: real values of any size are allowed if its visible units are unbounded.
 
     Raises:
         SettingsError: the name of the data or of the part is unknown.
-        DataError: the data are missing or damaged, or hold values that the units cannot have.
+        DataError: the data are missing or damaged, or hold values that the units cannot take.
         DeepBeliefError: the model cannot be read.
     """
     real = not load_dbn(model).layer(1).visible.bounded

@@ -1,4 +1,4 @@
-"""Options that several commands share, and commands that take theirs in groups."""
+"""Options that several commands share, and options in groups (dataclasses)."""
 
 import functools
 from collections.abc import Callable

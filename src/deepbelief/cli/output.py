@@ -1,4 +1,4 @@
-"""What commands print: the progress of a study (a live line, or plain lines in a file) and tables."""
+"""Progress and results on the terminal: a live line, or plain lines where the output goes to a file."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_PLAIN_LINES: Final = 30.0
 
 @final
 class TerminalProgress:
-    """Shows stage, step, time left and a line of metrics; use it in a `with` block."""
+    """A `StudyProgress` that shows stage, step, time left and a line of metrics; use it in a `with` block."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -64,21 +64,21 @@ class TerminalProgress:
 
 
 def download_line(filename: str, done: int, total: int) -> None:
-    """Says on the error stream how far a download is."""
+    """A `Progress` of downloads, on the error stream."""
     if sys.stderr.isatty():
         of = f" of {total / 1e6:.1f}" if total else ""
         print(f"\rDownloading {filename}: {done / 1e6:.1f}{of} MB", end="\n" if done == total else "", file=sys.stderr)
 
 
 def steps_line(what: str, done: int, total: int) -> None:
-    """Says on the error stream how far a measurement is."""
+    """A `Progress` of steps, on the error stream."""
     if sys.stderr.isatty():
         print(f"\r{what}: {done} of {total} steps", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
 def print_results(console: Console, rows: Rows) -> None:
     """Print a table of the report."""
-    # As `Text`, since in a plain string rich takes what stands in brackets for markup.
+    # As `Text`, since rich reads brackets in a plain string as markup.
     table = Table(title=Text(rows.title, "table.title"))
     for column, name in enumerate(rows.header):
         table.add_column(Text(name), justify="right" if column else "left", no_wrap=not column)

@@ -13,10 +13,10 @@ from deepbelief.errors import SettingsError
 from deepbelief.system.atomic import write_atomically
 
 ENDINGS: Final = (".png", ".gif", ".apng")
-"""Of the files that `write_picture` writes: one image, and two kinds of animation."""
+"""The endings of files that `write_picture` writes: one image, and two kinds of animation."""
 
-_LINE: Final = 96  # grey of the lines between images; neither black nor white images merge with it
-_PAUSE: Final = 1500  # milliseconds on the last image of an animation, before it starts anew
+_LINE: Final = 96  # grey of the lines between images, distinct from black and white
+_PAUSE: Final = 1500  # milliseconds on the last image of an animation, before it repeats
 
 Picture = NDArray[np.uint8]
 
@@ -67,7 +67,7 @@ def check_ending(path: Path) -> None:
 
 
 def write_picture(path: Path, frames: Sequence[Picture], milliseconds: int = 80) -> None:
-    """Write a .png of the last frame, or a .gif or .apng of all, each shown for this long, in a loop.
+    """Write a .png of the last frame, or a repeating .gif or .apng of all, `milliseconds` for each.
 
     Raises:
         SettingsError: the file's name has another ending.

@@ -1,4 +1,4 @@
-"""`deepbelief sample`: a picture of what a model makes up, or makes of images."""
+"""`deepbelief sample`: a picture of samples of a model, completed images, or interpolations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ Steps = Annotated[
 
 
 @dataclass(frozen=True)
-class What:
-    """The one kind of picture that is asked for, of DATA or of classes; by default fantasies."""
+class TaskOptions:
+    """The kind of picture, one of these; by default fantasies."""
 
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATA", help="Start at these images, instead of from nothing.")
@@ -41,8 +41,8 @@ class What:
 
 
 @dataclass(frozen=True)
-class Which:
-    """The images of DATA, and how many."""
+class ImageOptions:
+    """The choice of the images of DATA, and their number."""
 
     items: Annotated[
         str | None,
@@ -56,8 +56,8 @@ class Which:
 
 
 @dataclass(frozen=True)
-class Look:
-    """How the picture looks."""
+class PictureOptions:
+    """The layout of the picture."""
 
     samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False
     columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None
@@ -70,9 +70,9 @@ class Look:
 def sample(
     model: Model,
     out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
-    what: What,
-    which: Which,
-    look: Look,
+    kind: TaskOptions,
+    choice: ImageOptions,
+    layout: PictureOptions,
     steps: Steps = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the chains and of the choice of images.")] = 0,
     device: Device = "auto",
@@ -94,26 +94,26 @@ def sample(
     from deepbelief.cli.output import download_line, steps_line
     from deepbelief.system.machine import choose_device
 
-    task, name = task_of(chains=what.start, inpainting=what.inpaint, interpolation=what.interpolate, labels=what.labels)
+    task, name = task_of(chains=kind.start, inpainting=kind.inpaint, interpolation=kind.interpolate, labels=kind.labels)
     settings = SampleSettings(
         task,
-        which.number,
+        choice.number,
         steps,
         seed,
-        look.samples,
-        what.known,
-        items=_numbers(which.items, ",", "--items 3,17"),
-        columns=look.columns,
-        labels=() if what.labels == "all" else _numbers(what.labels, ",", "--labels 0,3 or all") or (),
-        image_shape=_numbers(look.shape, "x", "--shape 28x28"),
+        layout.samples,
+        kind.known,
+        items=_numbers(choice.items, ",", "--items 3,17"),
+        columns=layout.columns,
+        labels=() if kind.labels == "all" else _numbers(kind.labels, ",", "--labels 0,3 or all") or (),
+        image_shape=_numbers(layout.shape, "x", "--shape 28x28"),
     )
-    images = None if name is None else images_for(model, name, which.data, which.part.value, download_line)
+    images = None if name is None else images_for(model, name, choice.data, choice.part.value, download_line)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 
 
 def _numbers(text: str | None, separator: str, example: str) -> tuple[int, ...] | None:
-    """Whole numbers as a user lists them."""
+    """The integers of a list in an option."""
     try:
         return None if text is None else tuple(int(number) for number in text.split(separator))
     except ValueError:

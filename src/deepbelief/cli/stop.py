@@ -1,4 +1,4 @@
-"""How the command ends where something went wrong."""
+"""Ends the command after an error."""
 
 import sys
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""Where images come from: data sets known by name, and the user's own files."""
+"""Loads data: data sets known by name, and the user's own files."""
 
 from pathlib import Path
 
@@ -36,11 +36,11 @@ def load_dataset(
 
     ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
     variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
-    with (file name, bytes that came, bytes in all) meanwhile. See `load_npz` and `load_csv` for what a file must
-    hold; with ``real`` its numbers are real values and kept as they are, but for 8-bit images of NumPy's files, which
-    are scaled to [0, 1] always.
+    with (file name, bytes received, bytes in all) meanwhile. See `load_npz` and `load_csv` for what a file must
+    hold; with ``real`` its numbers are real values and kept as they are, except 8-bit images of NumPy's files, which
+    are always scaled to [0, 1].
 
-    Warns by a `DataWarning` of data that may not be what is meant, such as images that are nearly black.
+    Warns by a `DataWarning` of data that may not be what was meant, such as images that are nearly black.
 
     Raises `SettingsError` for an unknown name, `DataError` for data that are missing or damaged.
 

@@ -33,7 +33,7 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 def read_npz(path: Path, known: Collection[str]) -> dict[str, NDArray[Any]]:
-    """The arrays of a .npz file whose names are ``known``; others are not even looked at.
+    """The arrays of a .npz file whose names are ``known``; others are not read.
 
     Raises `DataError` if the file cannot be read, is damaged, holds Python objects, or promises more than such a file
     can hold (see `check_promise`).
@@ -47,17 +47,17 @@ def read_npz(path: Path, known: Collection[str]) -> dict[str, NDArray[Any]]:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
-    # NumPy writes no other kind, and others unpack to more than the promise is checked for.
+    # NumPy writes no other kind, and others may expand to more than `check_promise` assumes.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("packed in another way than NumPy does")
-    # The directory's sizes may be lies too; that of the file is not.
+    # The directory's sizes may be wrong, too; that of the file is not.
     check_promise(path, member.file_size, min(member.compress_size, path.stat().st_size))
     with archive.open(member) as stream:
         return _array(stream, path, member.file_size)
 
 
 def _array(stream: IO[bytes], path: Path, size: int) -> NDArray[Any]:
-    """The array that a stream of ``size`` bytes holds from its begin to its end."""
+    """The array in a stream of exactly ``size`` bytes."""
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     # Version 3 is for names of fields, which images and labels have none of.
     shape, _, dtype = readers[npy_format.read_magic(stream)](stream)
@@ -72,7 +72,7 @@ def _array(stream: IO[bytes], path: Path, size: int) -> NDArray[Any]:
 
 
 def _magic(stream: IO[bytes], magic: bytes) -> bool:
-    """Whether a stream begins so; it is left at its begin."""
+    """Whether a stream begins with these bytes; it is rewound to its start."""
     start = stream.read(len(magic))
     stream.seek(0)
     return start == magic

@@ -1,4 +1,4 @@
-"""Images, their labels, and the interface by which learning code asks for batches."""
+"""Images and their labels, and the interface through which learning code reads batches."""
 
 import hashlib
 import math
@@ -18,7 +18,7 @@ from deepbelief.errors import DataError, SettingsError
 
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
-"""Gives the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
+"""Returns the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
 
 
 class Source(ABC):
@@ -75,7 +75,7 @@ class Images(Source):
     ``real``: the pixels are real numbers of any finite size, float32, and are kept as they are (``maximum`` 1), for
     models whose visible units are real-valued.
 
-    Raises `DataError` if shapes, types or values are others than these.
+    Raises `DataError` for other shapes, types or values.
 
     >>> images = Images(torch.tensor([[0, 51], [255, 102]], dtype=torch.uint8), 255, torch.tensor([3, 1]))
     >>> images.batch(slice(0, 2))
@@ -106,7 +106,7 @@ class Images(Source):
 
     def _check_range(self) -> None:
         low, high = (float(bound) for bound in self.pixels.aminmax())
-        # Both are written so that NaN, which aminmax hands on, fails too.
+        # Both are written so that NaN, which aminmax passes on, fails too.
         if self.real and not (math.isfinite(low) and math.isfinite(high)):
             raise DataError(f"values range from {low:g} to {high:g}; replace what is NaN or infinite.")
         if not self.real and not (low >= 0 and high <= self.maximum):
@@ -126,14 +126,14 @@ class Images(Source):
     def batch(self, rows: Rows) -> torch.Tensor:
         """The images at ``rows`` as (batch, width) float32, in [0, 1] unless they are real: pixels / maximum."""
         # .to before the division: uint8 / number would follow torch's global default type.
-        return taken(self.pixels, rows).to(torch.float32) / self.maximum
+        return take(self.pixels, rows).to(torch.float32) / self.maximum
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
         raw, ready = self.pixels.new_empty(size, self.width), self.pixels.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> torch.Tensor:
-            stored = taken(self.pixels, rows, raw)
+            stored = take(self.pixels, rows, raw)
             return ready[: len(stored)].copy_(stored).div_(self.maximum)
 
         return read
@@ -141,7 +141,7 @@ class Images(Source):
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
         labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
-        return replace(self, pixels=taken(self.pixels, rows), labels=labels)
+        return replace(self, pixels=take(self.pixels, rows), labels=labels)
 
     def to(self, device: torch.device | str) -> "Images":
         """The same images on another device, still in their stored type."""
@@ -155,7 +155,7 @@ class Images(Source):
         return self.labels
 
 
-def taken(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) -> torch.Tensor:
+def take(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) -> torch.Tensor:
     """The values at rows: a view for a slice; positions are gathered into ``buffer``, or into new memory without it."""
     if isinstance(rows, slice):
         return values[rows]
@@ -167,7 +167,7 @@ def taken(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) 
 
 @contextmanager
 def located(where: Path) -> Iterator[None]:
-    """Put the file or folder before a `DataError`'s message about what came from it."""
+    """Prefix the messages of `DataError`s with the file or folder that the data came from."""
     try:
         yield
     except DataError as error:
@@ -234,7 +234,7 @@ class Dataset:
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value: 0 and 1 of images, those of the training part where values are real."""
+        """The lowest and the highest value: 0 and 1 for images, those of the training part for real values."""
         if not self.train.real:
             return 0.0, 1.0
         low, high = self.train.pixels.aminmax()
@@ -254,9 +254,9 @@ class Dataset:
         return digest.hexdigest()
 
     def split(self, validation: int, seed: int) -> tuple[Images, Images]:
-        """Split the training images into (training, validation), each class in its proportion.
+        """Split the training images into (training, validation), stratified by class.
 
-        ``validation`` images are set aside, chosen by ``seed``; 0 gives all training images in their order, and none.
+        ``validation`` images are held out, chosen by ``seed``; with 0, all training images stay, in their order.
 
         Raises `SettingsError` if this number cannot be set aside with every class on both sides.
 

@@ -30,9 +30,9 @@ def download(
     """Fetch ``filename`` into ``folder`` from the first mirror that has it, unless it is there already.
 
     ``mirrors`` are base addresses that end in a slash, tried in order, each ``retries`` times more after a failure.
-    ``checksum`` is a SHA-256 in hexadecimal, or ``"md5:..."``. The file is written under a passing name, checked, and
-    only then moved to its own, so ``folder`` never holds part of it and several processes may ask for it at once. What
-    killed processes have left of downloads is removed.
+    ``checksum`` is a SHA-256 in hexadecimal, or ``"md5:..."``. ``progress`` gets the file's name and counts bytes. The
+    file is written under a temporary name, checked, and only then renamed, so ``folder`` never holds part of it and
+    several processes may ask for it at once. Unfinished downloads of killed processes are removed.
 
     Returns the file's path.
 
@@ -57,9 +57,9 @@ def download(
         bar = None if progress is None else _Bar(filename, progress)
         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_SECONDS_TO_WAIT)
         try:
-            with _quiet_pooch(), TemporaryDirectory(prefix=temporary_name(""), dir=folder) as passing:
-                # One store per mirror: pooch itself knows one address per file. What it has begun lies in that folder.
-                store = pooch.create(passing, mirror, registry={filename: checksum}, retry_if_failed=retries)
+            with _quiet_pooch(), TemporaryDirectory(prefix=temporary_name(""), dir=folder) as temporary:
+                # One store per mirror, since pooch knows only one address per file.
+                store = pooch.create(temporary, mirror, registry={filename: checksum}, retry_if_failed=retries)
                 return Path(store.fetch(filename, downloader=downloader)).replace(path)
         except PermissionError as error:
             raise DataError(f"the folder {folder} for downloads cannot be written ({error.strerror})") from error
@@ -88,7 +88,7 @@ def _reason(error: Exception) -> str:
 
 @final
 class _Bar:
-    """What pooch expects of a progress bar, turned into calls of a function."""
+    """The progress bar that pooch expects; it calls a function."""
 
     def __init__(self, filename: str, progress: Progress) -> None:
         self._filename = filename

@@ -19,19 +19,19 @@ from deepbelief.errors import DataError
 Part = Literal["train", "test"]
 Arrays = Mapping[str, NDArray[Any]]
 
-# Ours first, then Keras'.
+# Our names first, then those of Keras.
 _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}
 _LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
 _KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
-_TABLE_TEST: Final = 5  # one row of a table in five is set aside for testing
+_TABLE_TEST: Final = 5  # one row of a table in five is held out for testing
 
 
 def load_npz(path: Path, real: bool = False) -> Dataset:
     """Load a .npz file with train_images, train_labels, test_images and test_labels (or Keras' x_train, y_train, ...).
 
     Images: (n, height, width) or (n, values), or with a channel axis of 1; see `read_pixels` for their types and what
-    stands for white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
+    means white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
     the labels that occur, in order, and named by them. The data set is named as the file is.
 
     Warns by a `DataWarning` of images that are nearly black and of classes without a training image.
@@ -68,7 +68,7 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
 def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
     """The images of one part of a .npz file, as in `load_npz`; labels and the other part may be missing.
 
-    Labels stay the numbers that they are (text: its place in the alphabet).
+    Labels that are numbers are not changed; text labels are numbered in alphabetical order.
     """
     arrays = read_npz(path, _KNOWN_KEYS)
     with located(path):
@@ -103,7 +103,7 @@ def load_npy(path: Path, real: bool = False) -> Images:
 def load_csv(path: Path, real: bool = False) -> Dataset:
     """Load a .csv file, one row for each item, with a column of labels; see `read_table` for what it may hold.
 
-    A fifth of the rows, each class in its proportion and always the same, is set aside for testing.
+    A fifth of the rows, stratified by class and always the same, is held out for testing.
 
     Raises `DataError` if the file cannot be read, holds anything else, or has no labels or too few rows of a class.
 
@@ -173,5 +173,5 @@ def _images(part: Part, pixels: Pixels, labels: torch.Tensor | None) -> Images:
 
 
 def _warn_if_dark(path: Path, arrays: Arrays, real: bool) -> None:
-    """Of both parts together: a test set of a few dark images is no cause to warn."""
+    """For both parts together: a test set of a few dark images is no reason to warn."""
     warn_if_dark(path, [arrays[key] for keys in _IMAGE_KEYS.values() if (key := _key(arrays, keys))], real)

@@ -35,8 +35,8 @@ def read_idx(path: Path | str) -> NDArray[Any]:
     """Read an IDX file, gzipped or plain, as an array of its own shape and type in the machine's byte order.
 
     The file begins with two zero bytes, one byte for the type of the values, one for the number of dimensions ``d``,
-    and ``d`` big-endian unsigned 32-bit sizes; see http://yann.lecun.com/exdb/mnist/. Whether a file is gzipped is told
-    from its content, so a zipped file need not be named ``.gz``; one that is named so must be zipped.
+    and ``d`` big-endian unsigned 32-bit sizes; see http://yann.lecun.com/exdb/mnist/. The content
+    decides whether a file is gzipped, so its name need not end in ``.gz``; but a file with such a name must be gzipped.
 
     Returns a writable array that owns its memory.
 
@@ -63,7 +63,7 @@ def file_bytes(path: Path | str) -> bytes:
 
 
 def unpack_idx(stored: bytes, path: Path | str) -> bytes:
-    """The bytes of an IDX file, header and values, out of those that are stored at ``path``, gzipped or plain.
+    """The bytes of an IDX file, header and values, from the bytes stored at ``path``, gzipped or plain.
 
     Never unpacks more than the header promises, nor what `check_promise` refuses.
 
@@ -118,7 +118,7 @@ def _gzip_errors(path: Path) -> Iterator[None]:
 
 
 def _header_bytes(stream: io.BufferedIOBase) -> bytes:
-    """What there is of the header."""
+    """The bytes of the header; fewer if the file is cut short."""
     start = stream.read(4)
     return start + stream.read(4 * min(start[3], _MOST_DIMENSIONS)) if len(start) == 4 else start
 

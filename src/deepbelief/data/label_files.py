@@ -1,4 +1,4 @@
-"""Class labels as people save them: whole numbers, truth values or text, in a column or one-hot."""
+"""Reads class labels: integers, booleans or text, in a column or one-hot."""
 
 import warnings
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from deepbelief.errors import DataError, DataWarning
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_MOST: Final = 2**53  # up to here floats hold every whole number
+_MOST: Final = 2**53  # up to here floats hold every integer
 
 
 def read_labels(arrays: Arrays) -> dict[str, torch.Tensor]:
-    """Labels as whole numbers: (n,) int64 for each of the ``arrays``; see `read_classes` for what is taken.
+    """Labels as integers: (n,) int64 for each of the ``arrays``; see `read_classes` for what they may hold.
 
-    Numbers stay what they are; text is numbered in the order of the alphabet, over all arrays together.
+    Numbers are not changed; text is numbered in alphabetical order, over all arrays together.
 
     Raises `DataError`, whose message calls the array by its key, if one holds no labels.
 
@@ -35,7 +35,7 @@ def read_labels(arrays: Arrays) -> dict[str, torch.Tensor]:
 def read_classes(arrays: Arrays, names: NDArray[Any] | None = None) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """Labels numbered from 0 for each of the ``arrays``, and the names of the classes.
 
-    An array holds one label for each image, (n,) or (n, 1): whole numbers (also as floats or truth values) or text; or
+    An array holds one label for each image, (n,) or (n, 1): integers (also as floats or booleans) or text; or
     (n, classes) with a single 1 in each row. The classes are the distinct labels of all arrays in order, and named by
     them. With ``names``, (classes,) text, a label is the number of its class there, from 0, or the name itself.
 
@@ -70,7 +70,7 @@ def warn_of_unlearnt(path: Path, training: torch.Tensor, names: tuple[str, ...])
 
 
 def _numbered(columns: Arrays) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
-    """Positions among the distinct labels of all columns, and these as text."""
+    """The position of each label among the distinct labels of all columns, and the distinct labels as text."""
     classes = np.unique(np.concatenate(list(columns.values())))
     found = {key: torch.from_numpy(np.searchsorted(classes, column)) for key, column in columns.items()}
     return found, tuple(str(label) for label in classes)

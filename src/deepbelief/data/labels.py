@@ -1,4 +1,4 @@
-"""Labels: whole numbers from 0, one for each item."""
+"""Checks labels: integers from 0, one for each item."""
 
 import warnings
 
@@ -13,12 +13,12 @@ def as_labels(given: TensorLike, items: int | None = None, classes: int | None =
     """Labels as a tensor, (items,) int64, on the device where they are.
 
     Args:
-        given: whole numbers of any type; a single column, (items, 1), is one label for each item, too.
-        items: how many there must be; any number if None.
-        classes: all labels are below it; any whole numbers from 0 if None.
+        given: integers of any type; a single column, (items, 1), also counts as one label for each item.
+        items: the required number of labels; any number if None.
+        classes: all labels must be below this number; any integers from 0 if None.
 
     Raises:
-        DataError: another shape or number, or a label that is not whole, below 0 or no class.
+        DataError: another shape or number, or a label that is not an integer, below 0 or not a class.
 
     >>> as_labels([[2.0], [0.0]], items=2, classes=3)
     tensor([2, 0])
@@ -46,10 +46,10 @@ def as_labels(given: TensorLike, items: int | None = None, classes: int | None =
 
 
 def as_training_labels(given: TensorLike, items: int, classes: int) -> Tensor:
-    """`as_labels` of what classes are learnt from; of a class that never occurs nothing can be learnt.
+    """`as_labels` for training; nothing can be learnt about a class that never occurs.
 
     Warns:
-        DataWarning: a class never occurs. The caller's caller is named as the place.
+        DataWarning: a class never occurs. It names the line of the caller's caller.
 
     Raises:
         DataError: see `as_labels`; or all labels are the same.

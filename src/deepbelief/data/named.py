@@ -33,12 +33,12 @@ FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 @final
 @dataclass(frozen=True)
 class IdxDataset:
-    """What is known of a data set that is published as four gzipped IDX files.
+    """A data set that is published as four gzipped IDX files.
 
     ``mirrors``: base addresses, tried in order.
     ``checksums``: SHA-256 of each file as published, by its name without ``.gz``.
     ``contents``: SHA-256 of each file unzipped (of ``zcat file``), as copies on disk are often zipped anew; empty if
-    unknown. All sets name their files alike: only by these two is one told from another.
+    unknown. All sets use the same file names: only the checksums tell one set from another.
     """
 
     name: str
@@ -140,14 +140,14 @@ def load_named(name: str, folder: Path | None = None, progress: Progress | None 
         try:
             return _read(known, candidate)
         except _ForeignFileError as error:
-            # A folder that holds another set whole, such as the one that the variable names, is no mistake.
+            # A folder with all files of another set, such as the one that the variable names, is no mistake.
             if not any(_holds(other, candidate) for other in _IDX_DATASETS.values()):
                 warnings.warn(f"{candidate} is passed over: {error}", DataWarning, stacklevel=2)
     return _read(known, _download(known, progress))
 
 
 def _places(known: IdxDataset) -> Iterator[Path]:
-    """The folders, of those where data sets are looked for, that have all four files."""
+    """Those of the default folders that have all four files."""
     for place in (os.environ.get(ENVIRONMENT_VARIABLE), _cache(known), known.debian_folder):
         # An empty variable counts as unset; Path("") would be the current folder.
         if place:
@@ -176,7 +176,7 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _file(folder: Path, file: str) -> Path | None:
-    """The file gzipped or plain, whichever there is."""
+    """The path of the file, gzipped or plain; None if there is none."""
     return next((path for path in (folder / f"{file}.gz", folder / file) if path.is_file()), None)
 
 
@@ -199,11 +199,11 @@ def _download(known: IdxDataset, progress: Progress | None) -> Path:
 
 @final
 class _ForeignFileError(DataError):
-    """A file is not that of the data set that was asked for."""
+    """A file belongs to another data set than the one that was asked for."""
 
 
 def _read(known: IdxDataset, folder: Path) -> Dataset:
-    # Labels first: they are small, and enough to tell most folders of another set.
+    # Labels first: they are small, and mostly enough to recognise the folder of another set.
     arrays = {file: _array(known, folder, file) for file in sorted(FILES, key=lambda file: "labels" not in file)}
     with located(folder):
         train = _images(arrays[TRAIN_IMAGES], arrays[TRAIN_LABELS])
@@ -217,7 +217,7 @@ def _images(pixels: NDArray[Any], labels: NDArray[Any]) -> Images:
 
 
 def _array(known: IdxDataset, folder: Path, file: str) -> NDArray[Any]:
-    """What a file of the data set holds; `_ForeignFileError` if it is another's."""
+    """The array in a file of the data set; `_ForeignFileError` if the file belongs to another one."""
     path = _file(folder, file) or folder / f"{file}.gz"
     stored = file_bytes(path)
     content = unpack_idx(stored, path)
@@ -235,7 +235,7 @@ def _array(known: IdxDataset, folder: Path, file: str) -> NDArray[Any]:
 
 
 def _owner(file: str, stored: bytes, content: bytes) -> str | None:
-    """The name of the data set whose file this is, by what it holds or else by its bytes as they are stored."""
+    """The name of the data set that a file belongs to, by the checksum of its content or else of its stored bytes."""
     unzipped = hashlib.sha256(content).hexdigest()
     for known in _IDX_DATASETS.values():
         if known.contents.get(file) == unzipped:
@@ -245,7 +245,7 @@ def _owner(file: str, stored: bytes, content: bytes) -> str | None:
 
 
 def _holds(known: IdxDataset, folder: Path) -> bool:
-    """Whether a data set's four files are in the folder, whole."""
+    """Whether a folder holds all four files of a data set, undamaged."""
     try:
         _read(known, folder)
     except DataError:
@@ -261,7 +261,7 @@ def _load_digits() -> Dataset:
     labels = torch.from_numpy(digits.target.astype(np.int64))
     # Fixed, whatever the experiment's seed: train and test must be the same for everyone.
     rows = split_rows(labels, aside=360, seed=0)
-    pixels = torch.from_numpy(digits.data.astype(np.uint8))  # (1797, 64), whole numbers from 0 to 16
+    pixels = torch.from_numpy(digits.data.astype(np.uint8))  # (1797, 64), integers from 0 to 16
     images = Images(pixels, 16.0, labels)
     train, test = (images.subset(part) for part in rows)
     return Dataset("digits", train, test, image_shape=(8, 8), class_names=tuple("0123456789"))

@@ -1,19 +1,19 @@
-"""How much a packed file may promise: a few bytes of gzip or zip can hold gigabytes, which would take all memory."""
+"""A limit for compressed files: a few bytes of gzip or zip can expand to gigabytes, which would take all memory."""
 
 from pathlib import Path
 from typing import Final
 
 from deepbelief.errors import DataError
 
-_DEFLATE: Final = 1032  # no byte of gzip or zip gives more, https://zlib.net/zlib_tech.html
-_IMAGES: Final = 100  # times smaller than unpacked: more than images ever are
-_ALWAYS: Final = 256 << 20  # bytes that any machine can spare
+_DEFLATE: Final = 1032  # no byte of gzip or zip expands to more, https://zlib.net/zlib_tech.html
+_IMAGES: Final = 100  # the most that images are ever compressed
+_ALWAYS: Final = 256 << 20  # bytes that any machine has
 
 
 def check_promise(path: Path, promised: int, packed: int) -> None:
-    """Refuse a file that promises too many bytes for the size of its packed ones, before any memory is taken for them.
+    """Refuse a file that promises more bytes than its packed ones can hold, before any memory is taken for them.
 
-    Taken is what deflate can give at most (1032 times as much), up to 256 MiB or 100 times as much, whichever is more.
+    The limit is 256 MiB or 100 times the packed size, whichever is more, and at most what deflate allows, 1032 times.
 
     Raises `DataError`.
 

@@ -1,4 +1,4 @@
-"""What the numbers of an array mean as grey values; told from their type alone, never from other values of the file."""
+"""Converts arrays to grey values; their type alone decides what is white, never other values of the file."""
 
 import math
 import warnings
@@ -25,10 +25,10 @@ class Pixels(NamedTuple):
 
 
 def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
-    """Pixels out of an array (n, height, width) or (n, values); a channel axis of 1, last or after n, is left out.
+    """Pixels from an array (n, height, width) or (n, values); a channel axis of 1, last or after n, is left out.
 
-    What stands for white follows from the type: True of bool, 1 of floats, 65535 of uint16, 255 of uint8; other whole
-    numbers must be from 0 to 255 and are taken for uint8. With ``real``, all but bool and uint8 are kept as they are.
+    The type decides what means white: True for bool, 1 for floats, 65535 for uint16, 255 for uint8; other integers
+    must be from 0 to 255 and are treated as uint8. With ``real``, all but bool and uint8 are kept as they are.
 
     Raises `DataError`, whose message calls the array by its ``name``, for any other shape, type or value.
 
@@ -55,7 +55,7 @@ def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
 
 
 def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False) -> None:
-    """Warn by a `DataWarning` if the whole numbers of a file reach less than half of what stands for white.
+    """Warn by a `DataWarning` if the integers of a file reach less than half of what means white.
 
     Such a file may hold zeros and ones, 0 to 16 or percentages, all of which would be learnt as almost black images.
     """
@@ -72,7 +72,7 @@ def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False)
 
 
 def _white(array: NDArray[Any]) -> int:
-    """The whole number that stands for white; of either byte order."""
+    """The integer that means white, in either byte order."""
     return 65535 if (array.dtype.kind, array.dtype.itemsize) == ("u", 2) else 255
 
 
@@ -98,7 +98,7 @@ def _finite(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _scaled(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Of float32, that is rounded: a float64 of 1 + 1e-12 is a 1.
+    # After rounding to float32: a float64 of 1 + 1e-12 is a 1.
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise DataError(
             f"{name} ranges from {array.min():g} to {array.max():g}; scale it to [0, 1], save 8-bit images as uint8, "

@@ -1,12 +1,12 @@
-"""Sets items aside, each class in its proportion."""
+"""Splits items, stratified by class."""
 
 import torch
 
 
 def split_rows(labels: torch.Tensor, aside: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions to keep and ``aside`` positions to set aside, chosen by ``seed``, each class in its proportion.
+    """Positions to keep and ``aside`` positions to hold out, chosen by ``seed``, stratified by class.
 
-    ``labels``: (n,) int64, at least two of each class; ``aside``: at least one, and at most n less one, of each class.
+    ``labels``: (n,) int64, at least two of each class; ``aside``: at least one, and at most n minus one, of each class.
 
     >>> kept, aside = split_rows(torch.tensor([0, 1, 0, 1, 0, 1]), aside=2, seed=0)
     >>> len(kept), len(aside)

@@ -28,7 +28,7 @@ class Table(NamedTuple):
 
 
 def read_table(path: Path, real: bool = False) -> Table:
-    """Read a .csv file: a line of column names, then one row of numbers for each item, parted by commas.
+    """Read a .csv file: a line of column names, then one row of numbers for each item, separated by commas.
 
     A first column that counts the rows (named nothing, index or id) is left out. A column named label, labels, class,
     target or y holds labels, numbers or text. Where all other cells are whole numbers from 0 to 255, written
@@ -68,7 +68,7 @@ def _read(path: Path, header: list[str], lines: Lines, real: bool) -> Table:
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
-    """Where the values begin, and where the labels are."""
+    """The first column of values, and the column of labels, if there is one."""
     lower = [name.lower() for name in header]
     numbered = [str(number) for number in range(len(header))]  # the columns of a data frame without names
     if header and header != numbered and all(_is_number(name) for name in header):
@@ -86,7 +86,7 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
 
 
 def _rows(path: Path, header: list[str], lines: Lines) -> Iterator[tuple[str, list[str]]]:
-    """Each row's cells, none of them empty, and what to call the row; empty lines are passed over."""
+    """Each row's cells, none of them empty, and the row's name for messages; empty lines are skipped."""
     number = 0
     for line, cells in lines:
         if not cells:
@@ -128,7 +128,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _labels(path: Path, labels: list[str]) -> NDArray[Any]:
-    """Numbers if all of them are, else text."""
+    """Numbers if all labels are numbers, else text."""
     if max(map(len, labels)) > _LONGEST_LABEL:
         raise DataError(f"{path} has a label of more than {_LONGEST_LABEL} characters; give short names of classes.")
     try:

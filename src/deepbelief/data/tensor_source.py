@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_tensor
-from deepbelief.data.dataset import Reader, Rows, Source, taken
+from deepbelief.data.dataset import Reader, Rows, Source, take
 from deepbelief.errors import DataError
 
 
@@ -14,14 +14,14 @@ from deepbelief.errors import DataError
 class TensorSource(Source):
     """Numbers of the shape (items, width), such as a layer's features or a table, as a `Source`.
 
-    Floating-point numbers keep their type, and tensors and arrays that can be written to are not copied; whole numbers
-    and truth values become float32.
+    Floating-point numbers keep their type, and tensors and arrays that can be written to are not copied; integers
+    and booleans become float32.
 
     Args:
         values: a tensor, a NumPy array, or a list of lists.
 
     Raises:
-        DataError: another shape, or no real numbers.
+        DataError: another shape, or values that are not real numbers.
 
     >>> TensorSource(torch.ones(5, 3)).batch(torch.tensor([0, 4])).shape
     torch.Size([2, 3])
@@ -49,14 +49,14 @@ class TensorSource(Source):
 
     def batch(self, rows: Rows) -> Tensor:
         """The rows asked for, (batch, width), in the tensor's own type."""
-        return taken(self.values, rows)
+        return take(self.values, rows)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` items."""
         raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> Tensor:
-            stored = taken(self.values, rows, raw)
+            stored = take(self.values, rows, raw)
             return stored if stored.dtype == dtype else ready[: len(stored)].copy_(stored)
 
         return read

@@ -1,4 +1,4 @@
-"""How the classes lie in a layer: their means, the tree of their likeness, and how often they are mistaken."""
+"""The classes in a layer: their means, a tree of their similarity, and confusion matrices."""
 
 import numpy as np
 import scipy.cluster.hierarchy
@@ -31,7 +31,7 @@ def confusion(labels: Tensor, predicted: Tensor, classes: int) -> NDArray[np.flo
 
 
 def most_confused(matrix: NDArray[np.float64]) -> tuple[int, int, float]:
-    """The true class, the other class it is most often taken for, and how often: 0 where there is no mistake."""
+    """The true class, the other class it is most often mistaken for, and how often: 0 if there is no mistake."""
     mistakes = np.where(np.eye(len(matrix), dtype=bool), -1.0, matrix)
     true, predicted = np.unravel_index(int(mistakes.argmax()), matrix.shape)
     return int(true), int(predicted), float(matrix[true, predicted])

@@ -1,4 +1,4 @@
-"""Nearest neighbours: which images a layer takes to be alike."""
+"""Nearest neighbours: the images with the most similar features."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 def nearest(queries: Tensor, among: Tensor, k: int, chunk: int = 250) -> Tensor:
     """Rows of `among` (n, d) closest to each query (m, d) under the Euclidean distance: (m, k), nearest first.
 
-    Where there are fewer than k, it is all n of them.
+    If n is less than k, all n are returned.
     """
     k, squares = min(k, len(among)), among.pow(2).sum(dim=1)
     parts = []

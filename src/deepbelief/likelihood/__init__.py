@@ -1,4 +1,4 @@
-"""How likely data are under a model: exact log Z where a side can be enumerated, else estimates from both sides."""
+"""Log-likelihoods: log Z exactly where one side can be enumerated, and estimates from above and below."""
 
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais, trajectory_log_z
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood, upper_side

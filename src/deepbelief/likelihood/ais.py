@@ -18,19 +18,19 @@ from deepbelief.models.rbm import RBM
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
-_STEPS_BETWEEN: Final = 100  # temperatures
-_SEGMENTS: Final = ((0.5, 500), (0.9, 4_000), (1.0, 10_000))  # Salakhutdinov & Murray 2008: up to beta, this number
+_BETWEEN_REPORTS: Final = 100  # temperatures
+_SEGMENTS: Final = ((0.5, 500), (0.9, 4_000), (1.0, 10_000))  # last beta, temperatures (Salakhutdinov & Murray 2008)
 _RECIPE: Final = sum(steps for _, steps in _SEGMENTS)
 
 
 def _betas(temperatures: int) -> tuple[float, ...]:
-    """Salakhutdinov & Murray's betas, or another number of them in the same proportions, and 0."""
+    """0 and `temperatures` betas above it, in the proportions of Salakhutdinov & Murray."""
     betas, low, done, wanted = [0.0], 0.0, 0, 0
     for high, steps in _SEGMENTS:
         wanted += steps
         here = round(temperatures * wanted / _RECIPE) - done
         betas += [high - (high - low) * left / here for left in reversed(range(here))]
-        # A short recipe may have no temperature in the first part: the next then starts where that one did.
+        # With few temperatures the first segment may have none: the next then starts where the first did.
         low, done = betas[-1], done + here
     return tuple(betas)
 
@@ -38,7 +38,7 @@ def _betas(temperatures: int) -> tuple[float, ...]:
 @final
 @dataclass(frozen=True)
 class AISSettings:
-    """How finely and how often to anneal; the defaults are those of Salakhutdinov & Murray (2008).
+    """The temperatures and the numbers of chains; the defaults are those of Salakhutdinov & Murray (2008).
 
     `betas` ascend from 0 to 1: 500 up to 0.5, 4,000 more up to 0.9, 10,000 more up to 1; `AISSettings.of` keeps these
     proportions. `chains` are independent runs for log Z. `chains_per_item` are those of `raise_bound`, for each item.
@@ -66,7 +66,7 @@ class AISSettings:
 
     @classmethod
     def of(cls, temperatures: int, chains: int = 100, chains_per_item: int = 1) -> "AISSettings":
-        """This number of temperatures above 0, in the proportions of Salakhutdinov & Murray."""
+        """Settings with this number of temperatures above 0, in the proportions of the default."""
         if temperatures < 1:
             raise SettingsError(f"an annealing needs at least 1 temperature, not {temperatures}.")
         return cls(_betas(temperatures), chains, chains_per_item)
@@ -75,7 +75,7 @@ class AISSettings:
 @final
 @dataclass(frozen=True, eq=False)
 class AISResult:
-    """Independent estimates of Z, each without bias: `log_weights`, shape (chains,), float64; and the time taken."""
+    """Independent unbiased estimates of Z, as `log_weights`, shape (chains,), float64; and the time taken."""
 
     log_weights: Tensor
     seconds: float
@@ -95,8 +95,9 @@ class AISResult:
         """Half of the 95 % confidence interval of log Z, in nats: t(0.975, chains - 1) s / sqrt(chains).
 
         By the delta method s is the standard deviation of w / mean(w). It is right where the weights differ little,
-        which the effective sample size tells. Where a few chains carry the mean neither this nor a bootstrap, which
-        draws from the same few, sees the weights that are missing, and log Z is likely above the interval.
+        that is, where the effective sample size is large. Where a few chains dominate the mean, neither this nor a
+        bootstrap, which resamples the same chains, accounts for the missing large weights, and log Z is likely above
+        the interval.
         """
         n = len(self.log_weights)
         relative = torch.exp(self.log_weights - self.log_z)
@@ -118,10 +119,10 @@ def ais(
     beta_k. The mean over chains is an unbiased estimate of Z, for any number of temperatures.
 
     Args:
-        path: from independent units to the RBM, whatever its units.
-        random: states of the units, on the RBM's device.
+        path: from independent units to the RBM, which may have any kinds of units.
+        random: for the states of the units, on the RBM's device.
         settings: temperatures and chains.
-        progress: is told how far it is.
+        progress: gets "AIS" and counts temperatures.
 
     >>> from deepbelief import RBM, Bernoulli, Random
     >>> from deepbelief.likelihood import exact_log_z
@@ -141,7 +142,7 @@ def ais(
 def _anneal(
     path: AnnealedPath, random: Random, settings: AISSettings, progress: Progress | None
 ) -> tuple[Tensor, Tensor]:
-    """The log weights, and the visible states to which they belong, before a Gibbs step at beta = 1."""
+    """The log weights and their visible states, before a Gibbs step at beta = 1."""
     visible = path.start(settings.chains, random)
     log_weights = torch.full((settings.chains,), path.log_z0(), dtype=torch.float64, device=visible.device)
     for done, (low, high) in enumerate(pairwise(settings.betas), start=1):
@@ -149,14 +150,14 @@ def _anneal(
         log_weights += path.log_ratio(visible, signal, low, high)
         if high < 1:
             visible = path.step(signal, high, random)
-        tell(progress, "AIS", done, len(settings.betas) - 1)
+        report(progress, "AIS", done, len(settings.betas) - 1)
     return log_weights, visible
 
 
-def tell(progress: Progress | None, what: str, done: int, total: int) -> None:
-    """Tell now and then, and at the end, how far the work is."""
-    if progress is not None and (done % _STEPS_BETWEEN == 0 or done == total):
-        progress(what, done, total)
+def report(progress: Progress | None, method: str, done: int, total: int) -> None:
+    """Call `progress` after every 100 temperatures and at the end."""
+    if progress is not None and (done % _BETWEEN_REPORTS == 0 or done == total):
+        progress(method, done, total)
 
 
 @torch.no_grad()
@@ -167,21 +168,21 @@ def trajectory_log_z(
     settings: AISSettings | None = None,
     between: int = 100,
 ) -> list[AISResult]:
-    """Estimate log Z of an RBM at several times of its training, each from the one before (Krause et al. 2020).
+    """Estimate log Z of an RBM at several points of its training, each from the one before (Krause et al. 2020).
 
-    The chains are annealed to the first model and then follow the later ones: weights grow by F_t(v) - F_t+1(v), then
-    a Gibbs step under model t + 1. Models near each other, such as `TrajectoryTempering.snapshots`, need few steps;
-    a training passes first-order transitions gently where a change of temperature does not (Bereux et al. 2025).
+    The chains are annealed to the first model and then follow the later ones: log weights grow by F_t(v) - F_t+1(v),
+    then comes a Gibbs step under model t + 1. Models near each other, such as `TrajectoryTempering.snapshots`, need few
+    steps; training passes first-order transitions smoothly where a change of temperature does not (Bereux et al. 2025).
 
     Args:
         path: from independent units to the first model.
         models: the later ones in their order, of the same units.
-        random: states of the units.
-        settings: how to come to the first model, which is quick for one that has learnt little.
+        random: for the states of the units.
+        settings: the annealing to the first model; few temperatures are enough if it has learnt little.
         between: steps from each model to the next, along the straight line between their parameters.
 
     Returns:
-        One estimate for the first model and each later one, all by the same chains; seconds count from the start.
+        One estimate for the first model and each later one, all from the same chains; seconds count from the start.
     """
     random = as_random(random, path.rbm.weights.device)
     if between < 1:
@@ -189,13 +190,13 @@ def trajectory_log_z(
     started = time.perf_counter()
     log_weights, visible = _anneal(path, random, settings or AISSettings.of(1000), None)
     found = [AISResult(log_weights, time.perf_counter() - started)]
-    here = copy.deepcopy(path.rbm)
+    current = copy.deepcopy(path.rbm)
     for low, high in pairwise([path.rbm, *models]):
         for step in range(1, between + 1):
-            visible = here.sample_visible(here.sample_hidden(visible, random), random)
-            log_weights = log_weights + here.free_energy(visible).double()
-            for parameter, first, last in zip(here.parameters(), low.parameters(), high.parameters(), strict=True):
+            visible = current.sample_visible(current.sample_hidden(visible, random), random)
+            log_weights = log_weights + current.free_energy(visible).double()
+            for parameter, first, last in zip(current.parameters(), low.parameters(), high.parameters(), strict=True):
                 torch.lerp(first, last, step / between, out=parameter.data)
-            log_weights = log_weights - here.free_energy(visible).double()
+            log_weights = log_weights - current.free_energy(visible).double()
         found.append(AISResult(log_weights, time.perf_counter() - started))
     return found

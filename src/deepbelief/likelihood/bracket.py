@@ -1,4 +1,4 @@
-"""The mean log-likelihood of given items, from both sides."""
+"""Estimates of the mean log-likelihood of given items, one from above and one from below."""
 
 import math
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ Interval = tuple[float, float]
 class Bracket:
     """Two estimates of log p for the same items, in nats; with a DBN, of a lower bound of it.
 
-    `upper` takes log Z by AIS, which is too low on average, so that it is too high; `lower` is by RAISE. Both have the
-    shape (items,). The truth lies between their means as far as their intervals and the remarks of `warnings` say.
+    `upper` uses log Z by AIS, which is too low on average, so `upper` is too high on average; `lower` is by RAISE. Both
+    have the shape (items,). The true mean lies between theirs, as far as the intervals and the `warnings` allow.
     """
 
     upper: Tensor
@@ -50,22 +50,22 @@ class Bracket:
 
     @property
     def gap(self) -> float:
-        """How far the two means are apart."""
+        """The difference of the two means."""
         return self.upper_mean - self.lower_mean
 
     @property
     def upper_interval(self) -> Interval:
-        """95 % for the mean over all items like these, by both the choice of items and the chains of log Z."""
+        """95 % interval of the mean over all items like these, for the choice of items and the chains of log Z."""
         return _around(self.upper_mean, math.hypot(_error(self.upper), self.z.error))
 
     @property
     def lower_interval(self) -> Interval:
-        """95 % for the mean over all items like these; each has chains of its own."""
+        """95 % interval of the mean over all items like these; each has chains of its own."""
         return _around(self.lower_mean, _error(self.lower))
 
     @property
     def gap_interval(self) -> Interval:
-        """95 % for the gap; narrow, since what the items have in common cancels."""
+        """95 % interval of the gap; narrow, because the differences between items cancel."""
         return _around(self.gap, math.hypot(_error(self.upper - self.lower), self.z.error))
 
     @property
@@ -103,19 +103,19 @@ def _around(middle: float, half: float) -> Interval:
 def as_states(units: Units, values: TensorLike, random: Random | int) -> Tensor:
     """The values, or, for binary and categorical units, states drawn with the values as probabilities: (batch, size).
 
-    A likelihood of grey pixels under binary units is none; drawn once, with a fixed seed, they are data of zeros and
-    ones like any other (Salakhutdinov & Murray 2008), and values that are 0 or 1 already stay so.
+    Grey pixels have no likelihood under binary units. Zeros and ones drawn from them once, with a fixed seed, are data
+    that do (Salakhutdinov & Murray 2008); values that are 0 or 1 already stay unchanged.
 
     Raises:
-        DataError: a value is none that the units can have; for binary and categorical units, no probability.
+        DataError: the units cannot take one of the values (binary and categorical units: it is not a probability).
     """
     random = as_random(random, units.bias.device)
-    given = possible(units, values)
+    given = checked_values(units, values)
     return given if units.states is None else units.sample(units.bias_of_mean(given) - units.bias, random)
 
 
-def possible(units: Units, values: TensorLike) -> Tensor:
-    """Values as a tensor in the units' type, (batch, size); `DataError` if the units cannot have one of them."""
+def checked_values(units: Units, values: TensorLike) -> Tensor:
+    """Values as a tensor in the units' type, (batch, size); `DataError` if the units cannot take one of them."""
     given = as_batch(values, units.bias, units.size, "the units have")
     units.check_values(given)
     return given
@@ -134,16 +134,16 @@ def log_likelihood(
 
     Args:
         path: from independent units to the RBM, as for `ais`.
-        visible: (batch, visible), values that the units can have; see `as_states`.
-        z: what `ais` found.
-        random: states of the units, on the RBM's device.
-        settings: of RAISE.
-        progress: is told how far RAISE is.
+        visible: (batch, visible), values that the units can take; see `as_states`.
+        z: the result of `ais`.
+        random: for the states of the units, on the RBM's device.
+        settings: for RAISE.
+        progress: as for `raise_bound`.
 
     Raises:
-        DataError: the units cannot have one of the values.
+        DataError: the units cannot take one of the values.
     """
-    values = possible(path.rbm.visible, visible)
+    values = checked_values(path.rbm.visible, visible)
     upper = -path.rbm.free_energy(values).double() - z.log_z
     return Bracket(upper, raise_bound(path, values, random, settings, progress), z)
 
@@ -163,58 +163,58 @@ def dbn_bound(
     log p(v) >= E_Q[sum over l < L of (log p(h_l-1 | h_l) - log q(h_l | h_l-1)) + log p_L(h_L-1)], h_0 = v,
 
     where Q goes up the DBN, sampling each layer; one sample for each item. The RBM on top has log p_L = -F - log Z,
-    with log Z by AIS, or by RAISE. Of a single layer it is `log_likelihood`, no bound. Where the DBN standardises its
-    input, the density is that of the values as they are given.
+    with log Z by AIS, or by RAISE. With a single layer it is `log_likelihood`, not a bound. Where the DBN standardises
+    its input, the density is that of the original values.
 
     Args:
         dbn: of any number of layers and kinds of units.
         path: to the RBM on top; see `layer_path`.
-        visible: (batch, visible), as the DBN takes it, of values that the units can have; see `as_states`.
-        z: what `ais` found on the path.
-        random: states of the units, on the DBN's device.
-        settings: of RAISE.
-        progress: is told how far RAISE is.
+        visible: (batch, visible), as the DBN takes it, of values that the units can take; see `as_states`.
+        z: the result of `ais` on the path.
+        random: for the states of the units, on the DBN's device.
+        settings: for RAISE.
+        progress: as for `raise_bound`.
 
     Raises:
         SettingsError: the path does not lead to the RBM on top.
-        DataError: the units cannot have one of the values.
+        DataError: the units cannot take one of the values.
     """
     random = as_random(random, dbn.layer(1).weights.device)
     if path.rbm is not dbn.layer(len(dbn)):
         raise SettingsError("the path must lead to the RBM on top of the DBN: make it with layer_path(dbn, len(dbn)).")
-    below, values = _up_by_samples(dbn, visible, random)
+    below, values = _sample_up(dbn, visible, random)
     top = log_likelihood(path, values, z, random, settings, progress)
     return Bracket(top.upper + below, top.lower + below, z)
 
 
 @torch.no_grad()
 def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random | int) -> Tensor:
-    """`Bracket.upper` of `dbn_bound` alone, (batch,), for as many items as there are: it takes no annealing.
+    """`Bracket.upper` of `dbn_bound` alone, (batch,); it needs no annealing, so it is quick for any number of items.
 
     Args:
         dbn: of any number of layers and kinds of units.
         visible: (batch, visible), as for `dbn_bound`.
         log_z: of the RBM on top, such as `AISResult.log_z`.
-        random: states of the units, on the DBN's device.
+        random: for the states of the units, on the DBN's device.
     """
     random = as_random(random, dbn.layer(1).weights.device)
-    below, values = _up_by_samples(dbn, visible, random)
+    below, values = _sample_up(dbn, visible, random)
     return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
 
 
-def _up_by_samples(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
-    """What the layers below the top add to the bound, (batch,), and a sample of what the top RBM sees."""
-    visible = possible(dbn.layer(1).visible, given)
+def _sample_up(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
+    """The share of the layers below the top in the bound, (batch,), and samples of the top RBM's visible units."""
+    visible = checked_values(dbn.layer(1).visible, given)
     below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
     if dbn.standardisation is not None:
         visible = dbn.standardisation(visible)
         below -= dbn.standardisation.log_jacobian
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
-        up = visible @ rbm.weights
-        hidden = rbm.hidden.sample(up, random)
+        field = visible @ rbm.weights
+        hidden = rbm.hidden.sample(field, random)
         below += _log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
-        below -= _log_probability(rbm.hidden, hidden, up)
+        below -= _log_probability(rbm.hidden, hidden, field)
         visible = hidden
     return below, visible
 

@@ -1,4 +1,4 @@
-"""All estimates of a DBN's likelihood of data in one call: log Z of each layer, and both sides of the bracket."""
+"""Evaluates a DBN on a data set: log Z of every layer, and the log-likelihood from both sides."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +17,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
-_QUICK: Final = 2**20  # states that are added up in seconds
-
-"""Told what is being done, and how many of its steps are, of how many."""
+_QUICK: Final = 2**20  # states, summed in seconds
 
 
 @final
@@ -48,7 +46,7 @@ class Evaluation:
         return None if top.exact is None else self.bracket.upper_mean + top.ais.log_z - top.exact
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """The figures as text: what, nats, 95 % interval, effective chains."""
+        """The figures as text: name, nats, 95 % interval, effective chains."""
         for layer in self.layers:
             name, z = f"log Z of layer {layer.layer}, {layer.shape[0]}-{layer.shape[1]}", layer.ais
             chains = f"{z.effective_sample_size:.1f} of {len(z.log_weights)}"
@@ -70,18 +68,18 @@ def _interval(ends: tuple[float, float]) -> str:
 
 @torch.no_grad()
 def layer_path(dbn: DBN, layer: int, source: SourceLike) -> AnnealedPath:
-    """The path to a layer's RBM from independent units with the means that it sees.
+    """The path from independent units to a layer's RBM.
 
-    The means are those of up to 10,000 items from all over the source.
+    The units' means are those of the layer's input for up to 10,000 evenly spaced items of the source.
 
     Args:
-        dbn: the model; seen, not copied.
+        dbn: the model; not copied.
         layer: from 1.
-        source: the data it was trained on, best.
+        source: preferably the data it was trained on.
 
     Raises:
         SettingsError: the data have another width than the DBN.
-        DataError: there are no items, or the first layer's units cannot have one of their values.
+        DataError: there are no items, or the first layer's units cannot take one of their values.
     """
     rbm, first, data = dbn.layer(layer), dbn.layer(1).visible, as_source(source)
     check_width(data, first, "the DBN")
@@ -106,15 +104,15 @@ def evaluate(
     Args:
         dbn: the model.
         training: for the base rates.
-        items: whose likelihood is asked for; grey values are made binary by `as_states` where units are.
-        random: the choice of the items, their states, those of all chains; on the DBN's device.
+        items: the items to evaluate; grey values are made binary by `as_states` where the units are binary.
+        random: for the choice of the items, their states and all chains; on the DBN's device.
         settings: temperatures and chains.
-        number: of items, drawn from all.
-        progress: is told how far it is.
+        number: how many of the items to use, drawn at random.
+        progress: gets the method (and layer) and counts temperatures.
 
     Raises:
         SettingsError: the data have another width than the DBN, or there are no items.
-        DataError: the units cannot have one of the values that are used.
+        DataError: the units cannot take one of the values that are used.
     """
     random = as_random(random, dbn.layer(1).weights.device)
     learnt, measured, units = as_source(training), as_source(items), dbn.layer(1).visible
@@ -124,13 +122,15 @@ def evaluate(
         raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
     visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
 
-    def of(layer: int) -> Progress | None:
-        return None if progress is None else lambda what, *how_far: progress(f"{what} of layer {layer}", *how_far)
+    def of_layer(layer: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda method, done, total: progress(f"{method} of layer {layer}", done, total)
 
     layers = []
     for layer in range(1, len(dbn) + 1):
         path = layer_path(dbn, layer, learnt)
-        z = ais(path, random, settings, of(layer))
+        z = ais(path, random, settings, of_layer(layer))
         exact = exact_log_z(path.rbm) if fewest_states(path.rbm) <= _QUICK else None
         layers.append(LayerZ(layer, (path.rbm.visible.size, path.rbm.hidden.size), z, exact))
     return Evaluation(layers, dbn_bound(dbn, path, visible, z, random, settings, progress))

@@ -1,4 +1,4 @@
-"""The partition function by enumeration."""
+"""The exact partition function, by enumeration of the states of one side."""
 
 import copy
 import math
@@ -10,13 +10,13 @@ from deepbelief.errors import SettingsError
 from deepbelief.models.rbm import RBM
 
 MOST_STATES: Final = 2**25
-"""How many states of one side `exact_log_z` goes through at most: minutes for an RBM that sees 784 pixels."""
+"""The most states of one side that `exact_log_z` enumerates: minutes for an RBM with 784 visible units."""
 
-_BLOCK: Final = 2**20  # numbers of the other side's field at a time: 8 MB
+_BLOCK: Final = 2**20  # values of the other side's field per block: 8 MB
 
 
 def fewest_states(rbm: RBM) -> float:
-    """How many states the smaller side has; infinity where both sides have infinitely many."""
+    """The number of states of the side that has fewer; infinity if both have infinitely many."""
     return min(math.inf if units.states is None else units.states for units in (rbm.hidden, rbm.visible))
 
 

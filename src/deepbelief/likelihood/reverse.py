@@ -1,4 +1,4 @@
-"""The other side: annealing backwards from given items."""
+"""RAISE: lower bounds of log p(v), by annealing backwards from given items."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.likelihood.ais import AISSettings, tell
+from deepbelief.likelihood.ais import AISSettings, report
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
@@ -26,21 +26,21 @@ def raise_bound(
 ) -> Tensor:
     """RAISE (Burda, Grosse & Salakhutdinov 2015): estimates of log p(v) that on average are below it.
 
-    The chains that AIS ends with, after a Gibbs step at beta = 1, follow a distribution p_K near the RBM's. Walked
-    backwards from v_K = v, v_k-1 by a Gibbs step at beta_k from v_k, they give for it
+    The chains that AIS ends with, after a Gibbs step at beta = 1, follow a distribution p_K near the RBM's. Run
+    backwards from v_K = v, with v_k-1 from a Gibbs step at beta_k from v_k, they give
 
     log p_K(v) >= E[log f_1(v) - log Z_0 - sum over k of (log f_k(v_k-1) - log f_k-1(v_k-1))],
 
-    with equality for endlessly many `chains_per_item`, which are averaged as probabilities. For every item that is a
-    bound under p_K. It is one under the RBM as far as p_K, which has had too little time, gives the items less
-    probability than the RBM does: in the mean over data that the RBM models well, but not for each item.
+    with equality for infinitely many `chains_per_item`, which are averaged as probabilities. For every item that is a
+    lower bound under p_K. It is also one under the RBM where p_K, which has not fully converged, gives the items less
+    probability than the RBM does. This holds in the mean over data that the RBM models well, but not for each item.
 
     Args:
         path: from independent units to the RBM.
-        visible: (batch, visible), values that the units can have; see `as_states` for grey ones.
-        random: states of the units, on the RBM's device.
-        settings: temperatures, and chains for each item.
-        progress: is told how far it is.
+        visible: (batch, visible), values that the units can take; see `as_states` for grey ones.
+        random: for the states of the units, on the RBM's device.
+        settings: temperatures and `chains_per_item`.
+        progress: gets "RAISE" and counts temperatures.
 
     Returns:
         One number in nats for each item, shape (batch,), float64.
@@ -54,14 +54,14 @@ def raise_bound(
     total = len(blocks) * (len(settings.betas) - 1)
     found, done = [], 0
     for block in blocks:
-        log_weights, here = -path.rbm.free_energy(block).double() - path.log_z0(), block
-        signal = here @ path.rbm.weights
+        log_weights, states = -path.rbm.free_energy(block).double() - path.log_z0(), block
+        signal = states @ path.rbm.weights
         for low, high in reversed(list(pairwise(settings.betas))):
-            here = path.step(signal, high, random)
-            signal = here @ path.rbm.weights
-            log_weights -= path.log_ratio(here, signal, low, high)
+            states = path.step(signal, high, random)
+            signal = states @ path.rbm.weights
+            log_weights -= path.log_ratio(states, signal, low, high)
             done += 1
-            tell(progress, "RAISE", done, total)
+            report(progress, "RAISE", done, total)
         found.append(log_weights)
     chains = torch.cat(found).view(len(given), settings.chains_per_item)
     return torch.logsumexp(chains, dim=1) - math.log(settings.chains_per_item)

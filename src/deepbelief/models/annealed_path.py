@@ -1,4 +1,4 @@
-"""The path of distributions from independent units to an RBM, for estimates of Z and for tempered Markov chains."""
+"""The annealed path of distributions from independent units to an RBM, for estimating Z and tempered Markov chains."""
 
 from collections.abc import Iterable
 from typing import Final, final
@@ -12,15 +12,15 @@ from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 
 BASE_RATE_ITEMS: Final = 10_000
-"""So many items, from all over the data, tell their means well enough."""
+"""The number of evenly spaced items of the data that are enough to estimate its means."""
 
 
 @torch.no_grad()
 def base_rate_bias(units: Units, batches: Iterable[TensorLike]) -> Tensor:
     """The visible biases of the base-rate model: independent units with the data's means, shape (size,).
 
-    The means are those of the data and one more item whose values are the middle ones, so that no unit is certain
-    (Salakhutdinov & Murray 2008 smooth in the same spirit).
+    The means are those of the data and one added item, the mean of units without bias (0.5 for binary units), so that
+    no unit is always on or off (Salakhutdinov & Murray 2008 smooth in a similar way).
     """
     total, n = units.mean(-units.bias[None])[0].double(), 1
     for given in batches:
@@ -34,11 +34,11 @@ class AnnealedPath:
     """p_beta(v, h) ~ exp(-E_beta(v, h)), beta from 0 (independent units) to 1 (the RBM).
 
     E_beta(v, h) = E(v, h) - (1 - beta) (a_0 - a) . v + (1 - beta) c . h + (1 - beta) v W h: weights beta W, visible
-    biases from the base rates a_0 to a, hidden biases beta c, everything else as in the RBM. With it a field changes,
-    and the units of any kind do the rest. `beta` is a number, or a tensor (batch, 1) with one for each row.
+    biases from the base rates a_0 to a, hidden biases beta c, everything else as in the RBM. Only the
+    fields depend on beta, so any kind of units will do. `beta` is a number, or a tensor (batch, 1), one for each row.
 
     Args:
-        rbm: the end of the path; seen, not copied.
+        rbm: the end of the path; not copied.
         base_bias: a_0, shape (visible,), such as `base_rate_bias` gives.
     """
 
@@ -73,7 +73,7 @@ class AnnealedPath:
     def log_ratio(self, visible: Tensor, signal: Tensor, low: float, high: float) -> Tensor:
         """log f_high(v) - log f_low(v), where p_beta(v) = f_beta(v) / Z_beta, from v and v W: (batch,), float64.
 
-        What does not depend on beta never enters, so that nothing large cancels.
+        Terms that do not depend on beta are left out, so that no large numbers cancel.
         """
         tilt = visible @ (self.base_bias - self.rbm.visible.bias)
         above, below = (self.rbm.hidden.log_partition(self.hidden_field(signal, beta)) for beta in (high, low))

@@ -1,4 +1,4 @@
-"""The deep autoencoder that a DBN unrolls to."""
+"""The deep autoencoder, made by unrolling a DBN."""
 
 import copy
 from typing import final
@@ -16,8 +16,8 @@ class Autoencoder(nn.Module):
     The encoder goes up through the hidden units' means, the decoder down through the visible units'; see `unroll`.
 
     Args:
-        encoder: goes up; its visible units' parameters take no part.
-        decoder: goes down; its hidden units' parameters take no part.
+        encoder: goes up; its visible units' parameters are not used.
+        decoder: goes down; its hidden units' parameters are not used.
     """
 
     def __init__(self, encoder: DBN, decoder: DBN) -> None:
@@ -36,11 +36,11 @@ class Autoencoder(nn.Module):
         return self.encoder.encode(visible)
 
     def decode(self, code: TensorLike) -> Tensor:
-        """What a code stands for: (batch, code) -> (batch, visible); differentiable."""
+        """The reconstruction from a code: (batch, code) -> (batch, visible); differentiable."""
         return self.decoder.decode(code)
 
     def reconstruct(self, visible: TensorLike) -> Tensor:
-        """Through the code and back: (batch, visible) -> (batch, visible); differentiable."""
+        """Encode and decode: (batch, visible) -> (batch, visible); differentiable."""
         return self.decode(self.encode(visible))
 
     def forward(self, visible: TensorLike) -> Tensor:
@@ -57,7 +57,7 @@ class Autoencoder(nn.Module):
 
         For binary units that is the cross-entropy -sum_i v_i log r_i + (1 - v_i) log(1 - r_i) of the reconstruction r,
         for real ones the squared error over twice the variance, with a constant. Where the DBN standardises its input
-        it is of the values as they were given: sum_i log scale_i more than that of the standardised ones.
+        it is that of the original values: sum_i log scale_i more than that of the standardised ones.
         """
         scaling, given = self.encoder.standardisation, self._given(visible)
         seen = given if scaling is None else scaling(given)
@@ -70,7 +70,7 @@ class Autoencoder(nn.Module):
 
 
 def unroll(dbn: DBN) -> Autoencoder:
-    """An autoencoder of untied copies of the DBN's layers; it starts as exactly `dbn.reconstruct`.
+    """An autoencoder of untied copies of the DBN's layers; at first it is exactly `dbn.reconstruct`.
 
     The code is linear, as in the paper, where the top hidden units are real-valued (`Gaussian`).
 

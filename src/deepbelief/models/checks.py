@@ -1,4 +1,4 @@
-"""Whether data are what a model can learn from: looked through once, before anything is learnt."""
+"""Checks that data fit a model, made once before learning."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,39 +11,39 @@ from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.units import Bernoulli, Units
 
-_VALUES: Final = 2**18  # at a time: they stay in the processor's cache
+_VALUES: Final = 2**18  # per batch, so that it stays in the processor's cache
 
 
-def fitting(given: SourceLike, units: Units, who: str, what: str = "data") -> Source:
-    """A source of whatever was given, once it is known to fit: `check_width` and `check_values`."""
+def fitting(given: SourceLike, units: Units, model: str, what: str = "data") -> Source:
+    """The data as a source, after `check_width` and `check_values`."""
     source = as_source(given)
-    check_width(source, units, who, what)
+    check_width(source, units, model, what)
     check_values(source, units)
     return source
 
 
-def fitting_held_out(given: SourceLike | None, units: Units, who: str) -> Source | None:
-    """`fitting` of items to measure, if there are any."""
+def fitting_held_out(given: SourceLike | None, units: Units, model: str) -> Source | None:
+    """`fitting` of held-out data; None if there are none."""
     source = None if given is None else as_source(given)
-    return fitting(source, units, who, "held-out data") if source is not None and len(source) else None
+    return fitting(source, units, model, "held-out data") if source is not None and len(source) else None
 
 
-def check_width(source: Source, seen: Units | int, who: str, what: str = "data") -> None:
-    """`SettingsError` unless a source has as many values for each item as `who` sees: those of `seen`."""
+def check_width(source: Source, seen: Units | int, model: str, what: str = "data") -> None:
+    """`SettingsError` unless an item has as many values as the model sees: these units, or this number."""
     width, variables = (seen, seen) if isinstance(seen, int) else (seen.size, len(seen.variable_sizes))
     if source.width == width:
         return
     if source.width == variables:
         raise SettingsError(
-            f"{who} sees {width} values, the {what} have {variables}, one for each variable: give one-hot values, as "
+            f"{model} sees {width} values, the {what} have {variables}, one for each variable: give one-hot values, as "
             "torch.nn.functional.one_hot makes them of categories."
         )
-    raise SettingsError(f"{who} sees {width} values, the {what} have {source.width}: make them equal.")
+    raise SettingsError(f"{model} sees {width} values, the {what} have {source.width}: make them equal.")
 
 
 def check_values(source: Source, units: Units) -> None:
-    """`DataError` if there are no items, or one has a value that these units cannot have; the first one is named."""
-    _look_through(source, units.bias.dtype, units.check_values)
+    """`DataError` if there are no items, or one has a value that these units cannot take; it names the first."""
+    _check_batches(source, units.bias.dtype, units.check_values)
 
 
 def check_probabilities(source: Source | None) -> None:
@@ -58,11 +58,11 @@ def check_finite(source: Source, dtype: torch.dtype) -> None:
     def check(values: Tensor, item: int) -> None:
         check_range(values, wanted="only finite values can be learnt from", item=item)
 
-    _look_through(source, dtype, check)
+    _check_batches(source, dtype, check)
 
 
 @torch.no_grad()
-def _look_through(source: Source, dtype: torch.dtype, check: Callable[[Tensor, int], None]) -> None:
+def _check_batches(source: Source, dtype: torch.dtype, check: Callable[[Tensor, int], None]) -> None:
     n = len(source)
     if not n:
         raise DataError("there are no items: give at least 1.")

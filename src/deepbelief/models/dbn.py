@@ -19,10 +19,10 @@ from deepbelief.randomness import Random, as_random
 class DBN(nn.Module):
     """A stack of RBMs (Hinton, Osindero & Teh 2006); layer 0 is the visible layer, layer l the l-th hidden one.
 
-    All passes go through means (probabilities), are deterministic and can be differentiated. With a `standardisation`
-    the visible layer of the first RBM sees standardised values; `encode` takes and `decode` gives them as they were.
+    All passes use means (probabilities), are deterministic and differentiable. With a `standardisation` the visible
+    layer of the first RBM sees standardised values; `encode` takes and `decode` returns values on the original scale.
 
-    Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
+    Inputs are tensors of any type, NumPy arrays or lists; they are converted to the weights' type. Outputs are tensors.
 
     >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
     >>> import torch
@@ -62,7 +62,7 @@ class DBN(nn.Module):
         random = as_random(random)
         if len(layers) < 2:
             raise SettingsError("a DBN needs a visible and a hidden layer, such as [Gaussian(784), Bernoulli(500)].")
-        # A layer between two RBMs is hidden in one and visible in the other, with parameters for each part.
+        # A layer between two RBMs is hidden in one and visible in the other, with separate parameters for each role.
         pairs = [(copy.deepcopy(low), copy.deepcopy(high)) for low, high in pairwise(layers)]
         return cls([RBM(low, high, random, weight_std) for low, high in pairs])
 
@@ -83,7 +83,7 @@ class DBN(nn.Module):
         assert isinstance(rbm, RBM)
         return rbm
 
-    def _seen(self, visible: TensorLike) -> Tensor:
+    def _standardised(self, visible: TensorLike) -> Tensor:
         first = self.layer(1)
         values = as_batch(visible, first.weights, first.visible.size, "the DBN sees")
         return values if self.standardisation is None else self.standardisation(values)
@@ -101,14 +101,14 @@ class DBN(nn.Module):
 
     def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
         """Up to hidden layer `layer` (None or -1: the top one): (batch, visible) -> (batch, units of the layer)."""
-        values = self._seen(visible)
+        values = self._standardised(visible)
         for number in range(1, self.layer_number(layer) + 1):
             values = self.layer(number).hidden_mean(values)
         return values
 
     def encode_all(self, visible: TensorLike) -> list[Tensor]:
         """The means of every hidden layer, from layer 1 up; each product is computed once."""
-        values = [self._seen(visible)]
+        values = [self._standardised(visible)]
         for number in range(1, len(self) + 1):
             values.append(self.layer(number).hidden_mean(values[-1]))
         return values[1:]

@@ -1,4 +1,4 @@
-"""The feed-forward network: linear layers with an activation between them, and how it classifies."""
+"""The feed-forward network; and the predictions and the accuracy of any classifier."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import Classifier, TensorLike, as_batch
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.data import SourceLike, as_source, in_batches
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError
@@ -19,7 +19,7 @@ from deepbelief.randomness import Random, as_random
 class FeedForward(nn.Module):
     """Linear layers with an activation between them; without hidden sizes, multinomial logistic regression.
 
-    Weights and biases start uniform on +-1 / sqrt(inputs of the layer), PyTorch's own choice for `nn.Linear`.
+    Weights and biases start uniform on +-1 / sqrt(inputs of the layer), PyTorch's default for `nn.Linear`.
 
     >>> FeedForward([784, 200, 10], torch.relu, Random(0))(torch.rand(5, 784)).shape
     torch.Size([5, 10])
@@ -32,7 +32,7 @@ class FeedForward(nn.Module):
         self.activation: Final = activation
         self.layers = nn.ModuleList()
         for inputs, outputs in pairwise(sizes):
-            layer = nn.Linear(inputs, outputs, device="meta")  # PyTorch's own draw is skipped
+            layer = nn.Linear(inputs, outputs, device="meta")  # without PyTorch's own initial values
             layer.to_empty(device=random.device)
             bound = 1.0 / math.sqrt(inputs)
             with torch.no_grad():
@@ -64,7 +64,7 @@ class FeedForward(nn.Module):
     def _logits(self, values: Tensor) -> Tensor:
         """The last layer; with its few outputs as rows the product is a third faster on a CPU."""
         last = self.linear(-1)
-        return torch.addmm(last.bias[:, None], last.weight, values.T).T  # (outputs, batch) turned
+        return torch.addmm(last.bias[:, None], last.weight, values.T).T  # (outputs, batch) transposed
 
 
 @torch.no_grad()
@@ -82,25 +82,26 @@ def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tens
     return loss, error @ rows, error.sum(dim=1)
 
 
-def predict(classifier: Classifier, source: SourceLike, batch_size: int = 2000) -> Tensor:
-    """The most probable class of everything in a source, (n,) int64.
+def predict(classifier: Callable[[Tensor], Tensor], source: SourceLike, batch_size: int = 2000) -> Tensor:
+    """The most probable class of every item of a source, (n,) int64.
 
-    A module gets its batches in the type and on the device of its parameters, any other function as they are.
+    The classifier maps (batch, width) values to (batch, classes) logits. A module gets its batches in the type and on
+    the device of its parameters, any other function as they are.
     """
     found = [logits.argmax(dim=1) for logits in _logits_of(classifier, source, batch_size)]
     return torch.cat(found) if found else torch.empty(0, dtype=torch.int64)
 
 
-def accuracy(classifier: Classifier, source: SourceLike, labels: TensorLike) -> float:
-    """The share of a source whose most probable class is its label; read as for `predict`.
+def accuracy(classifier: Callable[[Tensor], Tensor], source: SourceLike, labels: TensorLike) -> float:
+    """The share of a source's items whose most probable class is their label.
 
     Args:
         classifier: as for `predict`.
         source: the items; a source, tensor, NumPy array or list of lists.
-        labels: one whole number from 0 for each.
+        labels: one integer from 0 for each item.
 
     Raises:
-        DataError: there are no items, or the labels are none for these items and classes.
+        DataError: there are no items, or the labels do not fit these items and classes.
     """
     items = as_source(source)
     wanted = as_labels(labels, len(items))
@@ -117,8 +118,8 @@ def accuracy(classifier: Classifier, source: SourceLike, labels: TensorLike) -> 
 
 
 @torch.no_grad()
-def _logits_of(classifier: Classifier, source: SourceLike, batch_size: int = 2000) -> Iterator[Tensor]:
-    """What the classifier says, batch by batch."""
+def _logits_of(classifier: Callable[[Tensor], Tensor], source: SourceLike, batch_size: int = 2000) -> Iterator[Tensor]:
+    """The classifier's logits, batch by batch."""
     like = next(classifier.parameters(), None) if isinstance(classifier, nn.Module) else None
     for batch in in_batches(as_source(source), batch_size):
         yield classifier(batch if like is None else batch.to(like))

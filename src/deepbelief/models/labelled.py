@@ -22,10 +22,10 @@ class LabelledRBM(nn.Module):
     The visible units of `rbm` are Joint(values, Categorical(1, classes)): the last `classes` of them are the label.
 
     Args:
-        values: the kind and number of the units beside the label; copied.
-        classes: how many labels there are.
-        hidden: any units that may stand over them.
-        random: start of the weights.
+        values: the visible units beside the label; copied.
+        classes: number of classes.
+        hidden: the hidden units, of any kind that the RBM allows.
+        random: for the initial weights.
         weight_std: as for `RBM`.
 
     >>> model = LabelledRBM(Bernoulli(784), 10, Bernoulli(500), Random(0))
@@ -51,12 +51,12 @@ class LabelledRBM(nn.Module):
         return torch.cat([given, one_hot.to(given)], dim=-1)
 
     def log_joint(self, values: TensorLike) -> Tensor:
-        """log p(v, y) of every label, up to what is the same for all of them: (batch, values) -> (batch, classes).
+        """log p(v, y) of every label, up to a constant: (batch, values) -> (batch, classes).
 
         a_y + log sum_h exp((v W + U_y) h - E_h(h)), W and U being the weights of the values and of the labels.
         """
         field = self._v(values) @ self.rbm.weights[: self.values]
-        # Label by label: all at once would take as many times the memory.
+        # One label at a time: all at once would take that many times the memory.
         logs = [self.rbm.hidden.log_partition(field + label) for label in self.rbm.weights[self.values :]]
         return torch.stack(logs, dim=-1) + self.rbm.visible.bias[self.values :]
 
@@ -65,13 +65,13 @@ class LabelledRBM(nn.Module):
         return self.log_joint(values).log_softmax(dim=-1)
 
     def forward(self, values: TensorLike) -> Tensor:
-        """`predict_log_proba`: a `Classifier`."""
+        """`predict_log_proba`, so that the model is a classifier like any other."""
         return self.predict_log_proba(values)
 
     def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
-        """Which visible units of `rbm` these labels fix, and at what, for a sampler: both (batch, values + classes).
+        """Which visible units of `rbm` the labels fix, and their values, for a sampler: both (batch, values + classes).
 
-        The first is a mask, True at the label's units; the second holds the one-hot labels there and else 0.
+        The first is a mask, True at the label's units; the second holds the one-hot labels there and 0 elsewhere.
         """
         bias = self.rbm.visible.bias.detach()
         wanted = as_labels(labels, classes=self.classes)
@@ -85,7 +85,7 @@ class LabelledDBN(nn.Module):
     """A DBN whose top RBM sees the labels beside the layer below it (Hinton, Osindero & Teh 2006).
 
     Args:
-        below: the layers up to the top RBM's values; it decodes, and encodes as long as there is no `recognition`.
+        below: the layers below the top RBM; it decodes, and without a `recognition` it encodes, too.
         top: the RBM on top of it.
         recognition: encodes in the place of `below`, once the two have been untied (see `UpDownTraining`).
 
@@ -135,9 +135,9 @@ class LabelledDBN(nn.Module):
         return self.top.predict_log_proba(self.encode(visible))
 
     def forward(self, visible: TensorLike) -> Tensor:
-        """`predict_log_proba`: a `Classifier`."""
+        """`predict_log_proba`, so that the model is a classifier like any other."""
         return self.predict_log_proba(visible)
 
     def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
-        """`LabelledRBM.clamp_label` of the top RBM; what is sampled there goes down with `below.decode`."""
+        """`LabelledRBM.clamp_label` of the top RBM; `below.decode` passes its samples down."""
         return self.top.clamp_label(labels)

@@ -1,4 +1,4 @@
-"""The Restricted Boltzmann Machine: two layers of units, every visible unit joined to every hidden unit."""
+"""The Restricted Boltzmann Machine: two layers of units, every visible unit connected to every hidden unit."""
 
 from typing import final
 
@@ -14,11 +14,11 @@ from deepbelief.randomness import Random, as_random
 class RBM(nn.Module):
     """p(v, h) = exp(-E(v, h)) / Z with E(v, h) = E_v(v) + E_h(h) - v W h (Smolensky 1986; Hinton 2002).
 
-    Any kind of units may stand on either side, unless both are without bounds. `weights` is W, shape (visible, hidden);
-    all other parameters belong to the units. The weights start from N(0, std^2); without a `weight_std` it is Xavier's,
-    sqrt(2 / (visible + hidden)) (Glorot & Bengio 2010).
+    Any kind of units can be on either side, unless both are unbounded. `weights` is W, shape (visible, hidden); all
+    other parameters belong to the units. The initial weights are from N(0, weight_std^2); by default `weight_std` is
+    Xavier's, sqrt(2 / (visible + hidden)) (Glorot & Bengio 2010).
 
-    Values come as tensors of any type, NumPy arrays or lists, are brought into the weights' type, and go as tensors.
+    Inputs are tensors of any type, NumPy arrays or lists; they are converted to the weights' type. Outputs are tensors.
 
     Raises:
         SettingsError: both kinds of units are unbounded, which has no joint distribution; or both sides are one object.

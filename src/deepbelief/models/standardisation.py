@@ -1,4 +1,4 @@
-"""Real-valued data on a scale that learning likes, and back; kept with the model."""
+"""Standardisation of real-valued data, and back to the original scale; stored with the model."""
 
 import math
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from deepbelief.arrays import TensorLike, as_tensor
 from deepbelief.errors import DataError
 
-_FARTHEST: Final = 10  # scales from the mean; normally distributed values never come as far
+_FARTHEST: Final = 10  # scales from the mean; normally distributed values never get that far
 
 
 @final
 class Standardisation(nn.Module):
     """z = (x - mean) / scale for each value of an item, and back.
 
-    A value that never changes has a scale of 0: z is 0 whatever it is, and x comes back as exactly the mean.
+    A value that never changes has a scale of 0: z is then always 0, and `undo` gives exactly the mean.
 
     Args:
         mean: shape (width,).
@@ -34,17 +34,17 @@ class Standardisation(nn.Module):
 
     @classmethod
     def of(cls, batches: Iterable[TensorLike], real: Tensor | None = None) -> "Standardisation":
-        """By the means and standard deviations of the data, in batches of shape (batch, width), as float64.
+        """From the means and standard deviations of the data, in batches of shape (batch, width), as float64.
 
         The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
         that |z| <= 10 for these data: the rare changes of a value that hardly ever changes, such as a pixel at the
-        edge, would else be the largest values of all. Each value is judged by itself, in whatever units it comes; one
-        that never changes has a scale of 0.
+        edge, would otherwise be the largest values of all. Each value has a scale of its own; for one that never
+        changes it is 0.
 
         Args:
             batches: the data.
-            real: which values are real numbers, bool, (width,), as `Units.are_real` tells; all of them if None. The
-                others, states and counts, mean what they are: theirs are a mean of 0 and a scale of 1.
+            real: which values are real numbers, bool, (width,), such as `Units.are_real`; all of them if None. The
+                others, states and counts, are left unchanged, by a mean of 0 and a scale of 1.
 
         Raises:
             DataError: there is no item, or a value is NaN or infinite.
@@ -52,7 +52,7 @@ class Standardisation(nn.Module):
         n, origin = 0, torch.zeros(())
         total, squares, low, high = (torch.zeros(()) for _ in range(4))
         for batch in map(as_tensor, batches):
-            # From the first item on: the squares of large numbers would hide small differences.
+            # Relative to the first item: the squares of large numbers would hide small differences.
             origin = origin if n else batch[0].double()
             values = batch.double() - origin
             n, total, squares = n + len(values), total + values.sum(dim=0), squares + values.square().sum(dim=0)
@@ -71,16 +71,16 @@ class Standardisation(nn.Module):
 
     @property
     def divisor(self) -> Tensor:
-        """The scale, and infinity where it is 0, which takes whatever is divided by it to 0: shape (width,)."""
+        """The scale, with infinity in place of 0, so that dividing by it gives 0: shape (width,)."""
         return torch.where(self.scale > 0, self.scale, math.inf)
 
     @property
     def log_jacobian(self) -> Tensor:
-        """log p(z) - log p(x) = sum_i log scale_i of the values that change, as float64: a tensor of one number."""
+        """log p(z) - log p(x) = sum_i log scale_i over the values that change, a float64 scalar tensor."""
         return torch.where(self.scale > 0, self.scale, 1.0).double().log().sum()
 
     def forward(self, values: Tensor) -> Tensor:
-        """z, shape (batch, width); can be differentiated."""
+        """z, shape (batch, width); differentiable."""
         return (values - self.mean) / self.divisor
 
     def undo(self, standardised: Tensor) -> Tensor:

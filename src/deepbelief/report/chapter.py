@@ -1,4 +1,4 @@
-"""What the story is made of: chapters with text, pictures that know how to draw themselves, and tables."""
+"""The parts of the story: chapters of text, pictures with the code that draws them, and tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One stage of the study, told: paragraphs, an optional formula, pictures, tables."""
+    """The account of one stage: paragraphs, an optional formula, pictures, tables."""
 
     text: tuple[str, ...]
     pictures: tuple[Picture, ...] = ()

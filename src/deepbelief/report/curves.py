@@ -55,7 +55,7 @@ def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
         _label_ends(axes, drawn)
 
 
-def spread(positions: Floats, gap: float, low: float, high: float) -> Floats:
+def moved_apart(positions: Floats, gap: float, low: float, high: float) -> Floats:
     """Ascending positions moved as little as possible (least squares) until they are `gap` apart."""
     steps = gap * np.arange(len(positions))
     moved = isotonic_regression(positions - steps).x
@@ -71,7 +71,7 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
     transform = axes.transData + axes.transAxes.inverted()
     ordered = sorted(curves, key=lambda curve: float(curve.y[-1]))
     ends = np.asarray([transform.transform((curve.x[-1], curve.y[-1]))[1] * height for curve in ordered])
-    places = spread(ends, _LABEL_GAP, 4, height + 4)
+    places = moved_apart(ends, _LABEL_GAP, 4, height + 4)
     for curve, end, place in zip(ordered, ends, places, strict=True):
         text = curve.look.name if curve.label is None else curve.label
         axes.annotate(

@@ -1,4 +1,4 @@
-"""From a run's folder to its pictures and its page."""
+"""Writes a run's page, with its pictures."""
 
 import base64
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def build_report(run: Path) -> Path:
 
 @contextmanager
 def _blaming(record: Path, remedy: str) -> Iterator[None]:
-    """Say of which file something fails: facts and arrays that were not written here can break anything."""
+    """Name the damaged file in the error: facts and arrays that were not written here can break anything."""
     try:
         yield
     except (DeepBeliefError, MemoryError):
@@ -101,7 +101,7 @@ def _kicker(run: Run) -> str:
 
 
 def _circumstances(run: Run) -> list[Table]:
-    """Where, with what and how long."""
+    """The machine, the versions and the time."""
     results = run.results
     rows: list[tuple[str, Any]] = [("seeds", ", ".join(map(str, results.seeds)))]
     if peak := results.metrics.get("memory/peak"):

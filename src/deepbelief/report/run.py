@@ -61,7 +61,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Run:
-    """What `results.json` says about all seeds, and the stages of the first seed that are there."""
+    """The contents of `results.json`, and the finished stages of the first seed."""
 
     results: Results
     stages: dict[str, Stage]

@@ -1,4 +1,4 @@
-"""The paragraph at the head of the page: what came out, in words, computed from the metrics."""
+"""The summary at the head of the page, written from the metrics."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def title(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """One paragraph: what was trained, who recognises how much, clean and perturbed, and how sure that is."""
+    """One paragraph: what was trained, the accuracies on clean and perturbed images, and their uncertainty."""
     sentences = [
         _what(run),
         _clean(run),

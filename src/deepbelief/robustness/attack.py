@@ -1,4 +1,4 @@
-"""Attacks that know the model: the fast gradient sign method, and many small steps of it."""
+"""White-box attacks: the fast gradient sign method (FGSM) and projected gradient descent (PGD)."""
 
 import torch
 from torch import Tensor
@@ -16,14 +16,14 @@ def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_
     It does not depend on the size of the attack: one gradient serves every epsilon. Only the images' gradient is
     computed, the model's parameters stay untouched.
     """
-    return _sign_and_lead(classifier, images, labels, batch_size)[0]
+    return _sign_and_margin(classifier, images, labels, batch_size)[0]
 
 
-def _sign_and_lead(
+def _sign_and_margin(
     classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int = 2000
 ) -> tuple[Tensor, Tensor]:
-    """`gradient_sign`, and by how much a wrong class leads, (n,): the best one's logit less that of the true class."""
-    signs, leads = [], []
+    """`gradient_sign`, and the margin of the best wrong class, (n,): its logit minus that of the true class."""
+    signs, margins = [], []
     for part, targets in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
         inputs = part.detach().requires_grad_()
         with torch.enable_grad():
@@ -31,8 +31,8 @@ def _sign_and_lead(
             (gradient,) = torch.autograd.grad(cross_entropy(logits, targets, reduction="sum"), inputs)
         signs.append(gradient.sign_())
         logits, true = logits.detach(), targets[:, None]
-        leads.append(logits.scatter(1, true, -torch.inf).amax(dim=1) - logits.gather(1, true).squeeze(1))
-    return torch.cat(signs), torch.cat(leads)
+        margins.append(logits.scatter(1, true, -torch.inf).amax(dim=1) - logits.gather(1, true).squeeze(1))
+    return torch.cat(signs), torch.cat(margins)
 
 
 def step(images: Tensor, signs: Tensor, epsilon: float, bounds: tuple[float, float] = (0.0, 1.0)) -> Tensor:
@@ -68,13 +68,13 @@ def pgd(
 
     From x_0 = clip(x + u), u uniform in [-epsilon, epsilon], it goes on by
     x_t = clip(x_t-1 + a sign(d loss / dx)), where `clip` keeps within epsilon of x and within the bounds. Steps of
-    a = 2.5 epsilon / steps can reach all of that from wherever they start. For each image the worst of x_0 ... x_steps
-    is kept: the one in which a wrong class is furthest ahead of the true one.
+    a = 2.5 epsilon / steps can reach all of this region from any start. For each image the worst of x_0 ... x_steps is
+    kept: the one in which a wrong class has the largest margin over the true one.
 
     Args:
         classifier, images, labels, epsilon, bounds: as for `fgsm`.
         steps: how many, at least 1.
-        random: where each image starts.
+        random: for the start of each image.
 
     Raises:
         SettingsError: there are no steps.
@@ -84,10 +84,10 @@ def pgd(
         raise SettingsError(f"PGD takes at least one step, not {steps}.")
     low, high = (images - epsilon).clamp_(*bounds), (images + epsilon).clamp_(*bounds)
     worst = point = uniform(images, epsilon, random, bounds)
-    signs, lead = _sign_and_lead(classifier, point, labels)
+    signs, margin = _sign_and_margin(classifier, point, labels)
     for _ in range(steps):
         point = torch.add(point, signs, alpha=2.5 * epsilon / steps).clamp_(low, high)
-        signs, found = _sign_and_lead(classifier, point, labels)
-        worst = torch.where((found > lead)[:, None], point, worst)
-        lead = torch.maximum(found, lead)
+        signs, found = _sign_and_margin(classifier, point, labels)
+        worst = torch.where((found > margin)[:, None], point, worst)
+        margin = torch.maximum(found, margin)
     return worst

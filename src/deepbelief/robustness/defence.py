@@ -15,7 +15,7 @@ class Defended:
     """A classifier that sees `reconstruct(images, steps)` in place of the images.
 
     It can be differentiated through, so the attack that knows the defence (Athalye et al. 2018) is
-    `fgsm(Defended(...), ...)` or `pgd(Defended(...), ...)`; an attack on the bare classifier does not know it.
+    `fgsm(Defended(...), ...)` or `pgd(Defended(...), ...)`; an attack on the classifier alone does not know it.
     """
 
     classifier: Classifier

@@ -12,6 +12,6 @@ def gaussian(images: Tensor, level: float, random: Random | int) -> Tensor:
 
 
 def uniform(images: Tensor, epsilon: float, random: Random | int, bounds: tuple[float, float] = (0.0, 1.0)) -> Tensor:
-    """Images plus noise in [-epsilon, epsilon], clipped to the bounds: FGSM's budget, spent without knowledge."""
+    """Images plus noise in [-epsilon, epsilon], clipped to the bounds: as large as FGSM, but random."""
     random = as_random(random, images.device)
     return (images + random.uniform(images.shape, -epsilon, epsilon).to(images)).clamp_(*bounds)

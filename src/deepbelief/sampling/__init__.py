@@ -1,4 +1,4 @@
-"""What a model has learnt to imagine: fantasies, images completed from a part of them, and ways between two images."""
+"""Sampling: fantasies, images completed from a part of them, and interpolation between two images."""
 
 from deepbelief.sampling.chains import Step, annealing, clamped_chain
 from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frames

@@ -1,4 +1,4 @@
-"""Markov chains of an RBM, with some of its visible units held."""
+"""Gibbs chains of an RBM, with some of its visible units clamped."""
 
 import itertools
 from collections import deque
@@ -24,15 +24,15 @@ class Step(NamedTuple):
     hidden: Tensor
     """h ~ p(h | v of the step before), (n, hidden)."""
     visible: Tensor
-    """v ~ p(v | h), held where it is known, (n, visible)."""
+    """v ~ p(v | h), clamped where it is known, (n, visible)."""
     mean: Tensor
-    """E[v | h], held where it is known, (n, visible)."""
+    """E[v | h], clamped where it is known, (n, visible)."""
 
 
 def annealing(steps: int) -> list[float]:
     """beta of each step of an annealed chain: evenly from 0 to 1 in the first half, and 1 in the second.
 
-    The first half spreads the chains over the modes, the second corrects what the haste of the first did wrong.
+    In the first half the chains reach all modes, in the second they correct the error of the fast annealing.
 
     Raises:
         SettingsError: fewer than 2 steps.
@@ -46,34 +46,34 @@ def annealing(steps: int) -> list[float]:
 def clamped_chain(
     rbm: RBM, values: TensorLike, known: TensorLike | None, random: Random | int, betas: Iterable[float] | None = None
 ) -> Iterator[Step]:
-    """Gibbs chains of an RBM that never change what is known: h ~ p(h | v), v ~ p(v | h), known units put back.
+    """Gibbs chains of an RBM with known units clamped: h ~ p(h | v), v ~ p(v | h), then the known units are reset.
 
     The chains start at `values`; their limit is the exact p(v | known units), or p(v) where nothing is known. With
     `betas`, step k follows p_beta of `AnnealedPath` for the k-th of them, and the chain ends after the last. At
-    beta = 0 all units are independent, the visible ones with the RBM's own biases and the hidden ones without any, so
-    that the start has no influence any more: (0, 1, 1, ...) are plain chains from a random start, `annealing(steps)`
-    are annealed ones.
+    beta = 0 all units are independent, the visible ones with the RBM's biases and the hidden ones without any, so the
+    start has no influence any more: (0, 1, 1, ...) gives plain chains from a random start, `annealing(steps)` annealed
+    ones.
 
     Args:
-        rbm: any kinds of units.
+        rbm: with any kinds of units.
         values: (n, visible), as the RBM sees them.
-        known: bool, (visible,) or (n, visible): what is held; of categorical units whole groups. None: nothing.
-        random: the chains' source.
-        betas: 1 for ever if None.
+        known: bool, (visible,) or (n, visible): the clamped units, whole groups of categorical units; none if None.
+        random: for the chains.
+        betas: if None, 1 at every step, and the chain is infinite.
 
     Raises:
         SettingsError: the shapes do not fit, or a part of a categorical group is known.
     """
     random = as_random(random, rbm.weights.device)
     given = as_items(values, rbm.weights, rbm.visible.size, "the RBM sees")
-    held = None if known is None else as_known(known, given, rbm.visible)
+    clamped = None if known is None else as_known(known, given, rbm.visible)
     path, visible = AnnealedPath(rbm, rbm.visible.bias), given
     for beta in itertools.repeat(1.0) if betas is None else betas:
         hidden = path.sample_hidden(visible @ rbm.weights, beta, random)
         mean = path.visible_field(hidden @ rbm.weights.T, beta)
-        visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # which makes the field the mean
-        if held is not None:
-            visible, mean = torch.where(held, given, visible), torch.where(held, given, mean)
+        visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # writes the mean over the field
+        if clamped is not None:
+            visible, mean = torch.where(clamped, given, visible), torch.where(clamped, given, mean)
         yield Step(hidden, visible, mean)
 
 
@@ -88,23 +88,23 @@ def thinned(steps: Iterator[T], every: int) -> Iterator[T]:
 
 
 def last(frames: Iterator[T]) -> T:
-    """What comes last."""
+    """The last frame."""
     return deque(frames, maxlen=1).pop()
 
 
-def as_items(given: TensorLike, like: Tensor, width: int, who: str) -> Tensor:
+def as_items(given: TensorLike, like: Tensor, width: int, subject: str) -> Tensor:
     """`as_batch` of values that must be of shape (n, width)."""
-    values = as_batch(given, like, width, who)
+    values = as_batch(given, like, width, subject)
     if values.ndim != 2:
-        raise SettingsError(f"{who} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
+        raise SettingsError(f"{subject} {width} values of each item, not a tensor of shape {tuple(values.shape)}.")
     return values
 
 
 def as_known(given: TensorLike, values: Tensor, units: Units) -> Tensor:
-    """What is known of values, (n, width), as a bool tensor beside them: (width,) or (n, width).
+    """The mask of the known values, (width,) or (n, width) bool, checked, on the device of the values (n, width).
 
     Raises:
-        SettingsError: it has another shape or type, or tells of a part of a categorical group only.
+        SettingsError: it has another shape or type, or only a part of a categorical group is known.
     """
     known = as_tensor(given, "what is known").to(values.device)
     if known.dtype != torch.bool or known.shape not in (values.shape, values.shape[1:]):

@@ -1,4 +1,4 @@
-"""Ways from one image to another."""
+"""Interpolation between two images."""
 
 import torch
 from torch import Tensor
@@ -10,13 +10,13 @@ from deepbelief.models.dbn import DBN
 
 @torch.no_grad()
 def interpolate(dbn: DBN, first: TensorLike, second: TensorLike, steps: int = 10) -> Tensor:
-    """The way from one image to another through the top layer: (width,) or (n, width) each -> (steps, [n,] width).
+    """Interpolate between two images in the top layer: (width,) or (n, width) each -> (steps, [n,] width).
 
-    Both images go up by means to the field of the top layer, v W; the fields (1 - t) f_1 + t f_2, t from 0 to 1, give
-    the hidden means, which go down by means. In fields, because for any kind of units each point of the way is then
-    one of their distributions, proportional to p_1(h)^(1 - t) p_2(h)^t: a unit that both images agree on stays, and
-    one that they differ on crosses over at its own time. Means between the two would be those of a mixture, of a coin
-    toss between p_1 and p_2. The ends are `dbn.reconstruct` of the two images.
+    Both images go up by means to the field of the top layer, v W. The fields (1 - t) f_1 + t f_2, t from 0 to 1, give
+    the hidden means, which go down by means. Fields are interpolated, not means, because each point then has a
+    distribution of the same kind of units, proportional to p_1(h)^(1 - t) p_2(h)^t: a unit on which both images agree
+    stays the same, and one on which they differ changes at its own t. Interpolated means would be those of a mixture of
+    p_1 and p_2. The ends are `dbn.reconstruct` of the two images.
 
     Raises:
         SettingsError: fewer than 2 steps, or images of another width.

@@ -1,4 +1,4 @@
-"""Ways up and down a DBN by samples, from and to what its first RBM sees; those by means are the DBN's own."""
+"""Upward and downward passes of a DBN by samples; passes by means are `DBN.encode` and `DBN.decode`."""
 
 from torch import Tensor
 
@@ -8,20 +8,20 @@ from deepbelief.randomness import Random
 from deepbelief.sampling.chains import as_items
 
 
-def seen(dbn: DBN, images: TensorLike) -> Tensor:
-    """Images as the first RBM sees them, (n, width)."""
+def visible_values(dbn: DBN, images: TensorLike) -> Tensor:
+    """Images as values of the first RBM's visible units, (n, width)."""
     return dbn.encode(as_items(images, dbn.layer(1).weights, dbn.sizes[0], "the DBN sees"), 0)
 
 
 def up(dbn: DBN, values: Tensor, layer: int, random: Random) -> Tensor:
-    """From what the first RBM sees up to a layer, by samples."""
+    """From the visible values of the first RBM up to a layer, by samples."""
     for number in range(1, layer + 1):
         values = dbn.layer(number).sample_hidden(values, random)
     return values
 
 
 def down(dbn: DBN, values: Tensor, layer: int, random: Random) -> Tensor:
-    """From a layer down to what the first RBM sees, by samples."""
+    """From a layer down to the visible values of the first RBM, by samples."""
     for number in range(layer, 0, -1):
         values = dbn.layer(number).sample_visible(values, random)
     return values

@@ -1,4 +1,4 @@
-"""What the stages of one seed share: settings, images, models, random numbers and resumable training."""
+"""The context of the stages of one seed: settings, images, models, random numbers and resumable training."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from deepbelief.study.loading import classifiers, load_network
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
-from deepbelief.study.resumption import Resumable, put_away, take_up
+from deepbelief.study.resumption import Resumable, resume, save_checkpoint
 from deepbelief.system.precision import Precision
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
@@ -35,7 +35,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @dataclass
 class Findings:
-    """What a stage hands over: metrics are averaged over seeds, facts are not; arrays are for pictures."""
+    """The results of a stage: metrics are averaged over seeds, facts are not; arrays are for pictures."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -61,13 +61,13 @@ class Context:
         self.device, self.precision = device, precision
         self.folder: Final = folder
         self.progress: Final = progress
-        self.earlier_seconds = 0.0  # spent on the stage at work before an interruption
+        self.earlier_seconds = 0.0  # spent on the current stage before an interruption
         self.started = time.perf_counter()
         self._signs: dict[str, Tensor] = {}
         self._worst: dict[tuple[str, float], Tensor] = {}
 
     def random(self, stream: str) -> Random:
-        """The stream of random numbers of this name: whatever ran before, a stage sees the same numbers."""
+        """The stream of random numbers of this name: a stage gets the same numbers whatever ran before."""
         return Random(self.seed, stream, self.device)
 
     # The images, on the device.
@@ -84,12 +84,12 @@ class Context:
 
     @property
     def held_out(self) -> Images:
-        """The validation images, taken from the training images; perhaps none."""
+        """The validation images, taken from the training images; there may be none."""
         return self._split[1]
 
     @cached_property
     def test(self) -> Images:
-        """The test images: reported, never used to choose."""
+        """The test images: only for reporting, never for a choice."""
         return self.dataset.test.to(self.device)
 
     @cached_property
@@ -99,12 +99,12 @@ class Context:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest value of the data: what noise and attacks are measured by and stay within."""
+        """The lowest and the highest value of the data: the scale of noise and attacks, and their limits."""
         low, high = self.dataset.bounds
         return low, high if high > low else low + 1.0  # data of a single value have no range
 
     def standardised(self, source: Source) -> Source:
-        """The source as the DBN's first RBM sees it, which is how feed-forward networks learn from it, too."""
+        """The source as the DBN's first RBM sees it; feed-forward networks learn from the same values."""
         scaling = self.dbn.standardisation
         return source if scaling is None else Standardised(source, scaling)
 
@@ -142,7 +142,7 @@ class Context:
         return encode_source_all(self.dbn, self.training)
 
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
-        """Save a network so that `network` gives it back."""
+        """Save a network, for `network` to load."""
         description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
         save_module(self.models / f"{name}.safetensors", network, description, {})
 
@@ -152,7 +152,7 @@ class Context:
         return self._model(name, load_network, stage)
 
     def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
-        """A model that a stage before has saved, on the device."""
+        """A model that an earlier stage has saved, on the device."""
         try:
             return load(self.models / f"{name}.safetensors").to(self.device).requires_grad_(False)
         except UnusableFileError as error:
@@ -169,7 +169,7 @@ class Context:
 
     @torch.no_grad()
     def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
-        """What each contestant takes images (n, width) for, (n,) int64; the read-outs share one pass up the DBN."""
+        """Each contestant's predictions for images (n, width), (n,) int64; the read-outs share one pass up the DBN."""
         parts: dict[str, list[Tensor]] = {name: [] for name in self.contestants}
         for batch in torch.split(images, batch_size):
             layers = self.dbn.encode_all(batch)
@@ -183,11 +183,11 @@ class Context:
 
     @cached_property
     def clean_predictions(self) -> dict[str, Tensor]:
-        """What each contestant takes the test images for, (n,) int64."""
+        """Each contestant's predictions for the test images, (n,) int64."""
         return self.predictions(self.test_pixels)
 
     def fgsm_signs(self, name: str) -> Tensor:
-        """Where FGSM through a contestant moves each pixel of the test images: -1, 0 or 1, (n, width) int8."""
+        """The signs by which FGSM through a contestant moves each pixel of the test images, (n, width) int8."""
         if name not in self._signs:
             labels = self.test.required_labels()
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
@@ -195,7 +195,7 @@ class Context:
 
     @cached_property
     def pgd_rows(self) -> Tensor:
-        """Which test images PGD is tried on, (images,) int64: a random choice in which each class has its share."""
+        """The test images for PGD, (images,) int64: a random choice, stratified by class."""
         n, labels = len(self.test), self.test.required_labels()
         count = min(self.recipe.attack.pgd.images, n)
         rows = self.random("pgd").permutation(n).to(self.device)
@@ -225,20 +225,20 @@ class Context:
     # Training that survives an interruption.
 
     def train(self, name: str, training: Resumable[Any], records: Iterator[Any], total: int) -> Iterator[Any]:
-        """Run a training to its end, checkpoint on the way; a checkpoint of the same name is taken up first."""
+        """Run a training to its end, with checkpoints; it continues from one of the same name if there is one."""
         path = self.folder / "checkpoints" / f"{name}.safetensors"
         if path.exists():
-            self.earlier_seconds = max(self.earlier_seconds, take_up(path, training))
+            self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
         saved = time.perf_counter()
         for record in records:
             if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                put_away(path, training, self.seconds())
+                save_checkpoint(path, training, self.seconds())
                 saved = time.perf_counter()
             yield record
-        put_away(path, training, self.seconds())
+        save_checkpoint(path, training, self.seconds())
 
     def seconds(self) -> float:
-        """Time spent on the stage at work, interruptions left out."""
+        """Time spent on the current stage, without interruptions."""
         return self.earlier_seconds + time.perf_counter() - self.started
 
     def start_clock(self) -> None:
@@ -247,5 +247,5 @@ class Context:
 
 
 def share(hits: Tensor) -> float:
-    """The share of true values."""
+    """The fraction of true values."""
     return float(hits.double().mean())

@@ -1,4 +1,4 @@
-"""Whether a recipe and its data fit each other, told before any work is done; and which images a seed learns from."""
+"""Checks that a recipe fits its data, before any work is done; and chooses the training images of a seed."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -70,7 +70,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, RBMSettings]]:
 
 
 def _check_values(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse values that the visible units cannot have."""
+    """Refuse values that the visible units cannot take."""
     low, high = dataset.bounds
     if low >= 0 and high <= 1:
         return
@@ -85,13 +85,13 @@ def _check_values(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def _check_memory(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse what the machine's memory cannot hold even once; a study would else find that out late."""
-    there = psutil.virtual_memory().total
+    """Refuse sizes that do not fit the machine's memory; otherwise a study would fail late."""
+    available = psutil.virtual_memory().total
     for name, numbers in _numbers_in_memory(recipe, dataset):
-        if numbers * _BYTES > there:
+        if numbers * _BYTES > available:
             raise SettingsError(
                 f"{name} asks for {numbers * _BYTES / 2**30:,.0f} GiB of memory, and the machine has "
-                f"{there / 2**30:,.0f}: set it lower."
+                f"{available / 2**30:,.0f}: set it lower."
             )
 
 

@@ -1,4 +1,4 @@
-"""The stage that asks the DBN for images: made up, of a wanted class, completed; and how likely real ones are to it."""
+"""The stage that samples from the DBN: fantasies, completed images, images of each class; and its log-likelihood."""
 
 from typing import Final
 
@@ -15,8 +15,8 @@ from deepbelief.models.views import encode_source
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 
-_OF_EACH_CLASS: Final = 8  # images made up
-_PARTS: Final = 4  # of the stage
+_OF_EACH_CLASS: Final = 8  # generated images
+_PARTS: Final = 4  # steps of the stage's progress
 
 
 def generation(context: Context) -> Findings:
@@ -37,7 +37,7 @@ def generation(context: Context) -> Findings:
 
 
 def _of_each_class(context: Context, found: Findings) -> None:
-    """Train an RBM on top that sees the label beside the DBN's top layer, and ask it for every class."""
+    """Train an RBM with labels on top of the DBN, and sample images of every class from it."""
     section, random = context.recipe.generation, context.random("labels")
     top = LabelledRBM(Bernoulli(context.dbn.sizes[-1]), context.classes, Bernoulli(section.labels.hidden), random).to(
         context.precision.parameters

@@ -17,12 +17,12 @@ _NEIGHBOURS: Final = 10
 
 
 def receptive_fields_of_pixels(context: Context) -> Findings:
-    """What each unit of the first layer looks for."""
+    """The receptive fields of the first layer."""
     return _fields(context, [1])
 
 
 def deep_receptive_fields(context: Context) -> Findings:
-    """What the units of the deeper layers look for, seen through the layers below."""
+    """The receptive fields of the deeper layers, through the layers below."""
     return _fields(context, list(range(2, len(context.dbn) + 1)))
 
 
@@ -36,7 +36,7 @@ def _fields(context: Context, layers: list[int]) -> Findings:
 
 
 def features(context: Context) -> Findings:
-    """Hidden representations of all images at every layer: how active and how spread they are."""
+    """The features of all training images at every layer: their histogram, class means and mean activation."""
     labels = context.training.required_labels()
     found = Findings(facts={"shapes": {}, "class_names": list(context.dataset.class_names)})
     for layer, values in enumerate(context.features, start=1):
@@ -50,7 +50,7 @@ def features(context: Context) -> Findings:
 
 
 def clusters(context: Context) -> Findings:
-    """Which classes a layer takes to be alike, of those that it learnt from."""
+    """A tree of the similarity of the classes in each layer, of the classes with training images."""
     labels = context.training.required_labels()
     seen = torch.bincount(labels, minlength=context.classes).cpu() > 0
     names = [name for name, there in zip(context.dataset.class_names, seen.tolist(), strict=True) if there]

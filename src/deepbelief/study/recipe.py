@@ -15,7 +15,7 @@ from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
 from deepbelief.system.precision import PrecisionName
 
-# Up to far beyond any value of an image, and far below what float32 cannot hold.
+# Far above any value of an image, and far below the limit of float32.
 Level = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Levels = Annotated[tuple[Level, ...], Field(min_length=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
@@ -27,7 +27,7 @@ class _Section(BaseModel):
 
 @final
 class DataSection(_Section):
-    """Which images, and how many of the training images are held out where something is chosen."""
+    """The data set, and how many of its training images are held out for validation."""
 
     name: str = "fashion-mnist"
     validation: int = Field(default=5000, ge=0)
@@ -36,7 +36,7 @@ class DataSection(_Section):
 
 @final
 class DBNSection(_Section):
-    """The shape of the network, its visible units, and how its weights start (Xavier's way without a `weight_std`).
+    """The shape of the network, its visible units, and the std of its initial weights (Xavier's by default).
 
     Gaussian visible units see standardised pixels.
     """
@@ -109,7 +109,7 @@ class LabelsSection(_Section):
 
 @final
 class GenerationSection(_Section):
-    """What the DBN makes up: how long its Markov chains are, and how finely its likelihood is estimated."""
+    """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate."""
 
     fantasies: int = Field(default=20, ge=1)
     steps: int = Field(default=1000, ge=2)

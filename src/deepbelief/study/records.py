@@ -1,4 +1,4 @@
-"""What a study writes down: typed, versioned JSON with arrays beside it. The report reads nothing else.
+"""The records of a study: typed, versioned JSON, and arrays in files beside it. The report reads nothing else.
 
 A run's folder::
 
@@ -33,7 +33,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 # Names become parts of file names: letters, digits and underscores, so that none leads out of the run's folder.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=64)]
-# A quantity, whose it is and where it was measured, such as accuracy/readout_1/fgsm@0.1.
+# A quantity, the model or layer, and the condition, such as accuracy/readout_1/fgsm@0.1.
 MetricName = Annotated[str, Field(pattern=r"^\w+(/\w+)*(@[0-9.e+-]+)?$", max_length=200)]
 Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -42,7 +42,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class StudyRecord(BaseModel):
     """`study.json`: what decides a study's results, written before anything else.
 
-    There is no `precision` in records from before there was a choice.
+    Records from before there was a choice have no `precision`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
@@ -54,7 +54,7 @@ class StudyRecord(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """What one stage of one seed found: numbers that are averaged over seeds, and facts that are not."""
+    """The results of one stage of one seed: metrics, which are averaged over seeds, and facts, which are not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
@@ -146,12 +146,12 @@ def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
 
 
 def stage_file(run: Path, seed: int, stage: str) -> Path:
-    """Where the record of a stage lies in a run's folder; its arrays lie beside it."""
+    """The path of a stage's record in a run's folder; its arrays are beside it."""
     return run / f"seed-{seed}" / "stages" / f"{stage}.json"
 
 
 def stage_again(record: Path) -> str:
-    """How to mend the record of a stage."""
+    """How to repair the record of a stage."""
     return f"delete {record} and run the study again, which does that stage anew and keeps all others"
 
 

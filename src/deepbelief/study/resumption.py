@@ -1,4 +1,4 @@
-"""Trainings that are put away on the way, and taken up again after an interruption."""
+"""Checkpoints of running trainings, and resuming from them after an interruption."""
 
 import json
 from collections.abc import Mapping
@@ -15,23 +15,23 @@ Record = TypeVar("Record", covariant=True)
 
 
 class Resumable(Protocol[Record]):
-    """A training that can be put away and taken up again."""
+    """A training that can be saved and resumed."""
 
     def state(self) -> TrainingState:
-        """Everything to go on from here."""
+        """Everything needed to continue from here."""
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from there."""
+        """Continue from a state."""
 
 
-def put_away(path: Path, training: Resumable[Any], seconds: float) -> None:
-    """Write where a training stands, and the time that its stage has taken so far."""
+def save_checkpoint(path: Path, training: Resumable[Any], seconds: float) -> None:
+    """Write the state of a training, and the time that its stage has taken so far."""
     state = training.state()
     save_state(path, replace(state, progress={"training": state.progress, "seconds": seconds}))
 
 
-def take_up(path: Path, training: Resumable[Any]) -> float:
-    """Go on from what `put_away` wrote; returns the seconds.
+def resume(path: Path, training: Resumable[Any]) -> float:
+    """Continue from a file of `save_checkpoint`; returns the seconds.
 
     Raises:
         DeepBeliefError: the file is damaged, or of another training or kind of device.
@@ -47,7 +47,7 @@ def take_up(path: Path, training: Resumable[Any]) -> float:
         raise
     except Exception as error:  # a state that was not written here can break anything
         raise _damaged(f"{path} is damaged ({one_line(repr(error))})") from error
-    # A tensor of another shape may have been spread over what was there, and a name that is missing left out.
+    # `restore` may have broadcast a tensor of another shape, and ignored a name that is missing.
     if _outline(again.tensors) != _outline(state.tensors) or json.dumps(again.progress) != json.dumps(progress):
         raise _damaged(f"{path} is damaged (it is not the state of this training)")
     if not all(tensor.isfinite().all() for tensor in state.tensors.values()):

@@ -118,9 +118,9 @@ def topdown_defence(context: Context) -> Findings:
 
 
 def _pgd(context: Context, name: str, metric: str, classifier: Classifier, found: Findings) -> None:
-    """What a classifier says to images that PGD has attacked through the contestant of this name.
+    """The accuracy of a classifier on images that PGD has attacked through the contestant of this name.
 
-    An image that is lost at one epsilon counts as lost at all larger ones, whose balls hold the smaller.
+    An image that is lost at one epsilon counts as lost at all larger ones, which allow the same change.
     """
     labels = context.test.required_labels()[context.pgd_rows]
     right = torch.ones_like(labels, dtype=torch.bool)
@@ -130,7 +130,7 @@ def _pgd(context: Context, name: str, metric: str, classifier: Classifier, found
 
 
 def _adaptive_pgd(context: Context, name: str, metric: str, defended: Defended, found: Findings) -> None:
-    """What a defended classifier says where PGD goes through the defence; only images that are not yet lost go on."""
+    """The accuracy of a defended classifier where PGD goes through the defence; lost images are not attacked again."""
     rows, labels, n = context.pgd_rows, context.test.required_labels(), len(context.pgd_rows)
     for epsilon in sorted(context.recipe.attack.pgd.epsilons):
         if len(rows):
@@ -144,12 +144,12 @@ def _pgd_facts(context: Context) -> dict[str, int]:
 
 
 def _fgsm_step(context: Context, signs: Tensor, epsilon: float) -> Tensor:
-    """The test images moved by a share `epsilon` of the range of pixels."""
+    """The test images after a step of FGSM; `epsilon` is a share of the range of the pixels."""
     return attack.step(context.test_pixels, signs, epsilon * _range(context), context.bounds)
 
 
 def _range(context: Context) -> float:
-    """From the least to the greatest value of a pixel: noise and attacks are given as shares of it."""
+    """The range of the pixels; levels of noise and attacks are shares of it."""
     low, high = context.bounds
     return high - low
 

@@ -1,4 +1,4 @@
-"""A study from beginning to end: seeds and stages in turn, each skipped when its records are there."""
+"""Runs a study: all stages for each seed, except those that already have a record."""
 
 import importlib.metadata
 import json
@@ -71,7 +71,7 @@ class Study:
         self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
     def run(self, progress: StudyProgress | None = None) -> Results:
-        """Do what is left to do and write `results.json`.
+        """Run the stages that are not finished and write `results.json`.
 
         Raises:
             SettingsError: the folder holds something else, or the data do not fit the recipe.
@@ -87,7 +87,7 @@ class Study:
             return self._write_results()
 
     def _check(self) -> StudyRecord | None:
-        """Refuse what cannot come to an end, and touch nothing; returns the record of the study that is there."""
+        """Refuse a study that cannot be finished, without writing; returns the record of the study in the folder."""
         for seed in self.seeds:
             check_fit(self.recipe, self.dataset, seed)
         if len({*self.seeds}) != len(self.seeds) or not all(0 <= seed <= LAST_SEED for seed in self.seeds):
@@ -108,7 +108,7 @@ class Study:
         return None
 
     def _as_now(self, stored: StudyRecord) -> dict[str, Any]:
-        """A study's record with the settings that have come since at their defaults, so that it can be continued."""
+        """A study's record with defaults for the settings that are newer than it, so that it can be continued."""
         settings = stored.settings
         if stored.precision is None:  # from before there was a choice: float32
             wanted = self.recipe.precision
@@ -130,7 +130,7 @@ class Study:
             yield
 
     def _claim_folder(self) -> None:
-        """Make sure that the folder is this study's, and settle the precision once for all of it."""
+        """Make sure that the folder belongs to this study, and choose the precision once for all of it."""
         stored = self._check()  # once more: another process may have claimed it just before
         if stored is not None:
             # What `auto` chose stays: an interrupted study ends as if it had not been.
@@ -161,7 +161,7 @@ class Study:
             found.metrics["memory/peak"] = float(peak_memory(self.device))
             record = StageRecord(stage=name, seconds=seconds, metrics=found.metrics, facts=found.facts)
             write_stage(folder / "stages", record, found.arrays)
-            # The records are there: what the training would have needed to go on is no longer of use.
+            # The stage has its record: the checkpoints of its training are no longer needed.
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             progress.finished(name, seconds, found.headline)
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a process that was killed just before it did so
@@ -202,16 +202,16 @@ class Study:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file says nothing of what is in the folder: our lock, or what a killed process left of a file."""
+    """Whether a file may be in an empty run's folder: our lock, or a temporary file of a killed process."""
     return path.name == _LOCK or is_temporary(path)
 
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """Stored settings and those that have come since, at their defaults."""
+    """Stored settings, with defaults for those that are newer."""
     try:
         return _settings(Recipe.model_validate({"title": "", **settings}))
     except ValidationError:
-        return settings  # a setting that is no more: it shows as a difference
+        return settings  # a setting that no longer exists: it is reported as a difference
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

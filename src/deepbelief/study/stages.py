@@ -1,4 +1,4 @@
-"""The stages of a study, in the order in which they run and are told."""
+"""The stages of a study, in the order in which they run and are reported."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,1 +1,1 @@
-"""The machine: devices, precisions, memory, and files that are whole or not there."""
+"""The machine: devices, precisions, memory, and atomic writes of files."""

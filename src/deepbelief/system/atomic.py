@@ -1,4 +1,4 @@
-"""Files that are either old or new, never half-written; and the temporary files that a killed process left."""
+"""Writes files atomically, and removes the temporary files of killed processes."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def temporary_name(name: str) -> str:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a path is named as one that is only written to."""
+    """Whether a path has the name of a temporary file."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
@@ -61,7 +61,7 @@ def sweep(folder: Path) -> None:
 
 
 def _is_at_work(path: Path) -> bool:
-    """Whether the process that wrote a temporary file is alive, and not another one that got its number later."""
+    """Whether the process that wrote a temporary file is still alive, rather than a later one with the same number."""
     named = _TEMPORARY.fullmatch(path.name)
     assert named
     try:

@@ -1,4 +1,4 @@
-"""The machine: on which device to work, and what figures were measured on."""
+"""Chooses the device to compute on, and describes the machine for records."""
 
 import os
 import platform
@@ -16,13 +16,13 @@ def choose_device(name: str) -> torch.device:
     """`auto` is CUDA where there is a GPU, else the CPU.
 
     Raises:
-        SettingsError: the device is unknown or not there.
+        SettingsError: the device is unknown or missing.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).item()  # which the device "meta", that holds no values, refuses
+        torch.zeros(1, device=device).item()  # fails on the device "meta", which holds no values
     except (RuntimeError, AssertionError, ImportError):
         raise SettingsError(f"the device {name!r} is not there: give --device cpu, or leave --device out.") from None
     return device
@@ -48,7 +48,7 @@ def peak_memory(device: torch.device | str = "cpu") -> int:
 
 
 def _peak_resident() -> int:
-    """The largest resident size so far, from whatever this system keeps it in."""
+    """The largest resident size so far, in the way of this operating system."""
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
     try:

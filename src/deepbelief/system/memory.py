@@ -1,4 +1,4 @@
-"""How this process takes and gives back memory."""
+"""How this process keeps freed memory."""
 
 import ctypes
 from typing import Final

@@ -1,4 +1,4 @@
-"""In which floating-point type a model is held, and in which its matrix products are done while it learns."""
+"""The floating-point types of a model's parameters and of its matrix products in training."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 PrecisionName = Literal["auto", "bf16", "fp32", "fp64"]
 
 _SHAPE: Final = (128, 784, 300)  # of the product that is timed: a small training step's
-_GAIN: Final = 1.3  # bfloat16 must be this many times faster: less is lost in converting, or is chance
+_GAIN: Final = 1.3  # how many times faster bfloat16 must be: less is lost in conversions, or is chance
 _REPETITIONS: Final = 5
 
 

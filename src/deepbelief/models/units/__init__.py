@@ -1,4 +1,4 @@
-"""Kinds of units: how the values of one layer are distributed, given what the other layer sends."""
+"""The kinds of units: how the values of one layer are distributed, given the field from the other layer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,7 +18,7 @@ _KINDS: Final[dict[str, Callable[..., Units]]] = {
 
 
 def make_units(description: Mapping[str, Any]) -> Units:
-    """Units as a `description` tells, with parameters at their start."""
+    """New units of the kind and size that a `description` gives."""
     arguments = dict(description)
     parts = [make_units(part) for part in arguments.pop("parts", ())]
     return _KINDS[arguments.pop("kind")](*parts, **arguments)

@@ -1,4 +1,4 @@
-"""What every kind of units can do."""
+"""The base class of all kinds of units."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -14,15 +14,15 @@ from deepbelief.randomness import Random
 class Units(nn.Module, ABC):
     """The values x of one layer, an exponential family: p(x | field) = exp(field . x - E(x)) / sum over x.
 
-    The *field* is what the other layer sends: v W for hidden units, h W^T for visible units, shape (batch, size). The
-    units' own energy E(x) holds -a . x for biases a, and what the kind of units adds to it. So a field acts as a
-    change of the biases, and the mean of x is the slope of `log_partition` along the field, whatever the kind.
+    The *field* is the input from the other layer: v W for hidden units, h W^T for visible units, shape (batch, size).
+    The units' own energy E(x) is -a . x with the biases a, plus what the kind of units adds. So a field acts as a
+    change of the biases, and the mean of x is the gradient of `log_partition` in the field, for every kind.
 
-    A kind of units is one final class with these methods; nothing else asks which kind it has before it.
+    Each kind of units is one final class with these methods; no other code depends on the kind.
     """
 
     bounded: bool
-    """Whether |x| has a limit. Units without one cannot stand on both sides: their energy may have no lower limit."""
+    """Whether |x| is bounded. Unbounded units cannot be on both sides: the energy could then fall without limit."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Units(nn.Module, ABC):
 
     @abstractmethod
     def mean(self, field: Tensor) -> Tensor:
-        """E[x | field], shape (batch, size); can be differentiated."""
+        """E[x | field], shape (batch, size); differentiable."""
 
     def mean_(self, field: Tensor) -> Tensor:
         """`mean`, written over the field; for learning, which needs no gradient through it."""
@@ -51,7 +51,7 @@ class Units(nn.Module, ABC):
         return out
 
     def energy(self, values: Tensor) -> Tensor:
-        """E(x) in nats, shape (batch,); without further terms -bias . x."""
+        """E(x) in nats, shape (batch,): -sum_i a_i x_i, unless the kind of units adds something."""
         return -(values @ self.bias)
 
     @abstractmethod
@@ -60,22 +60,22 @@ class Units(nn.Module, ABC):
 
     @abstractmethod
     def bias_of_mean(self, mean: Tensor) -> Tensor:
-        """The biases with which units without a field have this mean, shape (size,)."""
+        """The biases that give this mean where the field is 0, shape (size,)."""
 
     @abstractmethod
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """Raise a `DataError` that names the first of some values, (batch, size), that such units cannot have.
+        """Raise a `DataError` that names the first of these values, (batch, size), that the units cannot take.
 
         Args:
-            values: in these units' type.
-            item: the number of the first item, counted from 0.
-            position: of the first unit.
+            values: in the type of the units' parameters.
+            item: number of the first item, counted from 0, for the message.
+            position: number of the first unit, for the message.
         """
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
-        """-dE/dparameter summed over the batch, for each parameter but the biases, whose own is the sum of x.
+        """-dE/dparameter summed over the batch, for each parameter except the biases, for which it is the sum of x.
 
-        With `are_means`, the expectation of that under the distributions of these means.
+        With `are_means` the values are means, and it is the expectation under the distributions with these means.
         """
         return {}
 
@@ -84,11 +84,11 @@ class Units(nn.Module, ABC):
 
     @property
     def variable_sizes(self) -> list[int]:
-        """How many values each variable has; given the field the variables are independent of each other."""
+        """How many values each variable has; given the field, the variables are independent."""
         return [1] * self.size
 
     def variable_of_each(self) -> Tensor:
-        """For each value the number of the variable that it belongs to, shape (size,), int64."""
+        """The number of the variable that each value belongs to, shape (size,), int64."""
         return torch.repeat_interleave(torch.tensor(self.variable_sizes)).to(self.bias.device)
 
     @property
@@ -97,7 +97,7 @@ class Units(nn.Module, ABC):
         return torch.zeros(self.size, dtype=torch.bool, device=self.bias.device)
 
     def without_bias(self) -> Self:
-        """A copy whose biases are 0 and no parameter, for units that hold the biases of several such parts."""
+        """A copy whose biases are 0 and not a parameter; `Joint` holds the biases of all its parts itself."""
         units = copy.deepcopy(self)
         del units.bias
         units.register_buffer("bias", torch.zeros_like(self.bias), persistent=False)
@@ -105,11 +105,11 @@ class Units(nn.Module, ABC):
 
     @property
     def states(self) -> int | None:
-        """How many values the whole layer can take; None if there are infinitely many."""
+        """The number of states of the whole layer; None if there are infinitely many."""
         return None
 
     def state(self, numbers: Tensor) -> Tensor:
-        """The values with these numbers, 0 to `states` - 1: (batch,) int64 -> (batch, size); for enumeration."""
+        """The states with these numbers, 0 to `states` - 1: (batch,) int64 -> (batch, size); for enumeration."""
         raise SettingsError(
             f"{type(self).__name__} units have no list of values; one side must be binary or categorical."
         )

@@ -24,7 +24,7 @@ class Bernoulli(Units):
         return torch.sigmoid(field + self.bias)
 
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field; for learning, which needs no gradient through it."""
+        """`mean`, written over the field."""
         return field.add_(self.bias).sigmoid_()
 
     @torch.no_grad()
@@ -56,6 +56,6 @@ class Bernoulli(Units):
         return 1 << self.size
 
     def state(self, numbers: Tensor) -> Tensor:
-        """The binary digits of the numbers, the highest first."""
+        """The binary digits of the numbers, most significant first."""
         digits = torch.arange(self.size - 1, -1, -1, device=numbers.device)
         return (numbers[:, None] >> digits & 1).to(self.bias.dtype)

@@ -10,7 +10,7 @@ from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
 
-_ROUNDED: Final = 0.01  # by so much may probabilities that were rounded miss a sum of 1
+_ROUNDED: Final = 0.01  # how far the sum of rounded probabilities may be from 1
 
 
 @final
@@ -18,7 +18,7 @@ class Categorical(Units):
     """Groups of units of which exactly one is 1: p(x_gc = 1 | field) = softmax over c of (a_gc + field_gc).
 
     A group is one variable with `categories` values, such as a label (Salakhutdinov, Mnih & Hinton 2007); the values
-    of the groups lie one after the other, so that there are groups x categories units. E(x) = -a . x.
+    of the groups lie one after the other, which makes groups x categories units. E(x) = -a . x.
 
     >>> import torch
     >>> Categorical(groups=2, categories=3).mean(torch.zeros(1, 6)).tolist()[0][:3]
@@ -43,11 +43,11 @@ class Categorical(Units):
     @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """One category of each group, as one-hot values, shape (batch, size)."""
-        reached = self._grouped(self.mean(field)).to(torch.promote_types(field.dtype, torch.float32)).cumsum(dim=-1)
-        # Uniform up to the sum itself, which rounding puts near 1: no category beyond the last is drawn.
-        level = random.uniform_(torch.empty_like(reached[..., :1])) * reached[..., -1:]
-        chosen = (reached <= level).sum(dim=-1, keepdim=True).clamp_(max=self.categories - 1)
-        return torch.zeros_like(reached).scatter_(-1, chosen, 1.0).flatten(-2).to(field.dtype)
+        cumulative = self._grouped(self.mean(field)).to(torch.promote_types(field.dtype, torch.float32)).cumsum(dim=-1)
+        # Uniform from 0 to the sum itself, which is 1 only up to rounding, so that the last category is the limit.
+        threshold = random.uniform_(torch.empty_like(cumulative[..., :1])) * cumulative[..., -1:]
+        chosen = (cumulative <= threshold).sum(dim=-1, keepdim=True).clamp_(max=self.categories - 1)
+        return torch.zeros_like(cumulative).scatter_(-1, chosen, 1.0).flatten(-2).to(field.dtype)
 
     def log_partition(self, field: Tensor) -> Tensor:
         """Sum over the groups of log sum_c exp(a_gc + field_gc), shape (batch,)."""
@@ -58,7 +58,7 @@ class Categorical(Units):
         return torch.log(mean)
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """`DataError` unless those of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
+        """`DataError` unless the values of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
         takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
         advice = "encode categories by torch.nn.functional.one_hot"
         check_range(values, 0, 1, wanted=takes, advice=advice, item=item, position=position)
@@ -83,7 +83,7 @@ class Categorical(Units):
         return int(self.categories**self.groups)
 
     def state(self, numbers: Tensor) -> Tensor:
-        """The numbers' digits in the base of the categories, the highest first, each as one-hot values."""
+        """The digits of the numbers to base `categories`, most significant first, each as one-hot values."""
         powers = self.categories ** torch.arange(self.groups - 1, -1, -1, device=numbers.device)
         digits = numbers[:, None] // powers % self.categories
         return torch.nn.functional.one_hot(digits, self.categories).flatten(1).to(self.bias.dtype)

@@ -17,13 +17,13 @@ class Gaussian(Units):
     """Real units with a learned precision g = exp(log_precision): E(x) = sum_i g_i x_i^2 / 2 - a_i x_i.
 
     Given the field, x_i is normal with mean (a_i + field_i) / g_i and variance 1 / g_i. In these natural parameters a
-    precise unit, which in the form (x - a)^2 / (2 s^2) - x W h / s^2 has gradients that grow as 1 / s^4, learns at
-    the same rate as the others; it is the same family of distributions (Cho et al. 2011; Liao et al. 2022).
+    precise unit learns at the same rate as the others; in the form (x - a)^2 / (2 s^2) - x W h / s^2 its gradients
+    grow as 1 / s^4. The family of distributions is the same (Cho et al. 2011; Liao et al. 2022).
 
     Args:
         size: number of units.
-        min_std: learning stops the standard deviation 1 / sqrt(g) there. Without it a value that hardly ever changes
-            would get an endlessly high density; on standardised data a tenth is far below any real spread.
+        min_std: the lower limit of the standard deviation 1 / sqrt(g) in learning. Without it the density of a value
+            that hardly ever changes would grow without limit; the default is far below what standardised data have.
 
     Raises:
         SettingsError: `min_std` is not above 0.
@@ -75,7 +75,7 @@ class Gaussian(Units):
         check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
-        """For log_precision: -g sum x^2 / 2; of means, E[x^2] = mean^2 + 1 / g."""
+        """For log_precision: -g sum x^2 / 2; for means, with E[x^2] = mean^2 + 1 / g."""
         squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
         return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
 
@@ -85,7 +85,7 @@ class Gaussian(Units):
 
     @property
     def are_real(self) -> Tensor:
-        """All of them."""
+        """All values."""
         return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
 
     @property

@@ -16,7 +16,7 @@ from deepbelief.randomness import Random
 class Joint(Units):
     """Units of several kinds in one layer, such as pixels and a label: E(x) = sum over the parts of E_part(x_part).
 
-    Fields and values lie one part after the other. `bias` holds the biases of all of them; further parameters stay with
+    Fields and values lie one part after the other. `bias` holds the biases of all of them; other parameters stay with
     the parts, which have no biases of their own here.
 
     Raises:
@@ -81,18 +81,18 @@ class Joint(Units):
         return torch.stack(logs).sum(dim=0)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
-        """The parts' own."""
+        """The biases of the parts, one after the other."""
         biases = [part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)]
         return torch.cat(biases, dim=-1)
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """Each part's own."""
+        """Each part checks its values."""
         for part, own in zip(self._parts(), self._split(values), strict=True):
             part.check_values(own, item, position)
             position += part.size
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
-        """The parts' own, as parts.0.name and so on."""
+        """Those of the parts, named parts.0.name and so on."""
         return {
             f"parts.{number}.{name}": sums
             for number, (part, own) in enumerate(zip(self._parts(), self._split(values), strict=True))
@@ -100,7 +100,7 @@ class Joint(Units):
         }
 
     def constrain_(self) -> None:
-        """Each part's own."""
+        """Each part constrains its parameters."""
         for part in self._parts():
             part.constrain_()
 
@@ -116,13 +116,13 @@ class Joint(Units):
 
     @property
     def states(self) -> int | None:
-        """The product of the parts'."""
+        """The product of the parts' numbers of states."""
         counts = [part.states for part in self._parts()]
         finite = [count for count in counts if count is not None]
         return math.prod(finite) if len(finite) == len(counts) else None
 
     def state(self, numbers: Tensor) -> Tensor:
-        """The parts' values, the numbers of the last part running fastest."""
+        """The states of the parts; the state of the last part changes fastest."""
         found: list[Tensor] = []
         for part in reversed(self._parts()):
             states = part.states

@@ -10,8 +10,8 @@ from deepbelief.arrays import check_range
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
 
-_COPIES: Final = 40  # exp(-40) is nothing beside 1, in double precision too
-_NEAR: Final = 12  # a copy so far from its threshold is on, or off, to the resolution of `Random.bernoulli`
+_COPIES: Final = 40  # exp(-40) is negligible beside 1, in double precision too
+_NEAR: Final = 12  # a copy this far from its threshold is on, or off, to the resolution of `Random.bernoulli`
 _RIPPLE: Final = 2 * math.pi / math.sinh(2 * math.pi**2)  # see `_ripple`
 
 
@@ -19,9 +19,9 @@ _RIPPLE: Final = 2 * math.pi / math.sinh(2 * math.pi**2)  # see `_ripple`
 class ReLU(Units):
     """Rectified linear units as stepped sigmoids: values n = 0, 1, 2, ... (Nair & Hinton 2010), without approximation.
 
-    A unit is endlessly many binary units with the same weights and the biases a - 1/2, a - 3/2, a - 5/2, ...; its
-    value n is how many of them are on. The number of ways to get n, summed with their biases, is by Euler's
-    q-binomial theorem, for q = 1 / e: q^(n^2 / 2) / ((1 - q) (1 - q^2) ... (1 - q^n)). So
+    A unit is infinitely many binary units with the same weights and the biases a - 1/2, a - 3/2, a - 5/2, ...; its
+    value n is how many of them are on. Summed over all ways to get n, the weights that their biases give are, by
+    Euler's q-binomial theorem for q = 1 / e, q^(n^2 / 2) / ((1 - q) (1 - q^2) ... (1 - q^n)). So
 
     E(n) = n^2 / 2 + sum_{j <= n} log(1 - e^-j) - a n,
 
@@ -36,20 +36,20 @@ class ReLU(Units):
         total = torch.zeros_like(x)
         below = torch.exp(-_magnitude(x))
         for threshold in self._thresholds(x):
-            weighed = below * threshold
-            total = total + weighed / (1 + weighed)
-        # Above 0 the copies that are surely on count x of them, and those near the last as many as they do below.
+            odds = below * threshold
+            total = total + odds / (1 + odds)
+        # Above 0, by symmetry: x for the copies that are certainly on, plus the same sum as below 0.
         return torch.where(x > 0, x + total + _ripple(x), total)
 
     @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
-        """Whole numbers drawn given the field, shape (batch, size): how many of the copies are on."""
+        """Integers drawn given the field, shape (batch, size): how many of the copies are on."""
         x = field + self.bias
-        surely = (x.floor() - _NEAR).clamp_(min=0)
-        counted = surely.clone()
+        certain = (x.floor() - _NEAR).clamp_(min=0)
+        total = certain.clone()
         for k in range(1, 2 * _NEAR + 1):
-            counted += random.bernoulli(torch.sigmoid(x - surely - (k - 0.5)))
-        return counted
+            total += random.bernoulli(torch.sigmoid(x - certain - (k - 0.5)))
+        return total
 
     def energy(self, values: Tensor) -> Tensor:
         """sum_i n_i^2 / 2 + sum_{j <= n_i} log(1 - e^-j) - a_i n_i, shape (batch,)."""
@@ -62,10 +62,10 @@ class ReLU(Units):
         """sum_i sum_k log(1 + exp(a_i + field_i - k + 1/2)) over k = 1, 2, ..., shape (batch,)."""
         x = field + self.bias
         below = self._log_sum(torch.exp(-_magnitude(x)))
-        # The integral of `mean`: x^2 / 2 for the copies that are surely on, twice the value at 0, less the other side.
+        # The integral of `mean`: x^2 / 2 for the copies that are on, plus twice the value at 0, minus the value at -x.
         at_zero = self._log_sum(torch.ones_like(x[..., :1]))
-        waves = _RIPPLE / (2 * math.pi) * (torch.cos(2 * math.pi * x) - 1)
-        return torch.where(x > 0, x * x / 2 + 2 * at_zero - below + waves, below).sum(dim=-1)
+        ripple = _RIPPLE / (2 * math.pi) * (torch.cos(2 * math.pi * x) - 1)
+        return torch.where(x > 0, x * x / 2 + 2 * at_zero - below + ripple, below).sum(dim=-1)
 
     def _log_sum(self, below: Tensor) -> Tensor:
         """log of the product over k of 1 + below e^(-k + 1/2)."""
@@ -76,12 +76,12 @@ class ReLU(Units):
 
     @staticmethod
     def _thresholds(like: Tensor) -> list[float]:
-        """e^(-k + 1/2), as far as it counts beside 1 in this precision."""
-        wanted = -math.log(torch.finfo(like.dtype).eps)
-        return [math.exp(0.5 - k) for k in range(1, min(_COPIES, math.ceil(wanted) + 1))]
+        """e^(-k + 1/2), k = 1, 2, ..., as long as it is not negligible beside 1 in this precision."""
+        digits = -math.log(torch.finfo(like.dtype).eps)
+        return [math.exp(0.5 - k) for k in range(1, min(_COPIES, math.ceil(digits) + 1))]
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
-        """The biases whose `mean` this is, by bisection."""
+        """The biases that give this mean, by bisection."""
         low, high = torch.full_like(mean, -_COPIES), mean + 1
         for _ in range(60):
             middle = (low + high) / 2
@@ -101,7 +101,7 @@ def _magnitude(x: Tensor) -> Tensor:
 
 
 def _ripple(x: Tensor) -> Tensor:
-    """What sum_k (sigmoid(x - k + 1/2) - (k <= 0)) over all whole k has besides x: its Fourier series, one term long.
+    """sum_k (sigmoid(x - k + 1/2) - (k <= 0)) over all integers k, minus x: the first term of its Fourier series.
 
     By Poisson's summation formula; it is below 4e-8, and the second term below 1e-16.
     """

@@ -1,4 +1,4 @@
-"""The story of a study: one chapter for every stage, in the order in which it is told."""
+"""The story of a study: one chapter for every stage, in the order of the page."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Chapters about noise and attacks: how the contestants fare when images are changed."""
+"""Chapters about noise and attacks: the contestants' accuracy on changed images."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -34,7 +34,7 @@ def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, flo
 def levels_where_less(run: Run, contestant: str, one: str, other: str, images: int) -> list[str]:
     """The epsilons at which attack `one` leaves a lower accuracy than `other`, by more than chance explains.
 
-    Chance is two standard errors of a share over so many images of every seed.
+    Chance is two standard errors of an accuracy over this number of images of every seed.
     """
     found = []
     for level in levels_of(run.results, other):
@@ -240,7 +240,7 @@ def robustness(run: Run, stage: Stage) -> Chapter:
 
 
 def _most_robust(run: Run) -> str:
-    """To whom each attack, and the noise, leaves most."""
+    """The contestants with the highest accuracy under each attack and under noise, in words."""
     words = "In the upper chart the gap between a contestant's two lines is the worth of knowing the network."
     found = []
     for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
@@ -251,7 +251,7 @@ def _most_robust(run: Run) -> str:
 
 
 def _patience(run: Run, pgd: dict[str, int] | None) -> list[str]:
-    """The iterated attack, explained; and who seems to withstand it only because a gradient tells it nothing."""
+    """PGD, explained; and the contestants that seem to withstand it only because their gradients are uninformative."""
     if pgd is None:
         return []
     words = (

@@ -1,4 +1,4 @@
-"""Chapters about the images that everything else is learnt from."""
+"""Chapters about the data set."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def data(run: Run, stage: Stage) -> Chapter:
 
 
 def _values(stage: Stage) -> str:
-    """What an image is made of, and how its values are drawn; a sentence without its beginning."""
+    """The size and the range of the images, as the end of a sentence."""
     shape, (low, high) = stage.fact("image_shape"), stage.record.facts.get("bounds", (0, 1))
     what = f"{shape[0]} values" if len(shape) == 1 else f"{' x '.join(map(str, shape))} pixels"
     if (low, high) == (0, 1):

@@ -86,7 +86,7 @@ def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
 
 
 def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float, attack: str) -> str:
-    """What the defence seems to be worth and what it is worth, at the level nearest to `epsilon`."""
+    """The gain of the defence against attacks that do not know it and that do, at the level nearest to `epsilon`."""
     plain = run.series(f"accuracy/{contestant}/{attack}")
     for count in counts:
         defended = run.series(f"accuracy/{contestant}/{attack}_defended_{count}")
@@ -105,7 +105,7 @@ def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float, attac
 
 
 def _masked(run: Run, contestant: str, counts: list[int], pgd: dict[str, int] | None) -> list[str]:
-    """A warning where an attack that knows less, or takes one step, does more than one that should do better."""
+    """A warning where an attack that knows less, or takes one step, does better than a stronger one."""
     words = {
         "fgsm_defended": "FGSM that ignores the defence",
         "fgsm_adaptive": "FGSM through the defence",

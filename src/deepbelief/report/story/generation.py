@@ -1,4 +1,4 @@
-"""The chapter about what the network makes up, and how likely it finds what is real."""
+"""The chapter about samples of the network, and the log-likelihood of test images."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -89,7 +89,7 @@ def _told(run: Run, stage: Stage) -> str:
 
 
 def _interval(ends: Sequence[float]) -> str:
-    """Both ends, if there are any: a single image has no spread."""
+    """Both ends of the interval; none for a single image, which has no standard deviation."""
     return "{:.2f} to {:.2f}".format(*ends) if np.isfinite(ends).all() else ABSENT
 
 

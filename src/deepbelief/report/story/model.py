@@ -1,4 +1,4 @@
-"""Chapters about the deep belief network itself: how it learns, and what its layers hold."""
+"""Chapters about the deep belief network itself: its training and its layers."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Chapters about what lies near what: clusters of classes, mistakes, search by features."""
+"""Chapters about similarity: clusters of classes, confusion matrices, search by features."""
 
 from collections.abc import Sequence
 from functools import partial
