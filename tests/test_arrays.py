@@ -26,7 +26,6 @@ from deepbelief import (
     Pretraining,
     Random,
     RBMSettings,
-    ReadoutClassifier,
     UpDownSettings,
     UpDownTraining,
     accuracy,
@@ -46,6 +45,7 @@ from deepbelief.learning import (
     ConvergedSettings,
     FullBatchSettings,
     FullBatchTraining,
+    ReadoutClassifier,
 )
 from deepbelief.likelihood import (
     AISSettings,
@@ -144,7 +144,7 @@ def minibatches(x: Any, y: Any, dtype: torch.dtype) -> Any:
 
 
 def readout(x: Any, y: Any, dtype: torch.dtype) -> Any:
-    network = FeedForward([4, 2], torch.relu, Random(0)).to(dtype)
+    network = FeedForward([6, 2], torch.relu, Random(0)).to(dtype)
     list(ConvergedTraining(network, (x, y), ConvergedSettings(l2=(0.1,)), held_out=(x, y)).epochs())
     dbn = DBN.from_sizes([4, 6], Random(0)).to(dtype)
     return [network(x).to(dtype), ReadoutClassifier(dbn, 1, network)(torch.ones(2, 4)).to(dtype)]
