@@ -24,8 +24,8 @@ SMALLER = {
     "    epochs=5,": "    epochs=1,",
     "Gaussian(784)": "Gaussian(64)",
     "dataset.split(5000,": "dataset.split(200,",
-    "import Bernoulli,": "import AISSettings, Bernoulli,",
-    "dataset.test, random).bracket": "dataset.test, random, AISSettings.of(20, 10)).bracket",
+    "import Bernoulli,": "import Bernoulli, likelihood,",
+    "dataset.test, random).bracket": "dataset.test, random, likelihood.AISSettings.of(20, 10)).bracket",
     'load_recipe("smoke")': 'load_recipe("tiny.toml")',
     "seeds=[0, 1, 2]": "seeds=[0]",
 }

@@ -20,7 +20,7 @@ class Defended:
 
     classifier: Classifier
     reconstruct: Callable[[Tensor, int], Tensor]
-    steps: int
+    steps: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (batch, width) -> logits (batch, classes)."""
