@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from deepbelief.arrays import Classifier
 from deepbelief.data import TensorSource, load_dataset
-from deepbelief.models.feedforward import Classifier, accuracy, predict
+from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness.attack import pgd
 from deepbelief.robustness.defence import Defended
 from deepbelief.study import robustness

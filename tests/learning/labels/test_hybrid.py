@@ -15,7 +15,8 @@ from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.learning.labels.discriminative import Discriminative, combine
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
-from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledRBM

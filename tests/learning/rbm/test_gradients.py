@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.learning.rbm.update import Centring, Momentum, clip, penalise
 from deepbelief.models.rbm import RBM

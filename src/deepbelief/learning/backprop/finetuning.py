@@ -12,6 +12,15 @@ from deepbelief.randomness import Random
 def unfold(dbn: DBN, classes: int, random: Random | int, readout: FeedForward | None = None) -> FeedForward:
     """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
 
+    `MinibatchTraining` then fine-tunes all of its layers by backpropagation:
+
+    >>> from deepbelief import MinibatchSettings, MinibatchTraining
+    >>> dbn, images, labels = DBN.from_sizes([6, 5, 4], 0), torch.rand(20, 6), torch.arange(20) % 2
+    >>> network = unfold(dbn, classes=2, random=0).requires_grad_(True)
+    >>> settings = MinibatchSettings(epochs=3, patience=0)
+    >>> [record.epoch for record in MinibatchTraining(network, (images, labels), settings).epochs()]
+    [1, 2, 3]
+
     Args:
         dbn: gives the hidden layers their weights and biases; it is copied, not changed.
         classes: units of the new top layer.

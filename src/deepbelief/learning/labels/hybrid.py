@@ -14,8 +14,9 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.course import MinibatchCourse, optimizer_memory, restore_optimizer
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.learning.labels.discriminative import Discriminative, combine
-from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
-from deepbelief.learning.rbm.statistics import NegativePhase
+from deepbelief.learning.rbm.negative_phases.base import NegativePhase
+from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.models.checks import check_values
 from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledRBM

@@ -1,9 +1,8 @@
 """The gradient of an RBM's log-likelihood as a difference of sufficient statistics: data minus model."""
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -32,28 +31,6 @@ class Statistics:
     def by_parameter(self) -> dict[str, Tensor]:
         """All sums under the names of the RBM's parameters."""
         return {"weights": self.weights, "visible.bias": self.visible, "hidden.bias": self.hidden, **self.further}
-
-
-class NegativePhase(Protocol):
-    """Where the model's own statistics come from; `gibbs_steps` may change between batches."""
-
-    gibbs_steps: int
-
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
-        ...
-
-    def mixing(self) -> dict[str, float]:
-        """How well the Markov chains mixed since the last call; called after each epoch."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """The chains, to go on from here."""
-        ...
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.learning.rbm.mixing import Trace
+from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM

@@ -8,9 +8,9 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from deepbelief.learning.rbm.contrastive_divergence import PersistentContrastiveDivergence
-from deepbelief.learning.rbm.mixing import Trace, autocorrelation_time
-from deepbelief.learning.rbm.tempering import ParallelTempering, TrajectoryTempering
+from deepbelief.learning.rbm.negative_phases.mixing import Trace, autocorrelation_time
+from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering, TrajectoryTempering
 from deepbelief.models.annealed_path import AnnealedPath, base_rate_bias
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.models.units import Units

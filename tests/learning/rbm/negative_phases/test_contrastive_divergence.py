@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
 from deepbelief.data import Images, TensorSource
-from deepbelief.learning.rbm.contrastive_divergence import ContrastiveDivergence, PersistentContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
+from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import Regularisation
 from deepbelief.learning.rbm.update import Momentum

@@ -1,4 +1,4 @@
-"""Contrastive divergence: short Markov chains, started at the data (CD-k) or going on from batch to batch (PCD-k)."""
+"""Contrastive divergence: short Markov chains that start at the data (CD-k)."""
 
 from collections.abc import Mapping
 from typing import final
@@ -6,7 +6,6 @@ from typing import final
 import torch
 from torch import Tensor
 
-from deepbelief.learning.rbm.mixing import Trace
 from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
@@ -81,65 +80,3 @@ class ContrastiveDivergence:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Nothing to go on from."""
-
-
-@final
-class PersistentContrastiveDivergence:
-    """PCD-k (Tieleman 2008): Markov chains go on from batch to batch, v' ~ p(v | h) and h ~ p(h | v'), k times.
-
-    Args:
-        rbm: the model; not changed.
-        batch_size: the largest batch.
-        chains: hidden states, shape (chains, hidden), that the chains go on from; changed in place.
-        gibbs_steps: k.
-        products: as for `ContrastiveDivergence`.
-        regularisation: as for `ContrastiveDivergence`.
-    """
-
-    def __init__(
-        self,
-        rbm: RBM,
-        batch_size: int,
-        chains: Tensor,
-        gibbs_steps: int = 1,
-        products: torch.dtype | None = None,
-        regularisation: Regularisation | None = None,
-    ) -> None:
-        self.gibbs_steps, self.chains = gibbs_steps, chains
-        self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation)
-        like = self._workspace.rbm.weights
-        self._hidden, self._field = like.new_empty(chains.shape), like.new_empty(len(chains), rbm.visible.size)
-        self._sum, self._model_sum = torch.empty_like(rbm.visible.bias), torch.empty_like(rbm.visible.bias)
-        self._trace = Trace(len(chains), like)
-
-    @torch.no_grad()
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
-        rbm, n, hidden = self._workspace.rbm, len(visible), self._hidden
-        phases = self._workspace.load(visible, len(self.chains), random)
-        keep(rbm.hidden.mean_(phases.positive), phases.kept_positive)
-        hidden.copy_(self.chains)
-        for _ in range(self.gibbs_steps):
-            keep(hidden, phases.kept_negative)
-            rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field), random, out=phases.model)
-            field = torch.mm(phases.model, rbm.weights, out=phases.negative)
-            rbm.hidden.sample_(field, random, out=hidden)
-        keep(phases.negative, phases.kept_negative)
-        self._trace.add(phases.negative.mean(dim=1))
-        self.chains.copy_(hidden)
-        torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
-        torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
-        self._sum.sub_(self._model_sum, alpha=n / len(self.chains))
-        return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
-
-    def mixing(self) -> dict[str, float]:
-        """The chains' autocorrelation time in updates since the last call, NaN and infinite as `Trace` says."""
-        return {"autocorrelation_time": self._trace.autocorrelation_time()}
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything to go on from here, between epochs."""
-        return {"chains": self.chains}
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
-        self.chains.copy_(state["chains"])
