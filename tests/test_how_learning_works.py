@@ -92,7 +92,7 @@ def test_files_and_names_of_the_text_are_there() -> None:
     assert not [path for path in paths if not any((root / path).exists() for root in (ROOT, SOURCES))]
     classes = set().union(*(names(path) for path in (SOURCES / "learning" / "rbm").rglob("*.py")))
     assert set(re.findall(r"`([A-Z]\w+)`", PAGE)) <= classes
-    settings = set(re.findall(r"`([a-z]+_[a-z]+|temperatures|trajectory|centring)`", PAGE)) - {"base_rate_bias"}
+    settings = set(re.findall(r"`([a-z]+_[a-z]+|tempering|centring)`", PAGE)) - {"base_rate_bias"}
     assert settings <= set(RBMSettings.__dataclass_fields__)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deepbelief import HybridSettings, MinibatchSettings, RBMSettings, UpDownSettings
 from deepbelief.errors import SettingsError
-from deepbelief.learning import AutoencoderSettings, ConvergedSettings, FullBatchSettings
+from deepbelief.learning import AutoencoderSettings, ConvergedSettings, FullBatchSettings, Tempering
 
 KINDS = [AutoencoderSettings, RBMSettings, ConvergedSettings, FullBatchSettings, HybridSettings, MinibatchSettings]
 KINDS += [UpDownSettings]
@@ -41,7 +41,7 @@ def test_names_that_there_are_not_are_guessed(kind: Any) -> None:
 
 def test_settings_that_do_not_fit_together_are_one_sentence() -> None:
     with pytest.raises(SettingsError) as fault:
-        RBMSettings(temperatures=2)
+        RBMSettings(tempering=Tempering(temperatures=2))
     assert str(fault.value) == "RBMSettings: tempering needs chains: set persistent_chains above 0."
 
 

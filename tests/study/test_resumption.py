@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from deepbelief.checkpoint import TrainingState, load_state, save_state
 from deepbelief.data import TensorSource
 from deepbelief.errors import DeepBeliefError
+from deepbelief.learning import Tempering
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
     FullBatchTraining,
@@ -58,8 +59,8 @@ JOBS: dict[str, Callable[[], Job]] = {
     "cd": pretraining,
     "patience": lambda: pretraining(patience=2),
     "persistent": lambda: pretraining(persistent_chains=4, centring=True),
-    "tempering": lambda: pretraining(persistent_chains=4, temperatures=3),
-    "trajectory": lambda: pretraining(persistent_chains=4, trajectory=True),
+    "tempering": lambda: pretraining(persistent_chains=4, tempering=Tempering(temperatures=3)),
+    "trajectory": lambda: pretraining(persistent_chains=4, tempering=Tempering(trajectory=True)),
     "minibatches": minibatches,
     "full batch": full_batch,
 }

@@ -7,7 +7,7 @@ from .labels.hybrid import HybridSettings, HybridTraining
 from .labels.updown import UpDownSettings, UpDownTraining
 from .rbm.layer import DivergedError, EpochRecord, RBMTraining
 from .rbm.pretraining import Pretraining
-from .rbm.settings import RBMSettings
+from .rbm.settings import RBMSettings, Tempering
 from .rbm.tie import tie_to_below
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "RBMTraining",
     "ReadoutClassifier",
     "Record",
+    "Tempering",
     "Training",
     "UpDownSettings",
     "UpDownTraining",

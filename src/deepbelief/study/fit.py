@@ -105,7 +105,7 @@ def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, 
     yield "generation.labels.hidden", seen * section.labels.hidden
     units = [low + high for low, high in pairwise(layers)]
     for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
-        yield f"{name}.persistent_chains", settings.persistent_chains * settings.temperatures * size
+        yield f"{name}.persistent_chains", settings.persistent_chains * settings.tempering.temperatures * size
     yield "generation.chains", section.chains * units[-1]
     yield "generation.fantasies", section.fantasies * units[-1]
 

@@ -220,16 +220,20 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
 def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list[dict[str, Any]]:
     """A setting that is a list gives each layer its own value."""
-    for name, value in table.items():
-        if isinstance(value, list) and len(value) != layers:
-            raise SettingsError(
-                f"{where}: pretraining.{name} lists {len(value)} values for {layers} layers: give one for each, or one "
-                "for all."
-            )
-    return [
-        {name: value[layer] if isinstance(value, list) else value for name, value in table.items()}
-        for layer in range(layers)
-    ]
+
+    def of_layer(settings: dict[str, Any], layer: int, name: str) -> dict[str, Any]:
+        found = {}
+        for key, value in settings.items():
+            if isinstance(value, list) and len(value) != layers:
+                raise SettingsError(
+                    f"{where}: {name}.{key} lists {len(value)} values for {layers} layers: give one for each, or one "
+                    "for all."
+                )
+            chosen = value[layer] if isinstance(value, list) else value
+            found[key] = of_layer(chosen, layer, f"{name}.{key}") if isinstance(chosen, dict) else chosen
+        return found
+
+    return [of_layer(table, layer, "pretraining") for layer in range(layers)]
 
 
 def _known_settings() -> set[str]:

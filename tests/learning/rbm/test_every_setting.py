@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import TensorSource
+from deepbelief.learning import Tempering
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
@@ -110,8 +111,7 @@ WAYS: dict[type, tuple[Callable[[Any], Outcome], dict[str, Any], Changes]] = {
             "growing_gibbs_steps": (True, {"gibbs_steps": 3}),
             "visible_samples": (False, {}),
             "persistent_chains": (8, {}),
-            "temperatures": (3, CHAINS),
-            "trajectory": (True, CHAINS),
+            "tempering": (Tempering(temperatures=3), CHAINS),
             "centring": (True, {}),
             "sparsity_target": (0.2, {"sparsity_cost": 1.0}),
             "sparsity_cost": (1.0, {}),

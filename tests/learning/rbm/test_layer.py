@@ -10,6 +10,7 @@ from deepbelief.checkpoint import load_dbn, load_state, save_dbn, save_state
 from deepbelief.data import TensorSource, load_dataset
 from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
+from deepbelief.learning import Tempering
 from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, RBMTraining
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
@@ -153,10 +154,10 @@ def test_layers_of_unlike_units_do_not_stack() -> None:
         {"dropout": 0.3},
         {"dropout": 0.3, "persistent_chains": 20},
         {"centring": True},
-        {"centring": True, "persistent_chains": 20, "temperatures": 3},
+        {"centring": True, "persistent_chains": 20, "tempering": Tempering(temperatures=3)},
         {"sparsity_target": 0.1, "sparsity_cost": 1.0},
         {"l1": 0.001, "max_gradient_norm": 0.5, "binarise": True},
-        {"persistent_chains": 20, "trajectory": True, "learning_rate_to_zero": True},
+        {"persistent_chains": 20, "tempering": Tempering(trajectory=True), "learning_rate_to_zero": True},
     ],
 )
 def test_every_option_learns_and_goes_on_exactly(
@@ -455,11 +456,11 @@ def test_schedules_and_settings_that_do_not_fit() -> None:
     falling = RBMSettings(epochs=4, learning_rate=0.4, learning_rate_to_zero=True)
     assert [falling.learning_rate_at(epoch) for epoch in (1, 2, 4)] == pytest.approx([0.4, 0.3, 0.1])
     with pytest.raises(ValueError, match="tempering needs chains: set persistent_chains above 0"):
-        RBMSettings(temperatures=4)
+        RBMSettings(tempering=Tempering(temperatures=4))
     with pytest.raises(ValueError, match="two ways to temper"):
-        RBMSettings(temperatures=4, trajectory=True, persistent_chains=10)
+        Tempering(temperatures=4, trajectory=True)
     with pytest.raises(ValueError, match="dropout and sparsity go with CD and PCD"):
-        RBMSettings(trajectory=True, persistent_chains=10, dropout=0.5)
+        RBMSettings(tempering=Tempering(trajectory=True), persistent_chains=10, dropout=0.5)
 
 
 def test_other_units_learn_too() -> None:

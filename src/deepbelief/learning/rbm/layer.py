@@ -150,11 +150,11 @@ class RBMTraining(Training[EpochRecord]):
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
         rbm, settings, random = self.rbm, self.settings, self._random
         chains = settings.persistent_chains
-        if settings.trajectory:
+        if settings.tempering.trajectory:
             return TrajectoryTempering(rbm, self._size, chains, random, products)
-        if settings.temperatures > 1:
+        if settings.tempering.temperatures > 1:
             base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
-            return ParallelTempering(rbm, self._size, chains, settings.temperatures, base, random, products)
+            return ParallelTempering(rbm, self._size, chains, settings.tempering.temperatures, base, random, products)
         if chains:
             start = rbm.hidden.sample(evenly_spaced(self._source, chains).to(rbm.weights) @ rbm.weights, random)
             return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
@@ -172,7 +172,7 @@ class RBMTraining(Training[EpochRecord]):
         # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
         on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
         momentum = isinstance(self._update, Momentum)
-        replayable = on_gpu and momentum and settings.temperatures == 1 and not settings.trajectory
+        replayable = on_gpu and momentum and not settings.tempering.is_on
         run = Replayed(step, self._size, self._random) if replayable else step
         for number, rows in enumerate(batches(len(self._source), settings, self._random), start=1):
             run(rows)

@@ -14,6 +14,30 @@ from deepbelief.settings import settings_dataclass
 
 @final
 @settings_dataclass
+class Tempering:
+    """Markov chains that move freely, so that none is caught at one kind of image; they need `persistent_chains`.
+
+    With `temperatures` above 1 each chain is at this number of temperatures (`ParallelTempering`), with `trajectory` at
+    the RBM's own earlier states (`TrajectoryTempering`); with neither there is no tempering.
+    """
+
+    temperatures: int = Field(default=1, ge=1)
+    trajectory: bool = False
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.temperatures > 1 and self.trajectory:
+            raise ValueError("temperatures and trajectory are two ways to temper: set one of them")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is any."""
+        return self.temperatures > 1 or self.trajectory
+
+
+@final
+@settings_dataclass
 class RBMSettings:
     """Contrastive divergence (Hinton 2002) and what others have made of it; the defaults are the reference study's.
 
@@ -25,8 +49,7 @@ class RBMSettings:
     set, from the data. Each step samples the visible units; without `visible_samples` CD takes their means, as is usual
     for grey images with k = 1, and which is biased the more the larger k (`ContrastiveDivergence`). With
     `persistent_chains` above 0 this number of Markov chains, which begin at items from all over the data, go on from
-    batch to batch (PCD, Tieleman 2008); with `temperatures` above 1 each of them is at this number of temperatures
-    (`ParallelTempering`), with `trajectory` at the RBM's own earlier states (`TrajectoryTempering`).
+    batch to batch (PCD, Tieleman 2008), and `tempering` lets them move freely.
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
@@ -61,8 +84,7 @@ class RBMSettings:
     growing_gibbs_steps: bool = False
     visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
-    temperatures: int = Field(default=1, ge=1)
-    trajectory: bool = False
+    tempering: Tempering = Tempering()
     centring: bool = False
     sparsity_target: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     sparsity_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -77,13 +99,10 @@ class RBMSettings:
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        tempered = self.temperatures > 1 or self.trajectory
-        if tempered and not self.persistent_chains:
+        if self.tempering.is_on and not self.persistent_chains:
             raise ValueError("tempering needs chains: set persistent_chains above 0")
-        if self.temperatures > 1 and self.trajectory:
-            raise ValueError("temperatures and trajectory are two ways to temper: set one of them")
-        if tempered and (self.dropout or self.sparsity_cost):
-            raise ValueError("dropout and sparsity go with CD and PCD: leave temperatures at 1 and trajectory out")
+        if self.tempering.is_on and (self.dropout or self.sparsity_cost):
+            raise ValueError("dropout and sparsity go with CD and PCD: leave tempering out")
         return self
 
     @property
