@@ -184,8 +184,14 @@ def _minibatch(context: Context, name: str, network: FeedForward, settings: Mini
     training, held_out = (
         (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
     )
-    random, products = context.random(f"{name}/training"), context.precision.products
-    job = MinibatchTraining(network, training, settings, random=random, held_out=held_out, products=products)
+    job = MinibatchTraining(
+        network,
+        training,
+        settings,
+        random=context.random(f"{name}/training"),
+        held_out=held_out if settings.patience else None,
+        products=context.precision.products,
+    )
     for record in context.train(name, job, job.epochs(), settings.epochs):
         checked = "" if record.score is None else f" validation {record.score:.4f}"
         line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{checked}"

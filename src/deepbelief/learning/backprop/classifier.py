@@ -127,7 +127,7 @@ class MinibatchTraining(AdamTraining):
             or lists. Labels are whole numbers from 0, below the number of the network's outputs.
         settings: how.
         random: order of the items and dropout; a whole number is a seed.
-        held_out: items and labels to measure after each epoch where there is a patience, and to stop early by.
+        held_out: items and labels to measure after each epoch, and to stop early by; the score is the accuracy.
         products: the type of the matrix products of training, such as `torch.bfloat16`; the parameters' own if None.
 
     Warns:
@@ -150,7 +150,7 @@ class MinibatchTraining(AdamTraining):
     ) -> None:
         items = _checked(network, source)
         labels = as_training_labels(items.labels, len(items), items.classes)
-        self._held_out = _measured(network, held_out) if settings.patience else None
+        self._held_out = _measured(network, held_out)
         random = as_random(random, next(network.parameters()).device)
         super().__init__(network, len(items), settings, self._held_out is not None, random)
         self._network, self._dropout, self._products = network, settings.dropout, products
