@@ -83,7 +83,7 @@ def prepare(room: str) -> Path:
     """A copy of the tree with the room's code undecorated, and mutmut's settings; what is as it was stays untouched."""
     folder, tests = WORK / room, ROOMS[room]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("src", "tests"):
+    for name in ("src", "tests", "docs"):  # the metrics are documented
         for path in (ROOT / name).rglob("*"):
             target = folder / path.relative_to(ROOT)
             if path.is_file() and "__pycache__" not in path.parts:
@@ -97,6 +97,7 @@ def prepare(room: str) -> Path:
         "source_paths": ["src"],
         "only_mutate": [f"src/deepbelief/{room}/*.py", f"src/deepbelief/{room}/*/*.py"],
         "do_not_mutate_patterns": TEXT,
+        "also_copy": ["docs"],
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not study"],
         "pytest_add_cli_args_test_selection": [*tests, "-k", LEFT_OUT],
         "process_isolation": "forkserver",
