@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,9 +12,11 @@ from deepbelief.errors import DeepBeliefError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
+from deepbelief.sampling import fantasies
 from deepbelief.study.context import Context, Findings
-from deepbelief.study.generation import _of_each_class
+from deepbelief.study.generation import _of_each_class, generation
 from deepbelief.study.recipe import parse_recipe
+from deepbelief.study.training import readouts
 from deepbelief.system.precision import FP32
 
 SIZES = [64, 20, 12]
@@ -86,3 +89,23 @@ def test_the_rbm_with_labels_stops_by_held_out_images(tmp_path: Path, tiny: str)
         load_labelled_dbn(tmp_path / str(patience) / "models" / "labelled.safetensors")
     assert ends[0] == 30
     assert ends[1] < 30
+
+
+def test_full_batches_are_logged_at_every_hundredth_step_and_the_last(tmp_path: Path, tiny: str) -> None:
+    """Also where the last one is a hundredth."""
+    for steps, logged in ((200, [1, 101, 200]), (120, [1, 101, 120])):
+        text = tiny.replace("steps = 150", f"steps = {steps}")
+        assert text != tiny
+        found = readouts(context(tmp_path / str(steps), text))
+        assert {name for name in found.metrics if name.startswith("loss/readout_1@")} == {
+            f"loss/readout_1@{step}" for step in logged
+        }
+        assert found.arrays["readout_1/step"].tolist() == list(range(1, steps + 1))
+
+
+def test_fantasies_are_those_of_the_stage_s_own_random_numbers(tmp_path: Path, tiny: str) -> None:
+    made = context(tmp_path, tiny)
+    section = made.recipe.generation
+    expected = fantasies(made.dbn, section.fantasies, made.random("generation"), section.steps)
+    found = generation(made).arrays["fantasies"]
+    np.testing.assert_array_equal(found, made.picture(expected))
