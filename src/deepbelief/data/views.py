@@ -121,3 +121,9 @@ def as_labelled(given: LabelledLike, classes: int) -> Labelled:
     if given.classes != classes:
         raise SettingsError(f"the labels are of {given.classes} classes, the model knows {classes}: make them equal.")
     return given
+
+
+def as_held_out(given: LabelledLike | None, classes: int) -> Labelled | None:
+    """`as_labelled` of items to measure, if there are any."""
+    items = None if given is None else as_labelled(given, classes)
+    return items if items is not None and len(items) else None

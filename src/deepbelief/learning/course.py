@@ -62,6 +62,11 @@ def best_epoch(records: Sequence[AnyRecord], patience: int) -> int | None:
     return records[scores.index(max(scores))].epoch
 
 
+def values_of(records: Sequence[Any]) -> list[list[Any]]:
+    """The fields of each record in order, for a checkpoint."""
+    return [list(dataclasses.asdict(record).values()) for record in records]
+
+
 class Training(ABC, Generic[R]):
     """Trains a model; iterate over `epochs()`.
 
@@ -81,6 +86,8 @@ class Training(ABC, Generic[R]):
         SettingsError: there is a patience and nothing to measure.
     """
 
+    _record_kind: type[R]
+
     def __init__(
         self, model: nn.Module, kept: nn.Module, epochs: int, patience: int, measured: bool, random: Random
     ) -> None:
@@ -95,10 +102,6 @@ class Training(ABC, Generic[R]):
     @abstractmethod
     def _one_epoch(self, epoch: int) -> R:
         """Learn from every item once, and measure."""
-
-    @abstractmethod
-    def _record(self, values: list[Any]) -> R:
-        """The record whose fields have these values."""
 
     @abstractmethod
     def _memory(self) -> dict[str, Tensor]:
@@ -139,14 +142,13 @@ class Training(ABC, Generic[R]):
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"memory.{name}": tensor for name, tensor in self._memory().items()}
         tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        records = [list(dataclasses.asdict(record).values()) for record in self.records]  # type: ignore[call-overload]
-        return TrainingState(tensors, {"records": records})
+        return TrainingState(tensors, {"records": values_of(self.records)})
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         self._model.load_state_dict(tensors_under("model.", state.tensors))
         self._remember(tensors_under("memory.", state.tensors))
-        self.records = [self._record(values) for values in state.progress["records"]]
+        self.records = [self._record_kind(*values) for values in state.progress["records"]]
         if self._patience and self.records:
             best, like = tensors_under("best.", state.tensors), self._kept.state_dict()
             self._best = {name: torch.empty_like(tensor).copy_(best[name]) for name, tensor in like.items()}
@@ -174,6 +176,7 @@ class MinibatchCourse(Training[Record]):
     """
 
     score_name = "accuracy"
+    _record_kind = Record
 
     def __init__(
         self,
@@ -210,9 +213,6 @@ class MinibatchCourse(Training[Record]):
         loss = float(total) / self._items
         self._check(loss, epoch)
         return Record(epoch, loss, self._score(), self.score_name) if self._measured else Record(epoch, loss)
-
-    def _record(self, values: list[Any]) -> Record:
-        return Record(*values)
 
 
 def check_loss(loss: float, number: int, unit: str = "epoch") -> None:

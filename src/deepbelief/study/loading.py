@@ -77,11 +77,11 @@ def classifiers(dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Cl
     for layer in range(1, len(dbn) + 1):
         found[f"readout_{layer}"] = ReadoutClassifier(dbn, layer, network(f"readout_{layer}"))
     for name in ("ffnn", "finetuned"):
-        found[name] = of_values(dbn, network(name))
+        found[name] = with_standardisation(dbn, network(name))
     return found
 
 
-def of_values(dbn: DBN, network: FeedForward) -> Classifier:
+def with_standardisation(dbn: DBN, network: FeedForward) -> Classifier:
     """A network that learnt from values as the DBN's first RBM sees them, as a function of the values themselves."""
     return network if dbn.standardisation is None else nn.Sequential(dbn.standardisation, network)
 

@@ -22,7 +22,7 @@ from deepbelief.models.feedforward import FeedForward, accuracy
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import encode_source, standardise
 from deepbelief.study.context import Context, Findings
-from deepbelief.study.loading import of_values
+from deepbelief.study.loading import with_standardisation
 
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {
@@ -87,16 +87,13 @@ def readouts(context: Context) -> Findings:
     found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}, "converged": {}})
     for layer in range(1, len(context.dbn) + 1):
         name = f"readout_{layer}"
-        sizes = [context.dbn.sizes[layer], context.classes]
+        features, sizes = TensorSource(context.features[layer - 1]), [context.dbn.sizes[layer], context.classes]
         network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
         if isinstance(context.recipe.readouts, ConvergedSettings):
             _converged(context, name, layer, network, context.recipe.readouts, found)
         else:
-            _full_batch(
-                context, name, network, TensorSource(context.features[layer - 1]), context.recipe.readouts, found
-            )
+            _full_batch(context, name, network, features, context.recipe.readouts, found)
         context.save_network(name, network, "relu")
-        features = TensorSource(context.features[layer - 1])
         found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
         _test(context, name, ReadoutClassifier(context.dbn, layer, network), found)
     return found
@@ -131,7 +128,7 @@ def finetuning(context: Context) -> Findings:
 def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
     """Save a trained network, and measure it on the training and the test images."""
     context.save_network(name, network, activation)
-    classifier, training = of_values(context.dbn, network), context.training
+    classifier, training = with_standardisation(context.dbn, network), context.training
     found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
     _test(context, name, classifier, found)
 
@@ -145,10 +142,10 @@ def _test(context: Context, name: str, classifier: Any, found: Findings) -> None
 def _converged(
     context: Context, name: str, layer: int, network: FeedForward, settings: ConvergedSettings, found: Findings
 ) -> None:
-    features, held_out = context.features[layer - 1], None
+    held_out = None
     if len(context.held_out):
         held_out = encode_source(context.dbn, context.held_out, layer), context.held_out.required_labels()
-    training = features, context.training.required_labels()
+    training = context.features[layer - 1], context.training.required_labels()
     job = ConvergedTraining(network, training, settings, held_out=held_out)
     for record in context.train(name, job, job.epochs(), len(settings.l2)):
         context.progress.step(record.epoch, len(settings.l2), f"{name} l2 {record.l2:g} loss {record.losses[-1]:.4f}")

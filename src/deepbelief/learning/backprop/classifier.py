@@ -1,14 +1,14 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, final
+from typing import Final, Literal, final
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from deepbelief.data import Labelled, LabelledLike, as_labelled
+from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.learning.backprop.loop import AdamTraining
 from deepbelief.learning.course import Record, Training, check_loss, optimizer_memory, restore_optimizer
@@ -56,6 +56,8 @@ class FullBatchTraining(Training[Record]):
     Arguments, warnings and errors are those of `MinibatchTraining`. The `loss` of a record is the one before the step.
     """
 
+    _record_kind = Record
+
     def __init__(
         self,
         network: FeedForward,
@@ -66,11 +68,11 @@ class FullBatchTraining(Training[Record]):
         held_out: LabelledLike | None = None,
         products: torch.dtype | None = None,
     ) -> None:
-        items, self._measured = _checked(network, source), _measured(network, held_out)
+        items, self._held_out = _checked(network, source), _measured(network, held_out)
         labels = as_training_labels(items.labels, len(items), items.classes)
         parameters = next(network.parameters())
         super().__init__(
-            network, network, settings.steps, 0, self._measured is not None, as_random(random, parameters.device)
+            network, network, settings.steps, 0, self._held_out is not None, as_random(random, parameters.device)
         )
         self._network, self._products = network, products
         rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
@@ -87,9 +89,9 @@ class FullBatchTraining(Training[Record]):
         loss = float(losses.sum()) / self._n
         check_loss(loss, epoch, "step")
         self._optimizer.step()
-        if self._measured is None:
+        if self._held_out is None:
             return Record(epoch, loss)
-        return Record(epoch, loss, _accuracy(self._network, self._measured), "accuracy")
+        return Record(epoch, loss, _accuracy(self._network, self._held_out), "accuracy")
 
     def _add_gradient(self, values: Tensor, labels: Tensor) -> Tensor:
         """Add the gradient of the mean loss that some of the rows give; returns their summed loss."""
@@ -106,9 +108,6 @@ class FullBatchTraining(Training[Record]):
         layer.weight.grad.add_(weights, alpha=1 / self._n)
         layer.bias.grad.add_(bias, alpha=1 / self._n)
         return loss
-
-    def _record(self, values: list[Any]) -> Record:
-        return Record(*values)
 
     def _memory(self) -> dict[str, Tensor]:
         return optimizer_memory(self._optimizer)
@@ -184,8 +183,8 @@ def _checked(network: FeedForward, given: LabelledLike, what: str = "data") -> L
 
 def _measured(network: FeedForward, given: LabelledLike | None) -> Labelled | None:
     """Held-out items and their labels, checked; None if there are none."""
-    items = None if given is None else as_labelled(given, network.sizes[-1])
-    return _checked(network, items, "held-out data") if items is not None and len(items) else None
+    items = as_held_out(given, network.sizes[-1])
+    return None if items is None else _checked(network, items, "held-out data")
 
 
 def _accuracy(network: FeedForward, held_out: Labelled) -> float:

@@ -1,7 +1,7 @@
 """Linear read-outs: what a linear classifier can tell from a layer whose weights it cannot change."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, final
+from typing import Annotated, Final, Literal, final
 
 import numpy as np
 import scipy.optimize
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike
-from deepbelief.data import LabelledLike, Source, as_labelled
+from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import Training
@@ -91,6 +91,8 @@ class ConvergedTraining(Training[ConvergedRecord]):
         SettingsError: the network has hidden layers, or sees another number of features.
     """
 
+    _record_kind = ConvergedRecord
+
     def __init__(
         self,
         network: FeedForward,
@@ -107,9 +109,9 @@ class ConvergedTraining(Training[ConvergedRecord]):
         items = as_labelled(source, classes)
         features = _in_memory(items.source, width, "data").to(device)
         labels = as_training_labels(items.labels, len(items), classes).to(device)
-        others = None if held_out is None else as_labelled(held_out, classes)
+        others = as_held_out(held_out, classes)
         self._held_out: tuple[Tensor, Tensor] | None = None
-        if others is not None and len(others):
+        if others is not None:
             self._held_out = _in_memory(others.source, width, "held-out features"), others.labels
         patience = 0 if self._held_out is None else len(settings.l2)  # never over before the last penalty
         super().__init__(
@@ -136,9 +138,6 @@ class ConvergedTraining(Training[ConvergedRecord]):
         weights = stacked[:, :-1] / self._std
         self._network.linear(1).weight.copy_(weights)
         self._network.linear(1).bias.copy_(stacked[:, -1] - weights @ self._mean)
-
-    def _record(self, values: list[Any]) -> ConvergedRecord:
-        return ConvergedRecord(*values)
 
     def _memory(self) -> dict[str, Tensor]:
         return {"solution": torch.from_numpy(self._solution)}

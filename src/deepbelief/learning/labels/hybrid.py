@@ -8,17 +8,16 @@ from pydantic import Field
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Labelled, LabelledLike, Rows, as_labelled
+from deepbelief.data import Labelled, LabelledLike, Rows, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
-from deepbelief.learning.course import MinibatchCourse, optimizer_memory, restore_optimizer
-from deepbelief.learning.labels.averaging import Averaged
+from deepbelief.learning.course import optimizer_memory, restore_optimizer
+from deepbelief.learning.labels.course import LabelledCourse
 from deepbelief.learning.labels.discriminative import Discriminative, combine
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.models.checks import check_values
-from deepbelief.models.feedforward import accuracy
 from deepbelief.models.labelled import LabelledRBM
 from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
@@ -56,7 +55,7 @@ class HybridSettings:
 
 
 @final
-class HybridTraining(MinibatchCourse):
+class HybridTraining(LabelledCourse):
     """Trains a `LabelledRBM` on labelled items; iterate over `epochs()`. The loss is -log p(y | v).
 
     Args:
@@ -95,12 +94,12 @@ class HybridTraining(MinibatchCourse):
     ) -> None:
         items = _fitting(model, as_labelled(source, model.classes))
         as_training_labels(items.labels, len(items), model.classes)
-        others = None if held_out is None else as_labelled(held_out, model.classes)
-        self._held_out = _fitting(model, others) if others is not None and len(others) else None
+        measured = as_held_out(held_out, model.classes)
+        if measured is not None:
+            _fitting(model, measured)
         size = min(settings.batch_size, len(items))
-        self._averaged = Averaged(model, settings.averaging * -(-len(items) // size))
-        random, measured = as_random(random, model.rbm.weights.device), self._held_out is not None
-        super().__init__(model, self._averaged.module, len(items), settings, measured, random)
+        memory, random = settings.averaging * -(-len(items) // size), as_random(random, model.rbm.weights.device)
+        super().__init__(model, memory, len(items), settings, measured, random)
         self._labelled, self._settings = model, settings
         self._read = items.reader(size, model.rbm.weights.dtype)
         self._discriminative = Discriminative(model, size, settings.dropout)
@@ -145,20 +144,15 @@ class HybridTraining(MinibatchCourse):
         self._averaged.follow()
         return self._discriminative.loss
 
-    def _score(self) -> float:
-        assert self._held_out is not None
-        return accuracy(self._averaged.module, self._held_out.source, self._held_out.labels)
-
     def _memory(self) -> dict[str, Tensor]:
-        tensors = optimizer_memory(self._optimizer)
-        tensors |= {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
+        tensors = {**super()._memory(), **optimizer_memory(self._optimizer)}
         if self._generative is not None:
             tensors |= {f"phase.{name}": tensor for name, tensor in self._generative.state().items()}
         return tensors
 
     def _remember(self, tensors: Mapping[str, Tensor]) -> None:
+        super()._remember(tensors)
         restore_optimizer(self._optimizer, tensors)
-        self._averaged.restore(tensors_under("averaged.", tensors))
         if self._generative is not None:
             self._generative.restore(tensors_under("phase.", tensors))
 

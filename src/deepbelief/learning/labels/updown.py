@@ -9,14 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Labelled, LabelledLike, Rows, as_labelled
+from deepbelief.data import Labelled, LabelledLike, Rows, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import DeepBeliefError
-from deepbelief.learning.course import MinibatchCourse
-from deepbelief.learning.labels.averaging import Averaged
+from deepbelief.learning.labels.course import LabelledCourse
 from deepbelief.learning.labels.directions import Direction, TopRBM
-from deepbelief.models.checks import fitting, fitting_held_out
-from deepbelief.models.feedforward import accuracy
+from deepbelief.models.checks import fitting
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.models.views import Standardised
 from deepbelief.randomness import Random, as_random
@@ -55,7 +53,7 @@ class UpDownSettings:
 
 
 @final
-class UpDownTraining(MinibatchCourse):
+class UpDownTraining(LabelledCourse):
     """Trains a `LabelledDBN` with recognition weights R and generative weights G untied (Hinton et al. 2006).
 
     A step on a batch: *wake*: states s_l ~ p_R(s_l | s_l-1) go up from the data, and each G learns to predict s_l-1
@@ -92,22 +90,19 @@ class UpDownTraining(MinibatchCourse):
         random: Random | int = 0,
         held_out: LabelledLike | None = None,
     ) -> None:
-        items, others = as_labelled(source, model.classes), None
-        first = model.below.layer(1)
+        items, first = as_labelled(source, model.classes), model.below.layer(1)
         seen = fitting(items.source, first.visible, "the DBN")
         labels = as_training_labels(items.labels, len(items), model.classes)
-        if held_out is not None:
-            others = as_labelled(held_out, model.classes)
-            fitting_held_out(others.source, first.visible, "the DBN")
-        self._held_out = others if others is not None and len(others) else None
+        measured = as_held_out(held_out, model.classes)
+        if measured is not None:
+            fitting(measured.source, first.visible, "the DBN", "held-out data")
         if model.below.standardisation is not None:
             seen = Standardised(seen, model.below.standardisation)
         if model.recognition is None:
             model.recognition = copy.deepcopy(model.below)
         size = min(settings.batch_size, len(items))
-        self._averaged = Averaged(model, settings.averaging * -(-len(items) // size))
-        random, measured = as_random(random, first.weights.device), self._held_out is not None
-        super().__init__(model, self._averaged.module, len(items), settings, measured, random)
+        memory, random = settings.averaging * -(-len(items) // size), as_random(random, first.weights.device)
+        super().__init__(model, memory, len(items), settings, measured, random)
         self._labelled, self._settings, self._width = model, settings, seen.width
         self._read = Labelled(seen, labels, model.classes).reader(size, model.top.rbm.weights.dtype)
         numbers = range(1, len(model.below) + 1)
@@ -151,18 +146,14 @@ class UpDownTraining(MinibatchCourse):
         named |= {f"down.{number}": one.momentum.velocity for number, one in enumerate(self._down)}
         return {**named, "top": self._top.momentum.velocity}
 
-    def _score(self) -> float:
-        assert self._held_out is not None
-        return accuracy(self._averaged.module, self._held_out.source, self._held_out.labels)
-
     def _memory(self) -> dict[str, Tensor]:
-        tensors = {f"averaged.{name}": tensor for name, tensor in self._averaged.state().items()}
+        tensors = super()._memory()
         for of, velocity in self._velocities().items():
             tensors |= {f"velocity.{of}.{name}": tensor for name, tensor in velocity.items()}
         return tensors
 
     def _remember(self, tensors: Mapping[str, Tensor]) -> None:
-        self._averaged.restore(tensors_under("averaged.", tensors))
+        super()._remember(tensors)
         for of, velocity in self._velocities().items():
             for name, tensor in tensors_under(f"velocity.{of}.", tensors).items():
                 velocity[name].copy_(tensor)

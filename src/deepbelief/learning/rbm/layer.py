@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -59,21 +59,15 @@ class EpochRecord:
     @property
     def score(self) -> float | None:
         """The pseudo-likelihood of held-out items or, of units without one, minus their error; None without any."""
-        return None if self.score_name is None else self._scores[self.score_name]
+        error = self.monitors.get("held_out_error_unit")
+        return self.monitors.get("pseudo_likelihood_unit", None if error is None else -error)
 
     @property
     def score_name(self) -> str | None:
         """What the score is."""
-        return next(iter(self._scores), None)
-
-    @property
-    def _scores(self) -> dict[str, float]:
-        monitors, found = self.monitors, {}
-        if "pseudo_likelihood_unit" in monitors:
-            found["pseudo-likelihood"] = monitors["pseudo_likelihood_unit"]
-        if "held_out_error_unit" in monitors:
-            found["minus the reconstruction error"] = -monitors["held_out_error_unit"]
-        return found
+        if "pseudo_likelihood_unit" in self.monitors:
+            return "pseudo-likelihood"
+        return "minus the reconstruction error" if "held_out_error_unit" in self.monitors else None
 
 
 class DivergedError(DeepBeliefError):
@@ -104,6 +98,8 @@ class RBMTraining(Training[EpochRecord]):
     >>> [record.epoch for record in training.epochs()]
     [1, 2]
     """
+
+    _record_kind = EpochRecord
 
     def __init__(
         self,
@@ -214,9 +210,6 @@ class RBMTraining(Training[EpochRecord]):
             "unit); the layer is as it was before that epoch: try a tenth of the learning rate, or "
             "max_gradient_norm = 1."
         )
-
-    def _record(self, values: list[Any]) -> EpochRecord:
-        return EpochRecord(*values)
 
     @torch.no_grad()
     def _energy(self) -> float:

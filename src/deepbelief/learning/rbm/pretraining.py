@@ -10,7 +10,7 @@ from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source, SourceLike, TensorSource
 from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
-from deepbelief.learning.course import best_epoch
+from deepbelief.learning.course import best_epoch, values_of
 from deepbelief.learning.rbm.layer import EpochRecord, RBMTraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.update import MakeOptimizer
@@ -147,8 +147,7 @@ class Pretraining:
             at_work = self._training.state()
             layer = at_work.progress
             tensors |= {f"layer.{name}": tensor for name, tensor in at_work.tensors.items()}
-        finished = [[one.layer, one.epoch, one.reconstruction_error, one.monitors] for one in self._finished]
-        return TrainingState(tensors, {"done": self._done, "finished": finished, "layer": layer})
+        return TrainingState(tensors, {"done": self._done, "finished": values_of(self._finished), "layer": layer})
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
