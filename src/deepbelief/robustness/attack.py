@@ -16,13 +16,16 @@ def gradient_sign(classifier: Classifier, images: Tensor, labels: Tensor, batch_
     It does not depend on the size of the attack: one gradient serves every epsilon. Only the images' gradient is
     computed, the model's parameters stay untouched.
     """
-    return _sign_and_margin(classifier, images, labels, batch_size)[0]
+    return signs_and_margins(classifier, images, labels, batch_size)[0]
 
 
-def _sign_and_margin(
+def signs_and_margins(
     classifier: Classifier, images: Tensor, labels: Tensor, batch_size: int = 2000
 ) -> tuple[Tensor, Tensor]:
-    """`gradient_sign`, and the margin of the best wrong class, (n,): its logit minus that of the true class."""
+    """`gradient_sign`, and the margin of the best wrong class, (n,): its logit minus that of the true class.
+
+    An image is classified rightly where its margin is below 0.
+    """
     signs, margins = [], []
     for part, targets in zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True):
         inputs = part.detach().requires_grad_()
@@ -84,10 +87,10 @@ def pgd(
         raise SettingsError(f"PGD takes at least one step, not {steps}.")
     low, high = (images - epsilon).clamp_(*bounds), (images + epsilon).clamp_(*bounds)
     worst = point = uniform(images, epsilon, random, bounds)
-    signs, margin = _sign_and_margin(classifier, point, labels)
+    signs, margin = signs_and_margins(classifier, point, labels)
     for _ in range(steps):
         point = torch.add(point, signs, alpha=2.5 * epsilon / steps).clamp_(low, high)
-        signs, found = _sign_and_margin(classifier, point, labels)
+        signs, found = signs_and_margins(classifier, point, labels)
         worst = torch.where((found > margin)[:, None], point, worst)
         margin = torch.maximum(found, margin)
     return worst

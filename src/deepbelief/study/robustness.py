@@ -101,11 +101,11 @@ def topdown_defence(context: Context) -> Findings:
         name = f"readout_{layer}"
         for steps in steps_tried:
             defended = Defended(context.contestants[name], context.dbn.reconstruct, steps)
-            unattacked = accuracy(defended, TensorSource(images), labels)
-            adaptive = attack.gradient_sign(defended, images, labels)
+            # The same passes that find the gradient classify the images as they are.
+            adaptive, margins = attack.signs_and_margins(defended, images, labels)
             for kind, signs in (("defended", context.fgsm_signs(name)), ("adaptive", adaptive)):
                 for epsilon in epsilons:
-                    measured = unattacked
+                    measured = share(margins < 0)
                     if epsilon:
                         measured = accuracy(defended, TensorSource(_fgsm_step(context, signs, epsilon)), labels)
                     found.metrics[f"accuracy/{name}/fgsm_{kind}_{steps}@{epsilon:g}"] = measured
