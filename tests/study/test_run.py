@@ -246,6 +246,8 @@ def assert_nothing_temporary(folder: Path) -> None:
 
 
 SCRIPT = """
+import os
+import signal
 import sys
 from pathlib import Path
 from deepbelief.data import load_dataset
@@ -253,41 +255,46 @@ from deepbelief.study import context
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.run import Study
 
-context._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # a checkpoint after each step, and a line for whoever kills us
+context._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # a checkpoint after each step
+folder, moment = sys.argv[1:]
 
-class Slow:
-    def stage(self, name, number, total, seed): print("stage", name, flush=True)
-    def step(self, done, total, line): print("step", line, flush=True)
-    def finished(self, name, seconds, line): print("finished", name, flush=True)
+class Told:
+    def stage(self, name, number, total, seed): self.tell(f"stage {name}")
+    def step(self, done, total, line): self.tell(f"step {line}")
+    def finished(self, name, seconds, line): self.tell(f"finished {name}")
+    def tell(self, line):
+        print(line, flush=True)
+        if moment and line.startswith(moment):
+            os.kill(os.getpid(), signal.SIGKILL)
 
-folder = Path(sys.argv[1])
-Study("tiny", parse_recipe(sys.stdin.read(), "tiny"), load_dataset("digits"), folder).run(Slow())
+Study("tiny", parse_recipe(sys.stdin.read(), "tiny"), load_dataset("digits"), Path(folder)).run(Told())
 """
 
 
-def run_until(folder: Path, text: str, beginning: str | None, with_signal: int = signal.SIGKILL) -> int:
-    """Run the study in a process of its own, and send it a signal when it prints a line that starts so."""
+def start(folder: Path, recipe: str, moment: str = "") -> subprocess.Popen[str]:
+    """Start the study in a process of its own, which kills itself where it tells a line that begins with `moment`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", SCRIPT, str(folder), moment], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(text)
+    process.stdin.write(recipe)
     process.stdin.close()
+    return process
+
+
+def ending(process: subprocess.Popen[str]) -> int:
+    """The exit status of a process, once it has told all its lines."""
+    assert process.stdout is not None
     with process.stdout as lines:
-        for line in lines:
-            if beginning is not None and line.startswith(beginning):
-                process.send_signal(with_signal)
-                break
-        else:
-            assert beginning is None, f"never printed {beginning}"
+        for _ in lines:
+            pass
     return process.wait()
 
 
 @pytest.mark.timeout(600)
 def test_killed_at_some_moments_it_ends_bit_for_bit_the_same(tmp_path: Path, tiny: str) -> None:
-    assert run_until(tmp_path / "whole", tiny, None) == 0
+    assert ending(start(tmp_path / "whole", tiny)) == 0
     moments = [
         "step layer 1 epoch 3",
         "finished pretraining",
@@ -297,8 +304,8 @@ def test_killed_at_some_moments_it_ends_bit_for_bit_the_same(tmp_path: Path, tin
         "finished encoding",
     ]
     for moment in moments:
-        assert run_until(tmp_path / "killed", tiny, moment) == -signal.SIGKILL, moment
-    assert run_until(tmp_path / "killed", tiny, None) == 0
+        assert ending(start(tmp_path / "killed", tiny, moment)) == -signal.SIGKILL, moment
+    assert ending(start(tmp_path / "killed", tiny)) == 0
     assert_same_models(tmp_path / "whole" / "seed-0", tmp_path / "killed" / "seed-0")
     for stage in STAGES:
         (one, arrays), (other, others) = (
@@ -316,19 +323,12 @@ def test_killed_at_some_moments_it_ends_bit_for_bit_the_same(tmp_path: Path, tin
 def test_killed_at_random_moments_every_file_is_whole(tmp_path: Path, tiny: str) -> None:
     """Whatever the moment, what lies in the folder can be read."""
     for seconds in (0.2, 0.5, 0.9):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert process.stdin is not None
+        process = start(tmp_path / "run", tiny)
         assert process.stdout is not None
-        process.stdin.write(tiny)
-        process.stdin.close()
         process.stdout.readline()  # it has begun
         time.sleep(seconds)
         process.kill()
-        process.wait()
-        process.stdout.close()
+        ending(process)
         for path in (tmp_path / "run").rglob("*.json"):
             json.loads(path.read_text())
         for path in (tmp_path / "run").rglob("[!.]*.safetensors"):
