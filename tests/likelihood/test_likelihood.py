@@ -191,6 +191,11 @@ def test_effective_chains_and_intervals_of_known_weights() -> None:
     assert one.effective_sample_size == pytest.approx(1)
     assert one.log_z == pytest.approx(900 - math.log(10))
     weights = Random(0).normal((30,)).double() * 0.1
+    few = AISResult(weights[:3], 0.0)
+    spread = (weights[:3].exp() / weights[:3].exp().mean()).std()
+    assert few.error == pytest.approx(
+        4.302652730 * float(spread) / math.sqrt(3)
+    )  # t of 0.975 with 2 degrees of freedom
     low, high = AISResult(weights, 0.0).interval
     means = np.random.default_rng(0).choice(weights.exp().numpy(), (10_000, 30)).mean(axis=1)  # the bootstrap
     assert (low, high) == pytest.approx(np.log(np.quantile(means, (0.025, 0.975))), abs=0.01)
@@ -230,6 +235,7 @@ def test_the_default_recipe_is_that_of_salakhutdinov_and_murray() -> None:
     ("settings", "message"),
     [
         ({"betas": (0.0, 0.7, 0.5, 1.0)}, "must ascend from 0 to 1"),
+        ({"betas": (0.0, 0.5, 0.5, 1.0)}, "must ascend from 0 to 1"),
         ({"betas": (0.5, 1.0)}, "must ascend from 0 to 1"),
         ({"betas": ()}, "must ascend from 0 to 1"),
         ({"chains": 1}, "at least 2 chains"),
@@ -242,12 +248,17 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
     with pytest.raises(SettingsError, match="at least 1 temperature, not 0"):
         AISSettings.of(0)
     assert AISSettings.of(3, 20, 5).chains_per_item == 5
+    assert AISSettings.of(3) == AISSettings(betas=AISSettings.of(3).betas)
 
 
 def test_progress_is_shown_until_the_end() -> None:
     rbm, heard = small_rbm("Bernoulli", "Bernoulli"), []
     ais(path_to(rbm), Random(0), AISSettings.of(250, 2), lambda what, *how_far: heard.append((what, *how_far)))
     assert heard == [("AIS", 100, 250), ("AIS", 200, 250), ("AIS", 250, 250)]
+    heard.clear()
+    ais(path_to(rbm), Random(0), AISSettings.of(1, 2), lambda *told: heard.append(told))
+    raise_bound(path_to(rbm), [[0.0] * 3] * 2, 0, AISSettings.of(150), lambda *told: heard.append(told))
+    assert heard == [("AIS", 1, 1), ("RAISE", 100, 150), ("RAISE", 150, 150)]
 
 
 # RAISE, and the bracket.
@@ -304,6 +315,8 @@ def test_a_wide_bracket_says_so() -> None:
     assert not Bracket(two, two - 2.9, good).warnings
     assert "the two sides are 3.1 nats apart" in Bracket(two, two - 3.1, good).warnings[0]
     assert "rests on 1.0 of 100 chains and is likely too low" in Bracket(two, two, poor).warnings[0]
+    even = [AISResult(torch.tensor([0.0] * (100 - n) + [50.0] * n).double(), 0.0) for n in (9, 11)]
+    assert [len(Bracket(two, two, z).warnings) for z in even] == [1, 0]  # a tenth of the chains
 
 
 @pytest.mark.parametrize("chains", [2, 4, 10, 29])
