@@ -287,12 +287,14 @@ def test_moments_of_the_batches_are_those_of_their_formulas() -> None:
     again = RBMTraining(
         DBN.from_sizes([8, 5], Random(0), weight_std=0.3).layer(1), patterns(), settings, random=Random(1), layer=1
     )
+    step = again._step
     for record in records:
         errors, updates = [], []
         for start in range(0, 200, 50):
-            before, weights = float(again._squared_error), again.rbm.weights.detach().clone()
-            again._step(slice(start, start + 50), settings.learning_rate_at(1), settings.momentum_at(1), 0.0001)
-            errors.append((float(again._squared_error) - before) / 8)
+            before, weights = float(step.squared_error), again.rbm.weights.detach().clone()
+            batch = patterns().batch(slice(start, start + 50))
+            step(batch, again._random, settings.learning_rate_at(1), settings.momentum_at(1))
+            errors.append((float(step.squared_error) - before) / 8)
             updates.append(float((again.rbm.weights - weights).detach().abs().sum()))
         assert record.reconstruction_error == pytest.approx(np.mean(errors), rel=1e-5)
         assert record.monitors["error_std"] == pytest.approx(np.std(errors, ddof=1), rel=1e-4)

@@ -1,4 +1,4 @@
-"""The training of one RBM: batches, statistics, updates, and what is measured after each epoch."""
+"""The training of one RBM: its batches and epochs, and what is measured after each epoch."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -8,13 +8,11 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from deepbelief.checkpoint import tensors_under
 from deepbelief.data import Rows, Source, SourceLike, as_source, evenly_spaced
 from deepbelief.data.views import Binarised
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches
-from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
@@ -22,7 +20,8 @@ from deepbelief.learning.rbm.negative_phases.persistent import PersistentContras
 from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering, TrajectoryTempering
 from deepbelief.learning.rbm.replay import Replayed
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.learning.rbm.update import Centring, MakeOptimizer, Momentum, OptimizerUpdate, Update, clip, penalise
+from deepbelief.learning.rbm.step import Step
+from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, base_rate_bias
 from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
 from deepbelief.models.rbm import RBM
@@ -129,15 +128,8 @@ class RBMTraining(Training[EpochRecord]):
         self.layer, self.rbm, self.settings, self._source = layer or 1, rbm, settings, items
         self._size = min(settings.batch_size, len(items))
         self._read = items.reader(self._size, products or rbm.weights.dtype)
-        self._phase = self._negative_phase(products)
-        self._update: Update = Momentum(rbm) if optimizer is None else OptimizerUpdate(rbm, optimizer)
-        self._centring = Centring(rbm) if settings.centring else None
-        # A long step makes unbounded values larger, and the next step longer. A norm of about 1 is usual for them.
-        self._max_norm = settings.max_gradient_norm
-        if self._max_norm is None:
-            self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0
-        self._squared_error = torch.zeros((), dtype=torch.float64, device=rbm.weights.device)
-        self._errors, self._updates = Moments(rbm.weights.device), Moments(rbm.weights.device)
+        self._step = Step(rbm, self._negative_phase(products), settings, optimizer)
+        self._replayable = optimizer is None and not settings.tempering.is_on
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
             with torch.no_grad():
                 rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(items, BASE_RATE_ITEMS)]))
@@ -158,18 +150,16 @@ class RBMTraining(Training[EpochRecord]):
 
     def _one_epoch(self, epoch: int) -> EpochRecord:
         settings, good = self.settings, [parameter.detach().clone() for parameter in self.rbm.parameters()]
-        self._phase.gibbs_steps = settings.gibbs_steps_at(epoch)
-        rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch), settings.weight_decay
-        self._squared_error.zero_()
+        self._step.phase.gibbs_steps = settings.gibbs_steps_at(epoch)
+        rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch)
+        self._step.squared_error.zero_()
 
         def step(rows: Rows) -> None:
-            self._step(rows, *rates)
+            self._step(self._read(rows), self._random, *rates)
 
         # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
         on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        momentum = isinstance(self._update, Momentum)
-        replayable = on_gpu and momentum and not settings.tempering.is_on
-        run = Replayed(step, self._size, self._random) if replayable else step
+        run = Replayed(step, self._size, self._random) if on_gpu and self._replayable else step
         for number, rows in enumerate(batches(len(self._source), settings, self._random), start=1):
             run(rows)
             if number % _BETWEEN_CHECKS == 0:
@@ -178,33 +168,13 @@ class RBMTraining(Training[EpochRecord]):
         return self._measure(epoch)
 
     @torch.no_grad()
-    def _step(self, rows: Rows, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        settings = self.settings
-        statistics = self._phase.statistics(self._read(rows), self._random)
-        if statistics.squared_error is not None:
-            self._squared_error.add_(statistics.squared_error)
-        if self._centring is not None:
-            statistics = self._centring.apply(statistics)
-        if settings.l1:
-            penalise(statistics, self.rbm, settings.l1)
-        if self._max_norm:
-            clip(statistics.by_parameter().values(), self._max_norm * statistics.batch_size)
-        if settings.dropout:  # the gradient is that of W / kept, so that W moves `kept` times as far
-            statistics.weights.mul_(settings.regularisation.kept)
-        self._update.update(statistics, learning_rate, momentum, weight_decay)
-        if settings.batch_statistics:
-            self._updates.add(self._update.size())
-            if statistics.squared_error is not None:
-                self._errors.add(statistics.squared_error / self.rbm.visible.size)
-
-    @torch.no_grad()
     def _check(self, epoch: int, good: list[Tensor]) -> None:
         energy = self._energy()
         if energy < self._energy_at_start + _EXPLODED:  # False of NaN, too
             return
         for parameter, before in zip(self.rbm.parameters(), good, strict=True):
             parameter.copy_(before)
-        self._update.forget()
+        self._step.update.forget()
         raise DivergedError(
             f"the training of layer {self.layer} diverged at epoch {epoch} (free energy of {energy:.3g} nats for each "
             "unit); the layer is as it was before that epoch: try a tenth of the learning rate, or "
@@ -225,7 +195,9 @@ class RBMTraining(Training[EpochRecord]):
         if self.settings.persistent_chains:
             error = monitors["reconstruction_error_unit"]
         else:
-            error = float(self._squared_error) / self.settings.images_per_epoch(len(self._source)) / rbm.visible.size
+            error = (
+                float(self._step.squared_error) / self.settings.images_per_epoch(len(self._source)) / rbm.visible.size
+            )
         if self._held_out is not None:
             held_out = self._some(self._held_out, _MONITORED)
             monitors["held_out_error_unit"] = reconstruction_error(rbm, held_out)
@@ -235,24 +207,15 @@ class RBMTraining(Training[EpochRecord]):
             if likelihood is not None:
                 monitors["pseudo_likelihood_unit"] = likelihood
         if self.settings.batch_statistics:
-            monitors["update_mean"], monitors["update_std"] = self._updates.take()
-            monitors["error_std"] = self._errors.take()[1]
-        monitors |= self._phase.mixing()
+            monitors["update_mean"], monitors["update_std"] = self._step.sizes.take()
+            monitors["error_std"] = self._step.errors.take()[1]
+        monitors |= self._step.phase.mixing()
         # Per item and unit, times the batch size: for whole batches just the mean over batches.
         return EpochRecord(self.layer, epoch, error * self._size, monitors)
 
     def _memory(self) -> dict[str, Tensor]:
-        tensors = {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64)}
-        tensors |= {f"update.{name}": tensor for name, tensor in self._update.state().items()}
-        tensors |= {f"phase.{name}": tensor for name, tensor in self._phase.state().items()}
-        if self._centring is not None:
-            tensors |= {f"offset.{name}": tensor for name, tensor in self._centring.offsets.items()}
-        return tensors
+        return {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64), **self._step.state()}
 
     def _remember(self, tensors: Mapping[str, Tensor]) -> None:
         self._energy_at_start = float(tensors["energy_at_start"])
-        self._update.restore(tensors_under("update.", tensors))
-        if self._centring is not None:
-            for name, tensor in tensors_under("offset.", tensors).items():
-                self._centring.offsets[name].copy_(tensor)
-        self._phase.restore(tensors_under("phase.", tensors))
+        self._step.restore(tensors)

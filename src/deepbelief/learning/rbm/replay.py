@@ -8,7 +8,6 @@ import torch
 from deepbelief.data import Rows
 from deepbelief.randomness import Random
 
-Step = Callable[[Rows], None]
 Capture = Callable[[Callable[[], None], Random], Callable[[], None]]
 
 
@@ -31,7 +30,7 @@ class Replayed:
     libraries set themselves up in it; the second is recorded. A batch of another size runs as it is.
     """
 
-    def __init__(self, step: Step, batch_size: int, random: Random, capture: Capture = cuda_graph) -> None:
+    def __init__(self, step: Callable[[Rows], None], batch_size: int, random: Random, capture: Capture = cuda_graph) -> None:
         self._step, self._random, self._capture = step, random, capture
         self._rows = torch.zeros(batch_size, dtype=torch.int64, device=random.device)  # where the graph looks
         self._calls = 0
