@@ -30,7 +30,9 @@ class Replayed:
     libraries set themselves up in it; the second is recorded. A batch of another size runs as it is.
     """
 
-    def __init__(self, step: Callable[[Rows], None], batch_size: int, random: Random, capture: Capture = cuda_graph) -> None:
+    def __init__(
+        self, step: Callable[[Rows], None], batch_size: int, random: Random, capture: Capture = cuda_graph
+    ) -> None:
         self._step, self._random, self._capture = step, random, capture
         self._rows = torch.zeros(batch_size, dtype=torch.int64, device=random.device)  # where the graph looks
         self._calls = 0
