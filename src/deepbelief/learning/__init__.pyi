@@ -5,6 +5,7 @@ from .backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClass
 from .course import Record, Training
 from .labels.hybrid import HybridSettings, HybridTraining
 from .labels.updown import UpDownSettings, UpDownTraining
+from .rbm.joint import JointTraining
 from .rbm.layer import DivergedError, EpochRecord, RBMTraining
 from .rbm.pretraining import Pretraining
 from .rbm.settings import RBMSettings, Tempering
@@ -21,6 +22,7 @@ __all__ = [
     "FullBatchTraining",
     "HybridSettings",
     "HybridTraining",
+    "JointTraining",
     "MinibatchSettings",
     "MinibatchTraining",
     "Pretraining",

@@ -29,7 +29,8 @@ from deepbelief.randomness import Random, as_random
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
 _EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
-_BETWEEN_CHECKS: Final = 100  # batches
+BETWEEN_CHECKS: Final = 100
+"""Batches from one check for divergence to the next."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class RBMTraining(Training[EpochRecord]):
         self._size = min(settings.batch_size, len(items))
         self._read = items.reader(self._size, products or rbm.weights.dtype)
         self._step = Step(rbm, self._negative_phase(products), settings, optimizer)
-        self._replayable = optimizer is None and not settings.tempering.is_on
+        self._momentum = optimizer is None
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
             with torch.no_grad():
                 rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(items, BASE_RATE_ITEMS)]))
@@ -149,37 +150,56 @@ class RBMTraining(Training[EpochRecord]):
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
 
     def _one_epoch(self, epoch: int) -> EpochRecord:
-        settings, good = self.settings, [parameter.detach().clone() for parameter in self.rbm.parameters()]
+        self.begin(epoch)
+
+        def learn(rows: Rows) -> None:
+            self.learn(self._read(rows))
+
+        run = Replayed(learn, self._size, self._random) if self.replayable else learn
+        for number, rows in enumerate(batches(len(self._source), self.settings, self._random), start=1):
+            run(rows)
+            if number % BETWEEN_CHECKS == 0:
+                self.check(epoch)
+        self.check(epoch)
+        return self.measure(epoch)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether a step may run as a CUDA graph: images on the CPU cannot be read in one, though the model may be."""
+        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
+        return on_gpu and self._momentum and not self.settings.tempering.is_on
+
+    def begin(self, epoch: int) -> None:
+        """Get ready for an epoch, counted from 1, of calls of `learn`."""
+        settings = self.settings
+        self._good = [parameter.detach().clone() for parameter in self.rbm.parameters()]
+        self._rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch)
         self._step.phase.gibbs_steps = settings.gibbs_steps_at(epoch)
-        rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch)
         self._step.squared_error.zero_()
 
-        def step(rows: Rows) -> None:
-            self._step(self._read(rows), self._random, *rates)
-
-        # The images may stay on the CPU while the model is on the GPU; a graph cannot look there.
-        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        run = Replayed(step, self._size, self._random) if on_gpu and self._replayable else step
-        for number, rows in enumerate(batches(len(self._source), settings, self._random), start=1):
-            run(rows)
-            if number % _BETWEEN_CHECKS == 0:
-                self._check(epoch, good)
-        self._check(epoch, good)
-        return self._measure(epoch)
+    def learn(self, visible: Tensor) -> Tensor:
+        """Learn from a batch, (batch, visible); its hidden means before the update, (batch, hidden)."""
+        return self._step(visible, self._random, *self._rates)
 
     @torch.no_grad()
-    def _check(self, epoch: int, good: list[Tensor]) -> None:
+    def check(self, epoch: int) -> None:
+        """Raise a `DivergedError`, and undo the epoch, if the free energy has left all bounds."""
         energy = self._energy()
         if energy < self._energy_at_start + _EXPLODED:  # False of NaN, too
             return
-        for parameter, before in zip(self.rbm.parameters(), good, strict=True):
-            parameter.copy_(before)
-        self._step.update.forget()
+        self.undo()
         raise DivergedError(
             f"the training of layer {self.layer} diverged at epoch {epoch} (free energy of {energy:.3g} nats for each "
             "unit); the layer is as it was before that epoch: try a tenth of the learning rate, or "
             "max_gradient_norm = 1."
         )
+
+    @torch.no_grad()
+    def undo(self) -> None:
+        """Put the parameters back to where they were when the epoch began."""
+        for parameter, before in zip(self.rbm.parameters(), self._good, strict=True):
+            parameter.copy_(before)
+        self._step.update.forget()
 
     @torch.no_grad()
     def _energy(self) -> float:
@@ -189,7 +209,8 @@ class RBMTraining(Training[EpochRecord]):
     def _some(self, source: Source, items: int) -> Tensor:
         return evenly_spaced(source, min(len(source), items)).to(self.rbm.weights)
 
-    def _measure(self, epoch: int) -> EpochRecord:
+    def measure(self, epoch: int) -> EpochRecord:
+        """What an epoch gave."""
         rbm, items = self.rbm, self._some(self._source, _MONITORED)
         monitors = {"reconstruction_error_unit": reconstruction_error(rbm, items)}
         if self.settings.persistent_chains:

@@ -62,22 +62,9 @@ class Pretraining:
         optimizer: MakeOptimizer | None = None,
         layers: Sequence[int] | None = None,
     ) -> None:
-        for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
-        if not all(isinstance(one, RBMSettings) for one in for_each):
-            raise SettingsError("give RBMSettings, one for all layers or a list with one for each.")
-        if len(for_each) != len(dbn):
-            raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
-        visible = dbn.layer(1).visible
-        self._source = fitting(source, visible, "the DBN")
-        self._held_out = fitting_held_out(held_out, visible, "the DBN")
-        for one in for_each:
-            one.check_items(self._source, self._held_out)
+        self._source, self._held_out, for_each = fitting_stack(dbn, source, held_out, settings)
         for layer in layers or ():
             dbn.layer(layer)  # which refuses a number that is not there
-        _check_binary(dbn, for_each)
-        if for_each[0].binarise:
-            check_probabilities(self._source)
-            check_probabilities(self._held_out)
         self._dbn, self._settings, self._random = dbn, for_each, as_random(random, dbn.layer(1).weights.device)
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
         self._products, self._optimizer = products, optimizer
@@ -130,7 +117,7 @@ class Pretraining:
         drawn = self._settings[0].binarise
         seen: Source = Binarised(source, self._random) if drawn else source
         if layer == 1:
-            return seen if self._dbn.standardisation is None else Standardised(seen, self._dbn.standardisation)
+            return standardised(self._dbn, seen)
         weights = self._dbn.layer(layer).weights
         if drawn or len(source) * weights.shape[0] * weights.element_size() > FEATURE_BYTES:
             seen = Encoded(self._dbn, seen, layer - 1)
@@ -158,6 +145,35 @@ class Pretraining:
             at_work = TrainingState(tensors_under("layer.", state.tensors), layer)
             self._start_layer(self._layers[self._done]).restore(at_work)
         self._random.restore(tensors_under("random.", state.tensors))  # last: to start a layer draws from it
+
+
+def standardised(dbn: DBN, source: Source) -> Source:
+    """A source as layer 1 of a DBN sees it."""
+    return source if dbn.standardisation is None else Standardised(source, dbn.standardisation)
+
+
+def fitting_stack(
+    dbn: DBN, source: SourceLike, held_out: SourceLike | None, settings: RBMSettings | Sequence[RBMSettings]
+) -> tuple[Source, Source | None, list[RBMSettings]]:
+    """The data and the settings of each layer, if they fit a DBN.
+
+    Raises:
+        SettingsError, DataError: as `Pretraining` says.
+    """
+    for_each = list(settings) if isinstance(settings, Sequence) else [settings] * len(dbn)
+    if not all(isinstance(one, RBMSettings) for one in for_each):
+        raise SettingsError("give RBMSettings, one for all layers or a list with one for each.")
+    if len(for_each) != len(dbn):
+        raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
+    visible = dbn.layer(1).visible
+    items, held = fitting(source, visible, "the DBN"), fitting_held_out(held_out, visible, "the DBN")
+    for one in for_each:
+        one.check_items(items, held)
+    _check_binary(dbn, for_each)
+    if for_each[0].binarise:
+        check_probabilities(items)
+        check_probabilities(held)
+    return items, held, for_each
 
 
 def _check_binary(dbn: DBN, settings: Sequence[RBMSettings]) -> None:

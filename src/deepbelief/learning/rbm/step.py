@@ -52,8 +52,11 @@ class Step:
         """With `batch_statistics`: each batch's reconstruction error, and the size of its update."""
 
     @torch.no_grad()
-    def __call__(self, visible: Tensor, random: Random, learning_rate: float, momentum: float) -> None:
-        """Learn from a batch, shape (batch, visible)."""
+    def __call__(self, visible: Tensor, random: Random, learning_rate: float, momentum: float) -> Tensor:
+        """Learn from a batch, (batch, visible), and return its p, (batch, hidden), for a layer above.
+
+        With dropout p is that of all units together. It is overwritten at the next call.
+        """
         settings = self._settings
         statistics = self.phase.statistics(visible, random)
         if statistics.squared_error is not None:
@@ -71,6 +74,9 @@ class Step:
             self.sizes.add(self.update.size())
             if statistics.squared_error is not None:
                 self.errors.add(statistics.squared_error / self._rbm.visible.size)
+        if statistics.data_hidden is None or settings.dropout:
+            return self._rbm.hidden_mean(visible)
+        return statistics.data_hidden
 
     def state(self) -> dict[str, Tensor]:
         """What is kept from batch to batch, as named tensors."""
