@@ -47,6 +47,16 @@ def test_it_finds_scikit_learns_optimum() -> None:
     assert len(ours.losses) < 500
 
 
+def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = []
+    for chunk in (1000, 13):
+        monkeypatch.setattr("deepbelief.learning.backprop.readout._CHUNK", chunk)
+        network, record = fitted(problem(100), ConvergedSettings(l2=(0.01,), max_iterations=30))
+        ends.append((network.linear(1).weight.detach(), record.losses))
+    torch.testing.assert_close(ends[0][0], ends[1][0], rtol=0, atol=1e-6)
+    assert ends[0][1] == pytest.approx(ends[1][1])
+
+
 def test_a_search_that_its_last_iteration_ends_has_not_converged() -> None:
     _, cut = fitted(problem(400), ConvergedSettings(l2=(0.01,), max_iterations=3))
     assert len(cut.losses) == 3

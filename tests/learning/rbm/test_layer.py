@@ -392,17 +392,20 @@ def test_a_layer_stops_early_and_goes_back_to_the_best() -> None:
         train(dbn, patterns(), patience=2)
 
 
-def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch() -> None:
+@pytest.mark.parametrize("batch_size", [10, 2])  # noticed at the end of an epoch, and amid one
+def test_a_diverged_layer_is_left_as_it_was_after_the_last_good_epoch(batch_size: int) -> None:
     dbn = DBN.from_units([Gaussian(3), Bernoulli(40)], Random(0), weight_std=0.01)
     dbn.layer(1).visible.requires_grad_(False).bias.fill_(0.01)  # no start from the data, so that `good` is the start
-    settings = RBMSettings(epochs=50, batch_size=10, learning_rate=0.02, max_gradient_norm=0.0, momentum_switch=0)
+    settings = RBMSettings(
+        epochs=50, batch_size=batch_size, learning_rate=0.02, max_gradient_norm=0.0, momentum_switch=0
+    )
     training = Pretraining(dbn, TensorSource(Random(1).normal((300, 3), 8.0)), [settings], random=Random(2))
     good = {name: tensor.clone() for name, tensor in dbn.state_dict().items()}
-    with pytest.raises(
-        DivergedError, match=r"layer 1 diverged at epoch \d+ .* try a tenth of the learning rate, or max_gr"
-    ):
+    told = r"layer 1 diverged at epoch (\d+) .* try a tenth of the learning rate, or max_gr"
+    with pytest.raises(DivergedError, match=told) as error:
         for _ in training.epochs():
             good = {name: tensor.clone() for name, tensor in dbn.state_dict().items()}
+    assert f" epoch {len(training.records) + 1} " in str(error.value)
     assert all(torch.equal(good[name], tensor) for name, tensor in dbn.state_dict().items())
     assert all(torch.isfinite(tensor).all() for tensor in training.state().tensors.values())
 

@@ -1,5 +1,7 @@
 """Greedy training: layers, ragged batches, order of the images, exact resumption, divergence."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from deepbelief.data import Images, TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.rbm import pretraining
 from deepbelief.learning.rbm.batches import batches
+from deepbelief.learning.rbm.layer import RBMTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
@@ -40,6 +43,31 @@ def test_every_epoch_of_every_layer_is_recorded_and_learns(products: torch.dtype
     ]
     assert records[29].reconstruction_error < records[0].reconstruction_error
     assert records[59].reconstruction_error < records[30].reconstruction_error
+
+
+def test_the_best_epoch_is_that_of_the_layer_at_work() -> None:
+    dbn = DBN.from_sizes([9, 6, 5], Random(0))
+    settings = [RBMSettings(epochs=40, learning_rate=0.5, patience=1), RBMSettings(epochs=2)]
+    training = Pretraining(dbn, images(), settings, held_out=images(20))
+    assert training.best_epoch is None
+    for record in training.epochs():
+        scores = [one.score for one in training.records if one.layer == record.layer]
+        assert None not in scores
+        best = scores.index(max(scores)) + 1 if record.layer == 1 else record.epoch  # type: ignore[type-var]
+        assert training.best_epoch == best
+    assert [record.layer for record in training.records].count(1) < 40
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"persistent_chains": 4}]
+    + [{"persistent_chains": 4, "tempering": part} for part in ({"temperatures": 3}, {"trajectory": True})],
+    ids=str,
+)
+def test_every_negative_phase_has_the_type_of_the_products(options: dict[str, Any]) -> None:
+    rbm = DBN.from_sizes([9, 6], Random(0)).layer(1)
+    training = RBMTraining(rbm, images(), RBMSettings(**options), products=torch.bfloat16)
+    assert training._step.phase._workspace.rbm.weights.dtype == torch.bfloat16  # type: ignore[attr-defined]
 
 
 def test_layers_are_trained_on_the_frozen_means_below() -> None:

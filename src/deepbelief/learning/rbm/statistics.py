@@ -107,8 +107,8 @@ class Workspace:
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
         self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
 
-    def load(self, visible: Tensor, model_rows: int, random: Random, same_kept: bool = False) -> Phases:
-        """Put the data in place; `same_kept`: the model's state i lacks the hidden units that item i lacks."""
+    def load(self, visible: Tensor, model_rows: int, random: Random) -> Phases:
+        """Put the data in place."""
         if self.rbm is not self._master:
             for narrow, wide in zip(self.rbm.parameters(), self._master.parameters(), strict=True):
                 narrow.copy_(wide)
@@ -124,8 +124,6 @@ class Workspace:
         if self._kept is not None:
             kept = self._kept[self._rows]
             kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, self._regularisation.dropout, random))
-            if same_kept:
-                kept[n:] = kept[:n]
         return Phases(
             data=states[:n],
             positive=means[:n],

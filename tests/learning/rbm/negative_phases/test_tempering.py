@@ -219,7 +219,10 @@ def test_a_snapshot_is_taken_when_the_model_has_moved_away_and_every_second_goes
         with torch.no_grad():
             rbm.weights.add_(random.normal((20, 10), 1.0))
         for _ in range(20):
+            before = len(phase.snapshots)
             phase.statistics(torch.zeros(1, 20), random)
+            if len(phase.snapshots) > before:  # the new snapshot's chains start where the model's are
+                assert torch.equal(phase.visible[-1], phase.visible[-2])
         counts.append(len(phase.snapshots))
     assert counts[1] > 1
     assert max(counts) <= 4

@@ -48,7 +48,7 @@ class ContrastiveDivergence:
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
         """Statistics of a batch, shape (batch, visible); valid until the next call."""
         rbm, n = self._workspace.rbm, len(visible)
-        phases = self._workspace.load(visible, n, random, same_kept=True)
+        phases = self._workspace.load(visible, n, random)
         kept, hidden, difference = phases.kept_positive, self._hidden[:n], self._difference[:n]
         means = phases.model if self._means is None else self._means[:n]
         field = phases.positive
