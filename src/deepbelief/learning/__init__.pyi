@@ -3,6 +3,7 @@ from .backprop.classifier import FullBatchSettings, FullBatchTraining, Minibatch
 from .backprop.finetuning import unfold
 from .backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
 from .course import Record, Training
+from .labels.calibration import fit_label_biases
 from .labels.hybrid import HybridSettings, HybridTraining
 from .labels.updown import UpDownSettings, UpDownTraining
 from .rbm.joint import JointTraining
@@ -34,6 +35,7 @@ __all__ = [
     "Training",
     "UpDownSettings",
     "UpDownTraining",
+    "fit_label_biases",
     "tie_to_below",
     "unfold",
 ]

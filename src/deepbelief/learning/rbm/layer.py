@@ -9,8 +9,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.data import Rows, Source, SourceLike, as_source, evenly_spaced
-from deepbelief.data.views import Binarised
-from deepbelief.errors import DeepBeliefError
+from deepbelief.data.views import Binarised, Labelled
+from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
@@ -145,8 +145,14 @@ class RBMTraining(Training[EpochRecord]):
             base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
             return ParallelTempering(rbm, self._size, chains, settings.tempering.temperatures, base, random, products)
         if chains:
-            start = rbm.hidden.sample(evenly_spaced(self._source, chains).to(rbm.weights) @ rbm.weights, random)
-            return PersistentContrastiveDivergence(rbm, self._size, start, 1, products, settings.regularisation)
+            items, clamped = evenly_spaced(self._source, chains).to(rbm.weights), None
+            if settings.clamp_labels:
+                clamped = _labels_of_chains(self._source, chains).to(items)
+                items[:, items.shape[1] - clamped.shape[1] :] = clamped
+            start = rbm.hidden.sample(items @ rbm.weights, random)
+            return PersistentContrastiveDivergence(
+                rbm, self._size, start, 1, products, settings.regularisation, clamped
+            )
         return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
 
     def _one_epoch(self, epoch: int) -> EpochRecord:
@@ -240,3 +246,18 @@ class RBMTraining(Training[EpochRecord]):
     def _remember(self, tensors: Mapping[str, Tensor]) -> None:
         self._energy_at_start = float(tensors["energy_at_start"])
         self._step.restore(tensors)
+
+
+def _labels_of_chains(source: Source, chains: int) -> Tensor:
+    """A one-hot label for each chain, (chains, classes): one for each class that occurs, the others as they occur."""
+    labelled = source.source if isinstance(source, Binarised) else source
+    if not isinstance(labelled, Labelled):
+        raise SettingsError("clamp_labels needs items with labels: give a `Labelled` source, or leave it out.")
+    classes, ordered = torch.bincount(labelled.labels).nonzero().flatten(), labelled.labels.sort().values
+    rest = chains - len(classes)
+    if rest < 0:
+        raise SettingsError(
+            f"{chains} persistent chains cannot keep a label of each of {len(classes)} classes: take more of them."
+        )
+    chosen = torch.cat([classes, ordered[(2 * torch.arange(rest) + 1) * len(ordered) // max(1, 2 * rest)]])
+    return torch.nn.functional.one_hot(chosen, labelled.classes)

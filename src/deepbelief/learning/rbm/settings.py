@@ -49,7 +49,9 @@ class RBMSettings:
     set, from the data. Each step samples the visible units; without `visible_samples` CD takes their means, as is usual
     for grey images with k = 1, and which is biased the more the larger k (`ContrastiveDivergence`). With
     `persistent_chains` above 0 this number of Markov chains, which begin at items from all over the data, go on from
-    batch to batch (PCD, Tieleman 2008), and `tempering` lets them move freely.
+    batch to batch (PCD, Tieleman 2008), and `tempering` lets them move freely. With `clamp_labels`, which needs a
+    `Labelled` source, each of these chains keeps one label, as often as the label occurs: what is learnt then is
+    p(v | y), from which items of a class are drawn, and no chain has to find its way from class to class.
 
     Gradient: `weight_decay` (L2) and `l1` pull at the weights: -weight_decay W - l1 sign(W). `centring` takes the
     centred gradient (`Centring`). `sparsity_cost` above 0 takes the slope of
@@ -85,6 +87,7 @@ class RBMSettings:
     visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
     tempering: Tempering = Tempering()
+    clamp_labels: bool = False
     centring: bool = False
     sparsity_target: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     sparsity_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -103,6 +106,8 @@ class RBMSettings:
             raise ValueError("tempering needs chains: set persistent_chains above 0")
         if self.tempering.is_on and (self.dropout or self.sparsity_cost):
             raise ValueError("dropout and sparsity go with CD and PCD: leave tempering out")
+        if self.clamp_labels and (self.tempering.is_on or not self.persistent_chains):
+            raise ValueError("clamp_labels is for persistent chains: set persistent_chains above 0, without tempering")
         return self
 
     @property

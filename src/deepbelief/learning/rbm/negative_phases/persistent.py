@@ -23,6 +23,9 @@ class PersistentContrastiveDivergence:
         gibbs_steps: k.
         products: as for `ContrastiveDivergence`.
         regularisation: as for `ContrastiveDivergence`.
+        clamped: values of the last k visible units, such as a label's, that each chain keeps: (chains, k). The chains
+            then follow p(the others | these), and the statistics are the gradient of its logarithm, in which the
+            biases of the k units have no part.
     """
 
     def __init__(
@@ -33,12 +36,15 @@ class PersistentContrastiveDivergence:
         gibbs_steps: int = 1,
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
+        clamped: Tensor | None = None,
     ) -> None:
         self.gibbs_steps, self.chains = gibbs_steps, chains
         self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation)
         like = self._workspace.rbm.weights
         self._hidden, self._field = like.new_empty(chains.shape), like.new_empty(len(chains), rbm.visible.size)
         self._sum, self._model_sum = torch.empty_like(rbm.visible.bias), torch.empty_like(rbm.visible.bias)
+        self._clamped = None if clamped is None else clamped.to(like)
+        self._free = rbm.visible.size if clamped is None else rbm.visible.size - clamped.shape[1]
         self._trace = Trace(len(chains), like)
 
     @torch.no_grad()
@@ -51,6 +57,8 @@ class PersistentContrastiveDivergence:
         for _ in range(self.gibbs_steps):
             keep(hidden, phases.kept_negative)
             rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field), random, out=phases.model)
+            if self._clamped is not None:
+                phases.model[:, self._free :] = self._clamped
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
             rbm.hidden.sample_(field, random, out=hidden)
         keep(phases.negative, phases.kept_negative)
@@ -59,6 +67,7 @@ class PersistentContrastiveDivergence:
         torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
         torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
         self._sum.sub_(self._model_sum, alpha=n / len(self.chains))
+        self._sum[self._free :] = 0
         return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
 
     def mixing(self) -> dict[str, float]:
