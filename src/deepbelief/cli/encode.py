@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Part
+from deepbelief.cli.options import Device, Folder, Model, Part
 
 
 def encode(
-    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    model: Model,
     images: Annotated[str, typer.Argument(help="A .npy or .npz file of images, or the name of a data set.")],
     out: Annotated[Path, typer.Option(help="The .npy file to write, or .npz for features and labels.")],
     layer: Annotated[int | None, typer.Option(min=1, help="Hidden layer.", show_default="the top one")] = None,

@@ -1,16 +1,15 @@
 """`deepbelief likelihood`: the log-likelihood of test images, from both sides."""
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Part
+from deepbelief.cli.options import Device, Folder, Model, Part
 
 
 def likelihood(
-    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    model: Model,
     dataset: Annotated[
         str, typer.Argument(metavar="DATA", help="The name of a data set, or a .npy or .npz file.")
     ] = "fashion-mnist",
