@@ -8,6 +8,7 @@ import typer
 from deepbelief.cli.options import Device, Folder, Model, Part
 from deepbelief.errors import SettingsError
 
+
 # Longer than 40 lines by its options, each of which stands once: here.
 def sample(
     model: Model,

@@ -52,13 +52,11 @@ class RBM(nn.Module):
     def _h(self, hidden: TensorLike) -> Tensor:
         return as_batch(hidden, self.weights, self.hidden.size, "the RBM's hidden layer has")
 
-    def forward(self, visible: TensorLike) -> Tensor:
-        """`hidden_mean`, so that RBMs can be layers of a `torch.nn.Sequential`."""
-        return self.hidden_mean(visible)
-
     def hidden_mean(self, visible: TensorLike) -> Tensor:
         """E[h | v] = hidden.mean(v W): (batch, visible) -> (batch, hidden)."""
         return self.hidden.mean(self._v(visible) @ self.weights)
+
+    forward = hidden_mean  # so that RBMs can be layers of a `torch.nn.Sequential`
 
     def visible_mean(self, hidden: TensorLike) -> Tensor:
         """E[v | h] = visible.mean(h W^T): (batch, hidden) -> (batch, visible)."""

@@ -24,6 +24,9 @@ class Units(nn.Module, ABC):
     bounded: bool
     """Whether |x| is bounded. Unbounded units cannot be on both sides: the energy could then fall without limit."""
 
+    arguments: tuple[str, ...] = ("size",)
+    """The names of the arguments of `__init__`; the units keep each of them as an attribute of that name."""
+
     def __init__(self, size: int) -> None:
         super().__init__()
         if size < 1:
@@ -117,7 +120,7 @@ class Units(nn.Module, ABC):
     @property
     def description(self) -> dict[str, Any]:
         """The kind and the arguments to make such units again, for a checkpoint (JSON values)."""
-        return {"kind": type(self).__name__, "size": self.size}
+        return {"kind": type(self).__name__} | {name: getattr(self, name) for name in self.arguments}
 
     def extra_repr(self) -> str:
         """Number of units for `print`."""

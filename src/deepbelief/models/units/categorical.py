@@ -1,6 +1,6 @@
 """One-hot units."""
 
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ class Categorical(Units):
     """
 
     bounded = True
+    arguments = ("groups", "categories")
 
     def __init__(self, groups: int, categories: int) -> None:
         super().__init__(groups * categories)
@@ -87,11 +88,6 @@ class Categorical(Units):
         powers = self.categories ** torch.arange(self.groups - 1, -1, -1, device=numbers.device)
         digits = numbers[:, None] // powers % self.categories
         return torch.nn.functional.one_hot(digits, self.categories).flatten(1).to(self.bias.dtype)
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """The kind and the arguments to make such units again."""
-        return {"kind": type(self).__name__, "groups": self.groups, "categories": self.categories}
 
     def extra_repr(self) -> str:
         """Groups and categories for `print`."""

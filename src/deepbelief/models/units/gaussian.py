@@ -30,6 +30,7 @@ class Gaussian(Units):
     """
 
     bounded = False
+    arguments = ("size", "min_std")
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)
@@ -87,8 +88,3 @@ class Gaussian(Units):
     def are_real(self) -> Tensor:
         """All values."""
         return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
-
-    @property
-    def description(self) -> dict[str, object]:
-        """The kind and the arguments to make such units again."""
-        return {**super().description, "min_std": self.min_std}
