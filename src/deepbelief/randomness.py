@@ -3,7 +3,7 @@
 import math
 import operator
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, final
 
@@ -101,17 +101,17 @@ class Random:
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
-        if self.device.type == "meta":
-            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
-        numbers = self._numbers.standard_normal(tuple(shape), dtype=np.float32)
-        return torch.from_numpy(numbers).mul_(std).to(self.device)
+        return self._drawn_on_cpu(self._numbers.standard_normal, shape).mul_(std).to(self.device)
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), float32, on this source's device."""
+        return self._drawn_on_cpu(self._numbers.random, shape).mul_(high - low).add_(low).to(self.device)
+
+    def _drawn_on_cpu(self, draw: Callable[..., NDArray[np.float32]], shape: Sequence[int]) -> Tensor:
+        """float32 numbers on the CPU; for a source on the device "meta" only their shape, on that device."""
         if self.device.type == "meta":
             return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
-        numbers = self._numbers.random(tuple(shape), dtype=np.float32)
-        return torch.from_numpy(numbers).mul_(high - low).add_(low).to(self.device)
+        return torch.from_numpy(draw(tuple(shape), dtype=np.float32))
 
     def normal_(self, out: Tensor) -> Tensor:
         """Fill with standard normal numbers, drawn where `out` is."""

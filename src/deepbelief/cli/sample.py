@@ -70,18 +70,10 @@ def sample(
     from deepbelief.system.machine import choose_device
 
     task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)
-    settings = SampleSettings(
-        task,
-        number,
-        steps,
-        seed,
-        samples,
-        known,
-        items=_numbers(items, ",", "--items 3,17"),
-        columns=columns,
-        labels=() if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or (),
-        image_shape=_numbers(shape, "x", "--shape 28x28"),
-    )
+    positions = _numbers(items, ",", "--items 3,17")
+    classes = () if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or ()
+    image_shape = _numbers(shape, "x", "--shape 28x28")
+    settings = SampleSettings(task, number, steps, seed, samples, known, positions, columns, classes, image_shape)
     images = None if name is None else images_for(model, name, data, part.value, download_line)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))

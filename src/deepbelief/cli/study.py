@@ -33,8 +33,7 @@ def study(
     from deepbelief.data import load_dataset
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table
-    from deepbelief.study.recipe import load_recipe
-    from deepbelief.study.run import Study
+    from deepbelief.study import Study, load_recipe
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
 

@@ -266,10 +266,9 @@ class Dataset:
         (4, [0, 1])
         """
         self.check_split(validation, seed)
-        labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        kept, aside = split_rows(labels, validation, seed)
+        kept, aside = split_rows(self.train.required_labels(), validation, seed)
         return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:

@@ -1,7 +1,6 @@
 """The data sets known by name: where they lie on disk, where they are downloaded from, and what their classes are."""
 
 import hashlib
-import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -212,8 +211,8 @@ def _read(known: IdxDataset, folder: Path) -> Dataset:
 
 
 def _images(pixels: NDArray[Any], labels: NDArray[Any]) -> Images:
-    flat = pixels.reshape(len(pixels), math.prod(pixels.shape[1:]))  # (n, height, width) -> (n, height * width)
-    return Images(torch.from_numpy(flat), 255.0, torch.from_numpy(labels.astype(np.int64)))
+    flat = torch.from_numpy(pixels).flatten(1)  # (n, height, width) -> (n, height * width)
+    return Images(flat, 255.0, torch.from_numpy(labels.astype(np.int64)))
 
 
 def _array(known: IdxDataset, folder: Path, file: str) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Converts arrays to grey values; their type alone decides what is white, never other values of the file."""
 
-import math
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,8 +49,8 @@ def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
         array = array.astype(np.float32) / np.float32(65535)
     else:
         array, maximum = _as_8_bit(name, array), 255.0
-    flat = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))  # (n, height * width)
-    return Pixels(torch.from_numpy(flat), maximum, real and array.dtype == np.float32, array.shape[1:])
+    flat = torch.from_numpy(np.ascontiguousarray(array)).flatten(1)  # (n, height * width)
+    return Pixels(flat, maximum, real and array.dtype == np.float32, array.shape[1:])
 
 
 def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False) -> None:

@@ -64,13 +64,11 @@ class RBM(nn.Module):
 
     def sample_hidden(self, visible: TensorLike, random: Random | int) -> Tensor:
         """h ~ p(h | v): (batch, visible) -> (batch, hidden)."""
-        random = as_random(random, self.weights.device)
-        return self.hidden.sample(self._v(visible) @ self.weights, random)
+        return self.hidden.sample(self._v(visible) @ self.weights, as_random(random, self.weights.device))
 
     def sample_visible(self, hidden: TensorLike, random: Random | int) -> Tensor:
         """v ~ p(v | h): (batch, hidden) -> (batch, visible)."""
-        random = as_random(random, self.weights.device)
-        return self.visible.sample(self._h(hidden) @ self.weights.T, random)
+        return self.visible.sample(self._h(hidden) @ self.weights.T, as_random(random, self.weights.device))
 
     def energy(self, visible: TensorLike, hidden: TensorLike) -> Tensor:
         """E(v, h) in nats, shape (batch,)."""

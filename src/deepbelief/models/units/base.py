@@ -1,12 +1,14 @@
 """The base class of all kinds of units."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import check_range
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 
@@ -23,6 +25,12 @@ class Units(nn.Module, ABC):
 
     bounded: bool
     """Whether |x| is bounded. Unbounded units cannot be on both sides: the energy could then fall without limit."""
+
+    lowest, highest = -math.inf, math.inf
+    """The limits of a value."""
+
+    takes, advice = "", ""
+    """What values the units take, and what to do where the data have others; both for messages."""
 
     arguments: tuple[str, ...] = ("size",)
     """The names of the arguments of `__init__`; the units keep each of them as an attribute of that name."""
@@ -65,7 +73,6 @@ class Units(nn.Module, ABC):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The biases that give this mean where the field is 0, shape (size,)."""
 
-    @abstractmethod
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """Raise a `DataError` that names the first of these values, (batch, size), that the units cannot take.
 
@@ -74,6 +81,8 @@ class Units(nn.Module, ABC):
             item: number of the first item, counted from 0, for the message.
             position: number of the first unit, for the message.
         """
+        limits = self.lowest, self.highest
+        check_range(values, *limits, wanted=self.takes, advice=self.advice, item=item, position=position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """-dE/dparameter summed over the batch, for each parameter except the biases, for which it is the sum of x.

@@ -5,7 +5,6 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import check_range
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
@@ -26,6 +25,9 @@ class Categorical(Units):
     """
 
     bounded = True
+    lowest, highest = 0, 1
+    takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
+    advice = "encode categories by torch.nn.functional.one_hot"
     arguments = ("groups", "categories")
 
     def __init__(self, groups: int, categories: int) -> None:
@@ -60,9 +62,7 @@ class Categorical(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless the values of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
-        takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
-        advice = "encode categories by torch.nn.functional.one_hot"
-        check_range(values, 0, 1, wanted=takes, advice=advice, item=item, position=position)
+        super().check_values(values, item, position)
         sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
         broken = ((sums - 1).abs() > _ROUNDED).nonzero()
         if len(broken):
@@ -70,7 +70,7 @@ class Categorical(Units):
             first = position + group * self.categories
             raise DataError(
                 f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "
-                f"{first + self.categories - 1}, but {takes}: leave items with missing values out."
+                f"{first + self.categories - 1}, but {self.takes}: leave items with missing values out."
             )
 
     @property

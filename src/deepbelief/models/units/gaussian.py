@@ -6,7 +6,6 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import check_range
 from deepbelief.errors import SettingsError
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
@@ -30,6 +29,7 @@ class Gaussian(Units):
     """
 
     bounded = False
+    takes = "Gaussian units take finite values"
     arguments = ("size", "min_std")
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
@@ -70,10 +70,6 @@ class Gaussian(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """g times the mean."""
         return mean * torch.exp(self.log_precision)
-
-    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """`DataError` unless all values are finite."""
-        check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; for means, with E[x^2] = mean^2 + 1 / g."""
