@@ -143,11 +143,7 @@ class Random:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what `state` returned.
-
-        Raises:
-            DeepBeliefError: the state is that of another kind of device.
-        """
+        """Continue from what `state` returned; `DeepBeliefError` if it is the state of another kind of device."""
         if state["device"].shape != self._on_device.get_state().shape:
             raise DeepBeliefError(
                 f"these random numbers were saved on another kind of device than {self.device.type}: go on where the "
@@ -164,11 +160,7 @@ class Random:
 
 
 def as_random(given: Random | int, device: torch.device | str = "cpu") -> Random:
-    """A source of randomness as it is, or the one that a whole number seeds, on a device.
-
-    Raises:
-        SettingsError: the seed is no whole number, or below 0.
-    """
+    """A source as it is, or one that a whole number from 0 seeds, on a device; `SettingsError` for anything else."""
     if isinstance(given, Random):
         return given
     try:

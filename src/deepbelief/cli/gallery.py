@@ -95,11 +95,7 @@ def task_of(
     interpolation: str | None = None,
     labels: str | None = None,
 ) -> tuple[Task, str | None]:
-    """The one task for which data are named, and their name.
-
-    Raises:
-        SettingsError: they are named for several tasks.
-    """
+    """The one task for which data are named, and their name; `SettingsError` if they are named for several."""
     named: dict[Task, str | None] = {"chains": chains, "inpainting": inpainting, "interpolation": interpolation}
     given = [task for task, name in (named | {"classes": labels}).items() if name is not None]
     if len(given) > 1:

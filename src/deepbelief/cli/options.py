@@ -21,10 +21,5 @@ class Part(StrEnum):
     test = "test"
 
 
-class PrecisionChoice(StrEnum):
-    """The recipe's `precision` (`PrecisionName`, which help must not load)."""
-
-    auto = "auto"
-    bf16 = "bf16"
-    fp32 = "fp32"
-    fp64 = "fp64"
+PrecisionChoice = StrEnum("PrecisionChoice", ["auto", "bf16", "fp32", "fp64"])
+"""The recipe's `precision` (`PrecisionName`, which help must not load)."""

@@ -9,7 +9,7 @@ from deepbelief.cli.options import Device, Folder, Model, Part
 from deepbelief.errors import SettingsError
 
 
-# Longer than 40 lines by its options, each of which stands once: here.
+# More than 40 lines: each of the options stands here, with its help.
 def sample(
     model: Model,
     out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepbelief.cli.options import Device, Folder, PrecisionChoice
-from deepbelief.cli.stop import stop
+from deepbelief.cli.terminal import stop
 
 
 def study(

@@ -261,6 +261,5 @@ def _load_digits() -> Dataset:
     # Fixed, whatever the experiment's seed: train and test must be the same for everyone.
     rows = split_rows(labels, aside=360, seed=0)
     pixels = torch.from_numpy(digits.data.astype(np.uint8))  # (1797, 64), integers from 0 to 16
-    images = Images(pixels, 16.0, labels)
-    train, test = (images.subset(part) for part in rows)
+    train, test = (Images(pixels, 16.0, labels).subset(part) for part in rows)
     return Dataset("digits", train, test, image_shape=(8, 8), class_names=tuple("0123456789"))

@@ -126,10 +126,8 @@ def log_likelihood(
     Args:
         path: from independent units to the RBM, as for `ais`.
         visible: (batch, visible), values that the units can take; see `as_states`.
-        z: the result of `ais`.
-        random: for the states of the units, on the RBM's device.
-        settings: for RAISE.
-        progress: as for `raise_bound`.
+        z: the result of `ais` on the path.
+        random, settings, progress: as for `raise_bound`.
 
     Raises:
         DataError: the units cannot take one of the values.
@@ -161,10 +159,7 @@ def dbn_bound(
         dbn: of any number of layers and kinds of units.
         path: to the RBM on top; see `layer_path`.
         visible: (batch, visible), as the DBN takes it, of values that the units can take; see `as_states`.
-        z: the result of `ais` on the path.
-        random: for the states of the units, on the DBN's device.
-        settings: for RAISE.
-        progress: as for `raise_bound`.
+        z, random, settings, progress: as for `log_likelihood`.
 
     Raises:
         SettingsError: the path does not lead to the RBM on top.

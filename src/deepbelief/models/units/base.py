@@ -26,6 +26,9 @@ class Units(nn.Module, ABC):
     bounded: bool
     """Whether |x| is bounded. Unbounded units cannot be on both sides: the energy could then fall without limit."""
 
+    real = False
+    """Whether the values are real numbers on a scale of their own, as opposed to states or counts."""
+
     lowest, highest = -math.inf, math.inf
     """The limits of a value."""
 
@@ -105,8 +108,8 @@ class Units(nn.Module, ABC):
 
     @property
     def are_real(self) -> Tensor:
-        """Which values are real numbers on a scale of their own, as opposed to states or counts: bool, (size,)."""
-        return torch.zeros(self.size, dtype=torch.bool, device=self.bias.device)
+        """Which values are `real`: bool, (size,)."""
+        return torch.full((self.size,), self.real, device=self.bias.device)
 
     def without_bias(self) -> Self:
         """A copy whose biases are 0 and not a parameter; `Joint` holds the biases of all its parts itself."""

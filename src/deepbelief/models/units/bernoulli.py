@@ -25,7 +25,6 @@ class Bernoulli(Units):
         return torch.sigmoid(field + self.bias)
 
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
         return field.add_(self.bias).sigmoid_()
 
     @torch.no_grad()
@@ -35,7 +34,6 @@ class Bernoulli(Units):
 
     @torch.no_grad()
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
-        """`sample`, written to `out`; the means are written over the field."""
         return random.bernoulli(self.mean_(field), out=out)
 
     def log_partition(self, field: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ class Gaussian(Units):
     """
 
     bounded = False
+    real = True
     takes = "Gaussian units take finite values"
     arguments = ("size", "min_std")
 
@@ -49,7 +50,6 @@ class Gaussian(Units):
         return (field + self.bias) * self.variance
 
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
         return field.add_(self.bias).mul_(self.variance)
 
     @torch.no_grad()
@@ -79,8 +79,3 @@ class Gaussian(Units):
     def constrain_(self) -> None:
         """Keep the standard deviation at `min_std` or above."""
         self.log_precision.clamp_(max=-2 * math.log(self.min_std))
-
-    @property
-    def are_real(self) -> Tensor:
-        """All values."""
-        return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)

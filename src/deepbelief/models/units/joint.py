@@ -54,7 +54,6 @@ class Joint(Units):
 
     @torch.no_grad()
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
         for part, own in self._each(field.add_(self.bias)):
             part.mean_(own)
         return field
@@ -66,7 +65,6 @@ class Joint(Units):
 
     @torch.no_grad()
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
-        """`sample`, written to `out`; the means are written over the field."""
         for (part, own), to in zip(self._each(field.add_(self.bias)), self._split(out), strict=True):
             part.sample_(own, random, to)
         return out
