@@ -23,10 +23,9 @@ def encode(
     """
     from deepbelief.cli.features import check_ending, encode_to_file
     from deepbelief.cli.inputs import images_for
-    from deepbelief.cli.output import download_line
     from deepbelief.system.machine import choose_device
 
     check_ending(out)
-    pixels = images_for(model, images, data, part.value, download_line)
+    pixels = images_for(model, images, data, part)
     shape = encode_to_file(model, pixels, out, layer, choose_device(device))
     typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")

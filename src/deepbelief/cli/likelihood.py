@@ -30,7 +30,7 @@ def likelihood(
 
     from deepbelief.checkpoint import load_dbn
     from deepbelief.cli.inputs import images_for
-    from deepbelief.cli.output import download_line, print_results, steps_line
+    from deepbelief.cli.output import print_results, steps_line
     from deepbelief.likelihood import AISSettings, evaluate
     from deepbelief.randomness import Random
     from deepbelief.report.tables import Table
@@ -40,7 +40,7 @@ def likelihood(
     keep_freed_memory()
     started, on = time.perf_counter(), choose_device(device)
     dbn = load_dbn(model).to(on)
-    training, test = (images_for(model, dataset, data, part.value, download_line) for part in Part)
+    training, test = (images_for(model, dataset, data, part) for part in Part)
     settings = AISSettings.of(temperatures, chains)
     found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
     title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"

@@ -66,7 +66,7 @@ def sample(
     """
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
     from deepbelief.cli.inputs import images_for
-    from deepbelief.cli.output import download_line, steps_line
+    from deepbelief.cli.output import steps_line
     from deepbelief.system.machine import choose_device
 
     task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)
@@ -74,7 +74,7 @@ def sample(
     classes = () if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or ()
     image_shape = _numbers(shape, "x", "--shape 28x28")
     settings = SampleSettings(task, number, steps, seed, samples, known, positions, columns, classes, image_shape)
-    images = None if name is None else images_for(model, name, data, part.value, download_line)
+    images = None if name is None else images_for(model, name, data, part)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 

@@ -62,12 +62,11 @@ def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False)
     brightest = [(int(array.max(initial=0)), _white(array)) for array in counted]
     value, white = max(brightest, key=lambda pair: pair[0] / pair[1], default=(0, 1))
     if 0 < value < white / 2:
-        warnings.warn(
+        message = (
             f"{path} holds no pixel above {value} where {white} is white; if less is meant to be white, divide by that "
-            "number and save floats, or save zeros and ones as bool.",
-            DataWarning,
-            stacklevel=2,
+            "number and save floats, or save zeros and ones as bool."
         )
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _white(array: NDArray[Any]) -> int:

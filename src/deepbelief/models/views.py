@@ -118,8 +118,7 @@ def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]
 
 def _buffers(dbn: DBN, layers: int, items: int) -> list[Tensor]:
     """Memory for the means of layers 1, 2, ..., (items, units) each."""
-    rbms = (dbn.layer(number) for number in range(1, layers + 1))
-    return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
+    return [dbn.layer(1).weights.new_empty(items, units) for units in dbn.sizes[1 : layers + 1]]
 
 
 @torch.no_grad()
