@@ -1,54 +1,78 @@
 """`deepbelief sample`: a picture of samples of a model, completed images, or interpolations."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Model, Part
+from deepbelief.cli.options import Device, Folder, Model, Part, grouped
 from deepbelief.errors import SettingsError
 
+Steps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of the Markov chains.", show_default="1000; --inpaint 200, --interpolate 10"),
+]
 
-# More than 40 lines: each of the options stands here, with its help.
-def sample(
-    model: Model,
-    out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """The kind of picture, one of these; by default fantasies."""
+
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATA", help="Start at these images, instead of from nothing.")
-    ] = None,
+    ] = None
     inpaint: Annotated[str | None, typer.Option(metavar="DATA", help="Complete these images from a part of them.")] = (
         None
-    ),
+    )
     interpolate: Annotated[str | None, typer.Option(metavar="DATA", help="Go from one of these images to another.")] = (
         None
-    ),
+    )
     labels: Annotated[
         str | None, typer.Option(metavar="all|0,3,...", help="Draw these classes; the model is one with labels.")
-    ] = None,
+    ] = None
     known: Annotated[
         str | None,
         typer.Option(
             help="What --inpaint knows: top, bottom, left, right, centre, border or random.", show_default="top/left"
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The choice of the images of DATA, and their number."""
+
     items: Annotated[
         str | None,
         typer.Option(metavar="3,17,...", help="Which images of DATA, counted from 0.", show_default="at random"),
-    ] = None,
+    ] = None
     number: Annotated[
         int | None, typer.Option(min=1, help="How many.", show_default="64; of a class 8, of images 16, of pairs 8")
-    ] = None,
-    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test,
-    data: Folder = None,
-    samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False,
-    columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None,
+    ] = None
+    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test
+    data: Folder = None
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """The layout of the picture."""
+
+    samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False
+    columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None
     shape: Annotated[
         str | None, typer.Option(metavar="28x28", help="Height and width of an image.", show_default="the model's")
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Steps of the Markov chains.", show_default="1000; --inpaint 200, --interpolate 10"),
-    ] = None,
+    ] = None
+
+
+@grouped
+def sample(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
+    kind: TaskOptions,
+    choice: ImageOptions,
+    layout: PictureOptions,
+    steps: Steps = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the chains and of the choice of images.")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -69,12 +93,20 @@ def sample(
     from deepbelief.cli.output import steps_line
     from deepbelief.system.machine import choose_device
 
-    task, name = task_of(chains=start, inpainting=inpaint, interpolation=interpolate, labels=labels)
-    positions = _numbers(items, ",", "--items 3,17")
-    classes = () if labels == "all" else _numbers(labels, ",", "--labels 0,3 or all") or ()
-    image_shape = _numbers(shape, "x", "--shape 28x28")
-    settings = SampleSettings(task, number, steps, seed, samples, known, positions, columns, classes, image_shape)
-    images = None if name is None else images_for(model, name, data, part)
+    task, name = task_of(chains=kind.start, inpainting=kind.inpaint, interpolation=kind.interpolate, labels=kind.labels)
+    settings = SampleSettings(
+        task,
+        choice.number,
+        steps,
+        seed,
+        layout.samples,
+        kind.known,
+        items=_numbers(choice.items, ",", "--items 3,17"),
+        columns=layout.columns,
+        labels=() if kind.labels == "all" else _numbers(kind.labels, ",", "--labels 0,3 or all") or (),
+        image_shape=_numbers(layout.shape, "x", "--shape 28x28"),
+    )
+    images = None if name is None else images_for(model, name, choice.data, choice.part)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 
