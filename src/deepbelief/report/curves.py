@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,9 @@ from scipy.optimize import isotonic_regression
 
 from deepbelief.report.run import Floats, Series
 from deepbelief.report.style import MUTED, Look
+
+REFERENCE: Final[dict[str, Any]] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (1, 2))}
+"""The look of a line to compare curves with."""
 
 _LABEL_GAP = 12.5  # points from one label to the next
 
@@ -63,8 +67,6 @@ def moved_apart(positions: Floats, gap: float, low: float, high: float) -> Float
 
 
 def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
-    bottom, top = axes.get_ylim()
-    left, right = axes.get_xlim()
     figure = axes.get_figure()
     assert figure is not None
     height = axes.get_position().height * figure.bbox.height / figure.dpi * 72  # points
@@ -93,21 +95,16 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
                 "shrinkA": 1,
             },
         )
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
 
 
-def accuracy_axes(axes: Axes, title: str, xlabel: str, chance: float | None) -> None:
-    """Axes for an accuracy in per cent, from 0 to 100, with the level of guessing."""
+def fit_accuracy(axes: Axes, chance: float | None) -> None:
+    """Let the y axis run from 0 to 100 per cent, with a line at the level of guessing."""
     axes.set_ylim(0, 100)
     axes.set_yticks(range(0, 101, 20))
-    axes.set_title(title)
-    axes.set_xlabel(xlabel)
     if chance is not None:
-        axes.axhline(100 * chance, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(
-            0.005, 100 * chance + 1.2, "chance", transform=axes.get_yaxis_transform(), fontsize=8, color=MUTED, zorder=2
-        )
+        axes.axhline(100 * chance, **REFERENCE)
+        across = axes.get_yaxis_transform()
+        axes.text(0.005, 100 * chance + 1.2, "chance", transform=across, fontsize=8, color=MUTED, zorder=2)
 
 
 def fit_x(axes: Axes, curves: Sequence[Curve]) -> None:

@@ -29,6 +29,10 @@ class Stage:
             raise DeepBeliefError(f"the record of stage {self.record.stage} lacks the array {name}: run it again.")
         return self.arrays[name]
 
+    def floats(self, name: str) -> Floats:
+        """The array of this name, of whatever type its numbers are, as floats."""
+        return self.array(name).astype(float)
+
     def fact(self, name: str) -> Any:
         """The fact of this name, or a `DeepBeliefError` that says what is missing."""
         if name not in self.record.facts:

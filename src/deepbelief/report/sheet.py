@@ -51,34 +51,33 @@ class Sheet:
 
     def place(self, image: NDArray[Any], x: float, y: float, width: float, *, alarm: bool = False) -> None:
         """Draw a grey image with its upper left corner at (x, y); `alarm` frames it."""
-        self._image(grey(image), x, y, width, "gray", (0, 1))
-        self._frame(image, x, y, width, alarm)
+        self._place(grey(image), x, y, width, "gray", 0, 1, alarm)
 
     def place_change(self, change: NDArray[Any], x: float, y: float, width: float) -> None:
         """Draw a signed image: orange takes away, purple adds, white leaves alone."""
         largest = float(np.abs(change).max()) or 1.0
-        self._image(change.astype(float), x, y, width, _CHANGE, (-largest, largest))
-        self._frame(change, x, y, width, False)
+        self._place(change.astype(float), x, y, width, _CHANGE, -largest, largest)
 
     def write(self, x: float, y: float, text: str, **options: Any) -> None:
         """Write centred text below the point (x, y)."""
         self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 10, "color": INK, **options})
 
-    def _image(
-        self, image: Floats, x: float, y: float, width: float, colours: str | Colormap, limits: tuple[float, float]
+    def _place(
+        self,
+        image: Floats,
+        x: float,
+        y: float,
+        width: float,
+        colours: str | Colormap,
+        low: float,
+        high: float,
+        alarm: bool = False,
     ) -> None:
+        """Draw an image in `colours` that run from the value `low` to `high`, with a thin frame or one in red."""
+        height = cell_height(image, width)
+        extent = (x, x + width, y + height, y)
         self._axes.imshow(
-            image,
-            extent=(x, x + width, y + cell_height(image, width), y),
-            cmap=colours,
-            vmin=limits[0],
-            vmax=limits[1],
-            aspect="auto",
-            interpolation="nearest",
+            image, cmap=colours, vmin=low, vmax=high, extent=extent, aspect="auto", interpolation="nearest"
         )
-
-    def _frame(self, image: NDArray[Any], x: float, y: float, width: float, alarm: bool) -> None:
-        line = 2.2 if alarm else 0.6
-        colour = ALARM if alarm else GRID
-        box = Rectangle((x, y), width, cell_height(image, width), fill=False, edgecolor=colour, linewidth=line)
-        self._axes.add_artist(box)
+        colour, line = (ALARM, 2.2) if alarm else (GRID, 0.6)
+        self._axes.add_artist(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=line))

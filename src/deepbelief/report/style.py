@@ -70,8 +70,7 @@ class Look:
     @property
     def ink(self) -> str:
         """The colour for words: darker where the colour of the line is too light to read."""
-        light = luminance(self.colour)
-        return to_hex(blend(self.colour, INK, 0.4 if light > 0.3 else 0.0))
+        return to_hex(blend(self.colour, INK, 0.4)) if luminance(self.colour) > 0.3 else self.colour
 
 
 def luminance(colour: Any) -> float:

@@ -27,8 +27,8 @@ class Table:
     """A header, rows of equal length (the first cell names the row), and the cells worth stressing."""
 
     title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
     strong: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
 
