@@ -47,7 +47,7 @@ def _of_each_class(context: Context, found: Findings) -> None:
     held_out = _held_out(context) if settings.patience else None
     products = context.precision.products
     job = Pretraining(DBN([top.rbm]), seen, [settings], random=random, products=products, held_out=held_out)
-    for record in context.train("labels", job, job.epochs(), settings.epochs):
+    for record in context.train("labels", job):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))

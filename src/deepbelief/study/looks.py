@@ -13,7 +13,6 @@ def data(context: Context) -> Findings:
     pixels, labels = training.batch(slice(0, len(training))), training.required_labels()
     counts = torch.bincount(labels, minlength=context.classes)
     means = class_means(pixels, labels, context.classes).float()
-    low, high = context.bounds
     facts = {
         "name": context.dataset.name,
         "class_names": list(context.dataset.class_names),
@@ -21,10 +20,10 @@ def data(context: Context) -> Findings:
         "n_train": len(training),
         "n_validation": len(context.held_out),
         "n_test": len(test),
-        "bounds": [low, high],
-        "pixel_mean": (float(pixels.mean()) - low) / (high - low),
-        "pixel_std": float(pixels.std()) / (high - low),
-        "zero_fraction": float((pixels == low).double().mean()),
+        "bounds": list(context.bounds),
+        "pixel_mean": (float(pixels.mean()) - context.bounds[0]) / context.range,
+        "pixel_std": float(pixels.std()) / context.range,
+        "zero_fraction": float((pixels == context.bounds[0]).double().mean()),
     }
     arrays = {
         "class_counts_train": counts.cpu().numpy(),
