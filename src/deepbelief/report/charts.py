@@ -39,7 +39,7 @@ def charts_height(charts: Sequence[Chart]) -> float:
 
 def draw_charts(figure: Figure, charts: Sequence[Chart]) -> None:
     """Draw all charts, sharing the right margin that the longest label needs."""
-    labels = [curve.label or curve.look.name for chart in charts for curve in chart.curves]
+    labels = [curve.look.name for chart in charts for curve in chart.curves]
     right = 0.3 + 0.079 * max(map(len, labels), default=0)
     top = 0.0
     for chart in charts:

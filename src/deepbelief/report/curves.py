@@ -19,7 +19,7 @@ _LABEL_GAP = 12.5  # points from one label to the next
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: what it is called, how it looks, and its band of confidence if there is one."""
+    """One line: how it looks and what it is called, and its band of confidence if there is one."""
 
     look: Look
     x: Floats
@@ -27,14 +27,13 @@ class Curve:
     low: Floats | None = None
     high: Floats | None = None
     dashed: bool = False
-    label: str | None = None
 
     @classmethod
-    def of_series(cls, series: Series, look: Look, *, dashed: bool = False, label: str | None = None) -> "Curve":
+    def of_series(cls, series: Series, look: Look, *, dashed: bool = False) -> "Curve":
         """A share over its levels, in per cent."""
         low = None if series.low is None else np.clip(100 * series.low, 0, 100)
         high = None if series.high is None else np.clip(100 * series.high, 0, 100)
-        return cls(look, series.levels, 100 * series.mean, low, high, dashed, label)
+        return cls(look, series.levels, 100 * series.mean, low, high, dashed)
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -75,9 +74,8 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
     ends = np.asarray([transform.transform((curve.x[-1], curve.y[-1]))[1] * height for curve in ordered])
     places = moved_apart(ends, _LABEL_GAP, 4, height + 4)
     for curve, end, place in zip(ordered, ends, places, strict=True):
-        text = curve.look.name if curve.label is None else curve.label
         axes.annotate(
-            text,
+            curve.look.name,
             xy=(1, end / height),
             xycoords="axes fraction",
             xytext=(14, place - end),

@@ -27,13 +27,8 @@ def title(run: Run) -> str:
 
 def summary(run: Run) -> str:
     """One paragraph: what was trained, the accuracies on clean and perturbed images, and their uncertainty."""
-    sentences = [
-        _what(run),
-        _clean(run),
-        *(_perturbed(run, *kind) for kind in _PERTURBATIONS),
-        _defence(run),
-        _sure(run),
-    ]
+    perturbed = [_perturbed(run, *kind) for kind in _PERTURBATIONS]
+    sentences = [_what(run), _clean(run), *perturbed, _defence(run), _sure(run)]
     return " ".join(filter(None, sentences))
 
 
@@ -52,21 +47,18 @@ def _ranked(run: Run, suffix: str = "", contestants: Sequence[str] | None = None
 
 
 def _clean(run: Run) -> str:
-    readouts = _ranked(run, contestants=[name for name in run.contestants if name.startswith("readout_")])
-    others = [(name, metric) for name in ("finetuned", "ffnn") if (metric := run.metric(f"accuracy/{name}"))]
-    words = {
-        "finetuned": "the whole network, fine-tuned on labels, {0}",
-        "ffnn": "a feed-forward network trained from a random start {0}",
-    }
-    parts = [words[name].format(percent(metric)) for name, metric in others]
-    if readouts:
+    """The accuracies on clean images: of the best read-out, and of the networks trained as a whole."""
+    parts = []
+    if readouts := _ranked(run, contestants=[name for name in run.contestants if name.startswith("readout_")]):
         name, metric = readouts[0]
         layer = name.removeprefix("readout_")
-        parts.insert(0, f"a linear read-out of layer {layer} recognises {percent(metric)} of the test images")
-    if not parts:
-        return ""
-    sentence = listing(parts) + "."
-    return sentence[0].upper() + sentence[1:]
+        parts.append(f"a linear read-out of layer {layer} recognises {percent(metric)} of the test images")
+    if finetuned := run.metric("accuracy/finetuned"):
+        parts.append(f"the whole network, fine-tuned on labels, {percent(finetuned)}")
+    if baseline := run.metric("accuracy/ffnn"):
+        parts.append(f"a feed-forward network trained from a random start {percent(baseline)}")
+    sentence = listing(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
 def _perturbed(run: Run, kind: str, wanted: float, words: str) -> str:

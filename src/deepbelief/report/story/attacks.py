@@ -23,10 +23,11 @@ def _measured(run: Run, kind: str) -> dict[str, Series]:
     return {contestant: series for contestant, series in found.items() if series is not None}
 
 
-def _accuracy_curves(run: Run, kind: str) -> list[Curve]:
-    """A line for each contestant that was measured under a kind of perturbation."""
+def _accuracy_curves(run: Run, kind: str, words: str = "{}", *, dashed: bool = False) -> list[Curve]:
+    """A line for each contestant that was measured under a kind of perturbation; `words` says its name."""
     looks = contestant_looks(run.contestants, run.layers)
-    return [Curve.of_series(series, looks[contestant]) for contestant, series in _measured(run, kind).items()]
+    named = {contestant: replace(look, name=words.format(look.name)) for contestant, look in looks.items()}
+    return [Curve.of_series(series, named[who], dashed=dashed) for who, series in _measured(run, kind).items()]
 
 
 def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, float]:
@@ -208,9 +209,7 @@ def robustness(run: Run, stage: Stage) -> Chapter:
 def _robustness_charts(run: Run, pgd: dict[str, int] | None) -> list[Chart]:
     """FGSM beside uniform noise of the same size, and PGD where it was tried."""
     fgsm = _accuracy_curves(run, "fgsm")
-    noise = [
-        replace(curve, dashed=True, label=f"{curve.look.name}, noise") for curve in _accuracy_curves(run, "uniform")
-    ]
+    noise = _accuracy_curves(run, "uniform", "{}, noise", dashed=True)
     title, xlabel = "Test accuracy (%); solid: FGSM, dashed: uniform noise", "epsilon (1 = from black to white)"
     charts = [Chart(title, xlabel, fgsm + noise, accuracy=True, chance=run.chance, tall=3.7)]
     if pgd is not None:

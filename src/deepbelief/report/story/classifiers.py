@@ -1,5 +1,7 @@
 """Chapters about the classifiers: linear read-outs, the feed-forward network, the fine-tuned one."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepbelief.report.chapter import Chapter, Picture
@@ -122,12 +124,12 @@ def _course(run: Run, stage: Stage, contestant: str) -> Picture:
     look = contestant_looks([contestant], run.layers)[contestant]
     loss, step = stage.floats("loss"), stage.floats("step")
     unit = "epoch" if stage.fact("method") == "minibatch" else "step"
-    charts = [Chart(_LOSS, unit, [Curve(look, step, loss, label="loss")], tall=2.1)]
+    charts = [Chart(_LOSS, unit, [Curve(replace(look, name="loss"), step, loss)], tall=2.1)]
     validation, best = stage.arrays.get("validation_accuracy"), stage.record.facts.get("best_epoch")
     caption = f"The training loss of the {look.name} network goes from {loss[0]:.3f} to {loss[-1]:.3f}."
     if validation is not None and len(validation):
         epochs = np.asarray(stage.arrays.get("epoch", np.arange(1, len(validation) + 1)), float)
-        curve = Curve(look, epochs, 100 * validation.astype(float), label="accuracy")
+        curve = Curve(replace(look, name="accuracy"), epochs, 100 * validation.astype(float))
         mark = None if best is None else (float(best), f"kept: epoch {best}")
         title = "Accuracy on held-out training images (%)"
         charts.append(Chart(title, "epoch", [curve], mark=mark, tall=1.7))

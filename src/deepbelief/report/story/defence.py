@@ -64,10 +64,10 @@ def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
     if series := run.series(f"accuracy/{contestant}/{attack}"):
         curves.append(Curve.of_series(series, Look("undefended", INK, "o")))
     for number, count in enumerate(counts):
-        look = Look("", _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
         for kind in ("defended", "adaptive"):
             if series := run.series(f"accuracy/{contestant}/{attack}_{kind}_{count}"):
-                curves.append(Curve.of_series(series, look, dashed=kind == "adaptive", label=f"{kind}, {count} x"))
+                look = Look(f"{kind}, {count} x", _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
+                curves.append(Curve.of_series(series, look, dashed=kind == "adaptive"))
     title = f"Test accuracy (%) of {contestant_name(contestant)} under {attack.upper()}; dashed: adaptive"
     return Chart(title, "epsilon (1 = from black to white)", curves, True, run.chance, tall=3.0)
 
