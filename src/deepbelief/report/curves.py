@@ -14,6 +14,9 @@ from deepbelief.report.style import MUTED, Look
 REFERENCE: Final[dict[str, Any]] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (1, 2))}
 """The look of a line to compare curves with."""
 
+_LEADER: Final = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "relpos": (0, 0.5), "shrinkA": 1}
+"""The look of the line from a label to the end of its curve."""
+
 _LABEL_GAP = 12.5  # points from one label to the next
 
 
@@ -31,20 +34,18 @@ class Curve:
     @classmethod
     def of_series(cls, series: Series, look: Look, *, dashed: bool = False) -> "Curve":
         """A share over its levels, in per cent."""
-        low = None if series.low is None else np.clip(100 * series.low, 0, 100)
-        high = None if series.high is None else np.clip(100 * series.high, 0, 100)
+        low, high = (None if end is None else np.clip(100 * end, 0, 100) for end in (series.low, series.high))
         return cls(look, series.levels, 100 * series.mean, low, high, dashed)
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw the lines, then their names to the right of the axes, moved apart where they would touch."""
     for curve in curves:
-        few = len(curve.x) <= 30
         axes.plot(
             curve.x,
             curve.y,
             color=curve.look.colour,
-            marker=curve.look.marker if few else "",
+            marker=curve.look.marker if len(curve.x) <= 30 else "",  # more would hide the line
             linestyle=(0, (4, 2)) if curve.dashed else "-",
             markeredgecolor="white",
             markeredgewidth=0.6,
@@ -84,14 +85,7 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
             fontsize=9,
             color=curve.look.ink,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": curve.look.colour,
-                "linewidth": 0.6,
-                "alpha": 0.6,
-                "relpos": (0, 0.5),
-                "shrinkA": 1,
-            },
+            arrowprops={**_LEADER, "color": curve.look.colour},
         )
 
 

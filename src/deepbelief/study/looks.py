@@ -2,7 +2,6 @@
 
 import torch
 
-from deepbelief.data import Images
 from deepbelief.insight.classes import class_means
 from deepbelief.study.context import Context, Findings
 
@@ -37,8 +36,7 @@ def samples(context: Context) -> Findings:
     """One random image and a grid of sixteen, of the training and of the test images."""
     random = context.random("samples")
     found = Findings(facts={"class_names": list(context.dataset.class_names)})
-    parts: dict[str, Images] = {"train": context.training, "test": context.test}
-    for part, images in parts.items():
+    for part, images in (("train", context.training), ("test", context.test)):
         rows = random.permutation(len(images))[:17]
         pictures, labels = context.picture(images.batch(rows)), images.subset(rows).required_labels().cpu().numpy()
         found.arrays |= {f"{part}_one": pictures[0], f"{part}_grid": pictures[1:], f"{part}_labels": labels[1:]}

@@ -27,9 +27,8 @@ def psychometric(context: Context) -> Findings:
         noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
-        found.metrics |= context.accuracies(
-            noisy.clamp_(low, high) if level else images, f"/gaussian_clipped@{level:g}"
-        )
+        clipped = noisy.clamp_(low, high) if level else images
+        found.metrics |= context.accuracies(clipped, f"/gaussian_clipped@{level:g}")
         context.progress.step(number, len(levels), f"noise {level:g}")
     found.arrays["levels"] = torch.tensor(levels).numpy()
     found.arrays["examples_unclipped"] = context.picture(torch.cat(noisy_examples))

@@ -55,16 +55,13 @@ def pretraining(context: Context) -> Findings:
         raise
     save_dbn(path, dbn, image_shape=shape)
 
-    found = Findings()
-    for layer in range(1, len(dbn) + 1):
-        _log_layer(layer, [record for record in job.records if record.layer == layer], found)
-    found.facts = {
-        "layers": dbn.sizes,
-        "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
-        "parameters": sum(parameter.numel() for parameter in dbn.parameters()),
-    }
-    last = job.records[-1]
+    found, last = Findings(), job.records[-1]
     found.headline = f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}"
+    by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
+    for layer, records in enumerate(by_layer, start=1):
+        _log_layer(layer, records, found)
+    parameters = sum(parameter.numel() for parameter in dbn.parameters())
+    found.facts = {"layers": dbn.sizes, "epochs": list(map(len, by_layer)), "parameters": parameters}
     return found
 
 
@@ -173,9 +170,8 @@ def _full_batch(
 
 
 def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
-    training, held_out = (
-        (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
-    )
+    parts = context.training, context.held_out
+    training, held_out = ((context.standardised(part), part.required_labels()) for part in parts)
     checked, random = held_out if settings.patience else None, context.random(f"{name}/training")
     products = context.precision.products
     job = MinibatchTraining(network, training, settings, random=random, held_out=checked, products=products)

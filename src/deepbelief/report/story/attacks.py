@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.charts import Chart, charts_drawing
@@ -9,7 +10,7 @@ from deepbelief.report.curves import Curve
 from deepbelief.report.images import AttackRow, attack, strip
 from deepbelief.report.run import Run, Series, Stage
 from deepbelief.report.style import contestant_looks
-from deepbelief.report.tables import Table, levels_of, metric_table, nearest_levels
+from deepbelief.report.tables import Table, levels_of, levels_table, nearest_levels
 from deepbelief.report.text import contestant_name, listing, percent
 
 _KINDS = (("gaussian", "not clipped"), ("gaussian_clipped", "clipped"))
@@ -30,11 +31,11 @@ def _accuracy_curves(run: Run, kind: str, words: str = "{}", *, dashed: bool = F
     return [Curve.of_series(series, named[who], dashed=dashed) for who, series in _measured(run, kind).items()]
 
 
-def _best_at(measured: dict[str, Series], level: float) -> tuple[str, float, float]:
-    """The contestant with the highest mean at the level nearest to `level`, that mean and that level."""
-    means = {contestant: float(series.mean[series.nearest(level)]) for contestant, series in measured.items()}
-    best = max(means, key=means.__getitem__)
-    return contestant_name(best), means[best], float(measured[best].levels[measured[best].nearest(level)])
+def _best_at(measured: dict[str, Series], wanted: float) -> tuple[str, float, float]:
+    """The contestant with the highest mean at the level nearest to `wanted`, that level and that mean."""
+    found = {contestant: series.nearest(wanted) for contestant, series in measured.items()}
+    best = max(found, key=lambda contestant: found[contestant][1])
+    return contestant_name(best), *found[best]
 
 
 def levels_where_less(run: Run, contestant: str, one: str, other: str, images: int) -> list[str]:
@@ -84,7 +85,7 @@ def _psychometric_curves(run: Run) -> Picture:
     ]
     caption = "The steeper a curve falls, the more its contestant leans on detail that noise destroys."
     if found := _measured(run, "gaussian"):
-        name, share, level = _best_at(found, 0.7)
+        name, level, share = _best_at(found, 0.7)
         caption += f" At noise {level:g} the best is {name} with {percent(share)}."
     if any(curve.low is not None for chart in charts for curve in chart.curves):
         caption += " Bands are 95 % confidence intervals over seeds."
@@ -98,37 +99,32 @@ def _psychometric_curves(run: Run) -> Picture:
 
 def _levels_table(run: Run, kind: str, title: str, wanted: Sequence[float]) -> Table:
     levels = nearest_levels(levels_of(run.results, kind), wanted)
-    rows = [
-        (contestant_name(contestant), [run.metric(f"accuracy/{contestant}/{kind}@{level}") for level in levels])
-        for contestant in run.contestants
-    ]
-    return metric_table(title, ["contestant", *levels], rows)
+    rows = [(contestant_name(contestant), f"{contestant}/{kind}") for contestant in run.contestants]
+    return levels_table(run.results, title, ("contestant", *levels), levels, rows)
 
 
-def _answers(run: Run, stage: Stage) -> tuple[Table, str]:
+def _answers(run: Run, stage: Stage) -> dict[str, tuple[Any, Any]]:
+    """What each contestant took the image for, before and after."""
+    before, after = stage.fact("before"), stage.fact("after")
+    return {name: (before[name], after[name]) for name in run.contestants if name in before and name in after}
+
+
+def _outcome(run: Run, stage: Stage) -> tuple[Table, str]:
     """The answers before and after as a table, and a sentence about who was fooled."""
-    before, after, label = stage.fact("before"), stage.fact("after"), stage.fact("label")
-    who = _asked(run, stage)
-    rows = [(contestant_name(c), run.class_name(before[c]), run.class_name(after[c])) for c in who]
-    right = [c for c in who if before[c] == label]
-    fooled = [contestant_name(c) for c in right if after[c] != label]
+    answers, label = _answers(run, stage), stage.fact("label")
+    rows = [(contestant_name(name), *map(run.class_name, pair)) for name, pair in answers.items()]
+    right = {name: after for name, (before, after) in answers.items() if before == label}
+    fooled = [contestant_name(name) for name, after in right.items() if after != label]
     sentence = f"Of {len(right)} contestants that were right before, "
     sentence += f"{listing(fooled)} changed to a wrong answer." if fooled else "none changed the answer."
-    return Table(
-        f"Answers; the true class is {run.class_name(label)}", ("contestant", "before", "after"), rows
-    ), sentence
-
-
-def _asked(run: Run, stage: Stage) -> list[str]:
-    """The contestants whose answers before and after are known."""
-    before, after = stage.fact("before"), stage.fact("after")
-    return [contestant for contestant in run.contestants if contestant in before and contestant in after]
+    title = f"Answers; the true class is {run.class_name(label)}"
+    return Table(title, ("contestant", "before", "after"), rows), sentence
 
 
 def noise_attack(run: Run, stage: Stage) -> Chapter:
     """One image with uniform noise."""
     epsilon, label = float(stage.fact("epsilon")), run.class_name(stage.fact("label"))
-    table, sentence = _answers(run, stage)
+    table, sentence = _outcome(run, stage)
     text = (
         f"Each pixel of one test image is moved by a random amount between −{epsilon:g} and {epsilon:g}, and "  # noqa: RUF001
         "the result is clipped to the range of an image. Such noise has no aim: half of what it does to a neuron "
@@ -150,7 +146,7 @@ def noise_attack(run: Run, stage: Stage) -> Chapter:
 def gradient_attack(run: Run, stage: Stage) -> Chapter:
     """One image attacked along the gradient of each contestant."""
     epsilon, label = float(stage.fact("epsilon")), run.class_name(stage.fact("label"))
-    table, sentence = _answers(run, stage)
+    table, sentence = _outcome(run, stage)
     text = (
         "An attacker who knows the network does better than chance. The fast gradient sign method (FGSM) moves every "
         f"pixel by the same {epsilon:g}, up or down, whichever raises the loss. No pixel changes more than noise could "
@@ -170,17 +166,11 @@ def gradient_attack(run: Run, stage: Stage) -> Chapter:
 
 def _attack_rows(run: Run, stage: Stage) -> list[AttackRow]:
     looks, true = contestant_looks(run.contestants, run.layers), stage.fact("label")
-    before, after = stage.fact("before"), stage.fact("after")
-    return [
-        AttackRow(
-            looks[contestant],
-            stage.array(f"perturbed_{contestant}"),
-            run.class_name(before[contestant]),
-            run.class_name(after[contestant]),
-            after[contestant] != true,
-        )
-        for contestant in _asked(run, stage)
-    ]
+    rows = []
+    for name, (before, after) in _answers(run, stage).items():
+        words = run.class_name(before), run.class_name(after)
+        rows.append(AttackRow(looks[name], stage.array(f"perturbed_{name}"), *words, fooled=after != true))
+    return rows
 
 
 def robustness(run: Run, stage: Stage) -> Chapter:
@@ -224,7 +214,7 @@ def _most_robust(run: Run) -> str:
     found = []
     for kind, name in (("uniform", "Uniform noise"), ("fgsm", "FGSM"), ("pgd", "PGD")):
         if measured := _measured(run, kind):
-            best, share, level = _best_at(measured, 0.1)
+            best, level, share = _best_at(measured, 0.1)
             found.append(f"{name} of {level:g} leaves at most {percent(share)} ({best})")
     return f"{words} {listing(found)}." if found else words
 

@@ -37,9 +37,7 @@ def readouts(run: Run, stage: Stage) -> Chapter:
     names = [f"readout_{number}" for number in numbers]
     looks = contestant_looks(names, run.layers)
     curves = [Curve(looks[name], stage.floats(f"{name}/step"), stage.floats(f"{name}/loss")) for name in names]
-    reached = [
-        f"{percent(run.metric(f'accuracy/{name}'))} from layer {n}" for n, name in zip(numbers, names, strict=True)
-    ]
+    reached = [f"{percent(run.metric(f'accuracy/readout_{n}'))} from layer {n}" for n in numbers]
     text = (
         "How much does a layer know about the classes, although nobody told it? Freeze the network and train one "
         "linear classifier on each layer's features: whatever it gets right must already lie there, in a form that a "

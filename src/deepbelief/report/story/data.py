@@ -62,11 +62,8 @@ def samples(run: Run, stage: Stage) -> Chapter:
         grid(pair, 2, [f"{part}: {label}" for part, label in one.items()], margin=0.9),
     )
     grids = [_grid(run, stage, part) for part in _PARTS if len(stage.array(f"{part}_grid"))]
-    counts = [
-        [str(np.sum(stage.array(f"{part}_labels") == label)) for part in _PARTS]
-        for label in range(len(run.class_names))
-    ]
-    rows = [(name, *count) for name, count in zip(run.class_names, counts, strict=True)]
+    labels = [stage.array(f"{part}_labels") for part in _PARTS]
+    rows = [(name, *(str(np.sum(of == label)) for of in labels)) for label, name in enumerate(run.class_names)]
     table = Table("How often each class is in the two grids", ("class", "train", "test"), rows)
     return Chapter(text, (single, *grids), (table,))
 

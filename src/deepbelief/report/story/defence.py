@@ -10,8 +10,7 @@ from deepbelief.report.style import INK, Look
 from deepbelief.report.tables import defence_table
 from deepbelief.report.text import contestant_name, listing, percent, signed, times
 
-_COLOURS = ("#2b8a8a", "#b07a10", "#7a4fa3", "#58722c")
-_MARKERS = ("s", "D", "^", "v")
+_LOOKS = (("#2b8a8a", "s"), ("#b07a10", "D"), ("#7a4fa3", "^"), ("#58722c", "v"))  # colours and markers
 
 
 def topdown_defence(run: Run, stage: Stage) -> Chapter:
@@ -66,7 +65,7 @@ def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
     for number, count in enumerate(counts):
         for kind in ("defended", "adaptive"):
             if series := run.series(f"accuracy/{contestant}/{attack}_{kind}_{count}"):
-                look = Look(f"{kind}, {count} x", _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)])
+                look = Look(f"{kind}, {count} x", *_LOOKS[number % len(_LOOKS)])
                 curves.append(Curve.of_series(series, look, dashed=kind == "adaptive"))
     title = f"Test accuracy (%) of {contestant_name(contestant)} under {attack.upper()}; dashed: adaptive"
     return Chart(title, "epsilon (1 = from black to white)", curves, True, run.chance, tall=3.0)
@@ -74,14 +73,12 @@ def _chart(run: Run, contestant: str, counts: list[int], attack: str) -> Chart:
 
 def _verdict(run: Run, contestant: str, counts: list[int], epsilon: float, attack: str) -> str:
     """The gain of the defence against attacks that do not know it and that do, at the level nearest to `epsilon`."""
-    plain = run.series(f"accuracy/{contestant}/{attack}")
     for count in counts:
-        defended = run.series(f"accuracy/{contestant}/{attack}_defended_{count}")
-        adaptive = run.series(f"accuracy/{contestant}/{attack}_adaptive_{count}")
+        kinds = (attack, f"{attack}_defended_{count}", f"{attack}_adaptive_{count}")
+        plain, defended, adaptive = (run.series(f"accuracy/{contestant}/{kind}") for kind in kinds)
         if plain is None or defended is None or adaptive is None:
             continue
-        before, seeming, real = (float(s.mean[s.nearest(epsilon)]) for s in (plain, defended, adaptive))
-        level = float(plain.levels[plain.nearest(epsilon)])
+        (level, before), (_, seeming), (_, real) = (one.nearest(epsilon) for one in (plain, defended, adaptive))
         return (
             f"Under {attack.upper()} at epsilon {level:g}, going up and down {times(count)} takes the accuracy from "
             f"{percent(before)} to {percent(seeming)} if the attacker ignores the defence, and to {percent(real)} if "

@@ -94,12 +94,9 @@ def encoding(run: Run, stage: Stage) -> Chapter:
         f"{listing(counts)}.",
         neighbours(queries, groups),
     )
-    return Chapter(text, (picture,), (_precision_table(run, stage.record.facts.get("neighbours", 10)),))
-
-
-def _precision_table(run: Run, count: int) -> Table:
-    names = ["pixels", *(f"layer {layer}" for layer in range(1, run.layers + 1))]
-    metrics = {name: run.metric(f"retrieval_precision/{name.replace(' ', '_')}") for name in names}
-    rows = [(name, points(metric)) for name, metric in metrics.items() if metric]
+    spaces = ["pixels", *(f"layer {layer}" for layer in range(1, run.layers + 1))]
+    precisions = {space: run.metric(f"retrieval_precision/{space.replace(' ', '_')}") for space in spaces}
+    rows = [(space, points(metric)) for space, metric in precisions.items() if metric]
+    count = stage.record.facts.get("neighbours", 10)
     title = f"Share of the {count} nearest training images that have the query's class"
-    return Table(title, ("representation", "same class, %"), rows)
+    return Chapter(text, (picture,), (Table(title, ("representation", "same class, %"), rows),))
