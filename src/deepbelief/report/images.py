@@ -102,11 +102,7 @@ def _answer_style(wrong: bool) -> dict[str, str]:
 
 
 def strip(
-    images: Sequence[NDArray[Any]] | NDArray[Any],
-    titles: Sequence[str],
-    columns: int,
-    answers: Sequence[str] = (),
-    right: str = "",
+    images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, answers: Sequence[str] = (), right: str = ""
 ) -> Drawing:
     """Images in one row or several, a title above each, and below it an answer if there are answers.
 
@@ -124,9 +120,8 @@ def strip(
             sheet.place(image, x, y + 0.22, width)
             if answers:
                 answer = shorten(answers[index], int(width / 0.085))
-                sheet.write(
-                    x + width / 2, y + height + 0.26, answer, **_answer_style(answers[index] not in ("", right))
-                )
+                wrong = answers[index] not in ("", right)
+                sheet.write(x + width / 2, y + height + 0.26, answer, **_answer_style(wrong))
 
     return Drawing(-(-len(images) // columns) * pitch - 0.08, draw)
 

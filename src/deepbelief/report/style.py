@@ -38,7 +38,6 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
@@ -46,7 +45,6 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "grid.color": GRID,
-    "grid.linewidth": 0.8,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelsize": 9,
@@ -55,8 +53,6 @@ _STYLE: Final[dict[str, Any]] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 4.5,
     "lines.solid_capstyle": "round",
-    "savefig.facecolor": "white",
-    "figure.facecolor": "white",
 }
 
 

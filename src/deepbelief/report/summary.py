@@ -41,7 +41,8 @@ def _clean(run: Run) -> str:
     """The accuracies on clean images: of the best read-out, and of the networks trained as a whole."""
     parts = []
     if readouts := [(name, share) for name, share in _ranked(run) if name.startswith("readout_")]:
-        layer, share = readouts[0][0].removeprefix("readout_"), readouts[0][1]
+        name, share = readouts[0]
+        layer = name.removeprefix("readout_")
         parts.append(f"a linear read-out of layer {layer} recognises {percent(share)} of the test images")
     if finetuned := run.metric("accuracy/finetuned"):
         parts.append(f"the whole network, fine-tuned on labels, {percent(finetuned.mean)}")

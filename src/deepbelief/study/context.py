@@ -44,7 +44,7 @@ class Findings:
 
 
 @final
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Context:
     """One seed of a study."""
 
@@ -99,7 +99,7 @@ class Context:
         return low, high if high > low else low + 1.0  # data of a single value have no range
 
     @property
-    def range(self) -> float:
+    def span(self) -> float:
         """The distance between the `bounds`: levels of noise and attacks are shares of it."""
         low, high = self.bounds
         return high - low
@@ -116,7 +116,7 @@ class Context:
 
     def picture(self, values: Tensor) -> Any:
         """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
-        return self.shaped((values - self.bounds[0]) / self.range)
+        return self.shaped((values - self.bounds[0]) / self.span)
 
     def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
@@ -214,7 +214,7 @@ class Context:
         if not epsilon:
             return images
         steps, random = self.recipe.attack.pgd.steps, self.random(f"pgd/{name}@{epsilon:g}")
-        return pgd(classifier, images, labels, epsilon * self.range, steps, random, self.bounds)
+        return pgd(classifier, images, labels, epsilon * self.span, steps, random, self.bounds)
 
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
         """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""

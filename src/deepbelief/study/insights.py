@@ -84,11 +84,10 @@ def encoding(context: Context) -> Findings:
     spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
         spaces[f"layer_{layer}"] = asked, known
-    top = f"layer_{len(context.dbn)}"
     for name, (asked, known) in spaces.items():
         neighbours = nearest(asked, known, _NEIGHBOURS)
         found.metrics[f"retrieval_precision/{name}"] = share(labels[neighbours] == wanted[:, None])
-        if name in ("pixels", top):
+        if name in ("pixels", f"layer_{len(context.dbn)}"):
             shown = neighbours[:_QUERIES, :5]
             found.arrays[f"neighbours_{name}"] = context.picture(training.batch(shown.flatten())).reshape(
                 *shown.shape, *found.arrays["queries"].shape[1:]

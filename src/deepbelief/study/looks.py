@@ -10,7 +10,6 @@ def data(context: Context) -> Findings:
     """What the images are: numbers, shape, classes, and brightness, from 0 to 1 over the range of the values."""
     training, test = context.training, context.test
     pixels, labels = training.batch(slice(0, len(training))), training.required_labels()
-    counts = torch.bincount(labels, minlength=context.classes)
     means = class_means(pixels, labels, context.classes).float()
     facts = {
         "name": context.dataset.name,
@@ -20,12 +19,12 @@ def data(context: Context) -> Findings:
         "n_validation": len(context.held_out),
         "n_test": len(test),
         "bounds": list(context.bounds),
-        "pixel_mean": (float(pixels.mean()) - context.bounds[0]) / context.range,
-        "pixel_std": float(pixels.std()) / context.range,
+        "pixel_mean": (float(pixels.mean()) - context.bounds[0]) / context.span,
+        "pixel_std": float(pixels.std()) / context.span,
         "zero_fraction": float((pixels == context.bounds[0]).double().mean()),
     }
     arrays = {
-        "class_counts_train": counts.cpu().numpy(),
+        "class_counts_train": torch.bincount(labels, minlength=context.classes).cpu().numpy(),
         "class_counts_test": torch.bincount(test.required_labels(), minlength=context.classes).cpu().numpy(),
         "class_means": context.picture(means),
     }

@@ -40,7 +40,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Record(BaseModel):
-    """What all records have in common: nothing unknown in them, and NaN and infinity as JSON's readers write them."""
+    """What all records have in common: an unknown field is refused, and NaN and infinity are written as such."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 

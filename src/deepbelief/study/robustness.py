@@ -23,7 +23,7 @@ def psychometric(context: Context) -> Findings:
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
         # Drawn also at level 0, so that the other levels see the same.
-        noisy = noise.gaussian(images, level * context.range, random)
+        noisy = noise.gaussian(images, level * context.span, random)
         noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
@@ -44,7 +44,7 @@ def noise_attack(context: Context) -> Findings:
     """One test image under uniform noise: what each contestant says before and after."""
     epsilon, example = context.recipe.noise.uniform_epsilon, _example(context)
     image = context.test_pixels[example]
-    perturbed = noise.uniform(image, epsilon * context.range, context.random("noise_attack"), context.bounds)
+    perturbed = noise.uniform(image, epsilon * context.span, context.random("noise_attack"), context.bounds)
     after = {name: int(guess) for name, guess in context.predictions(perturbed).items()}
     arrays = {"original": context.picture(image[0]), "perturbed": context.picture(perturbed[0])}
     return Findings(facts=_before_and_after(context, epsilon, example, after), arrays=arrays)
@@ -56,8 +56,8 @@ def gradient_attack(context: Context) -> Findings:
     Where the recipe names the image, the answers are metrics too: those of several seeds are to the same question.
     """
     epsilon, example = context.recipe.attack.example_epsilon, _example(context)
-    image, after = context.test_pixels[example], {}
-    found = Findings(arrays={"original": context.picture(image[0])})
+    found = Findings(arrays={"original": context.picture(context.test_pixels[example][0])})
+    after = {}
     for name in context.contestants:
         attacked = _attacked_example(context, name, example)
         after[name] = int(context.predictions(attacked)[name])
@@ -76,7 +76,7 @@ def robustness(context: Context) -> Findings:
     random = context.random("robustness")
     found = Findings(facts={"pgd": _pgd_facts(context)})
     for epsilon in epsilons:
-        perturbed = noise.uniform(images, epsilon * context.range, random, context.bounds)
+        perturbed = noise.uniform(images, epsilon * context.span, random, context.bounds)
         found.metrics |= context.accuracies(perturbed if epsilon else images, f"/uniform@{epsilon:g}")
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
         for epsilon in epsilons:
@@ -143,7 +143,7 @@ def _pgd_facts(context: Context) -> dict[str, int]:
 
 def _fgsm_step(context: Context, signs: Tensor, epsilon: float) -> Tensor:
     """The test images after a step of FGSM; `epsilon` is a share of the range of the pixels."""
-    return attack.step(context.test_pixels, signs, epsilon * context.range, context.bounds)
+    return attack.step(context.test_pixels, signs, epsilon * context.span, context.bounds)
 
 
 def _defence_example(context: Context, found: Findings) -> None:
@@ -167,7 +167,7 @@ def _defence_example(context: Context, found: Findings) -> None:
 def _attacked_example(context: Context, name: str, example: slice) -> Tensor:
     """The test image after FGSM through a contestant, (1, width)."""
     image, label = context.test_pixels[example], context.test.required_labels()[example]
-    epsilon = context.recipe.attack.example_epsilon * context.range
+    epsilon = context.recipe.attack.example_epsilon * context.span
     return attack.fgsm(context.contestants[name], image, label, epsilon, context.bounds)
 
 

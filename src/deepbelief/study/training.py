@@ -55,8 +55,8 @@ def pretraining(context: Context) -> Findings:
         raise
     save_dbn(path, dbn, image_shape=shape)
 
-    found, last = Findings(), job.records[-1]
-    found.headline = f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}"
+    last = job.records[-1]
+    found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")
     by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
     for layer, records in enumerate(by_layer, start=1):
         _log_layer(layer, records, found)

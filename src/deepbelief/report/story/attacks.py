@@ -72,7 +72,7 @@ def _noisy_images(run: Run, stage: Stage) -> Picture:
         f"One test image ({label}) at {len(levels)} levels of noise.",
         f"One test image, {label}, from no noise to a standard deviation of {levels[-1]:g}. When does it get lost for "
         "you? (A screen clips, so clipped and unclipped noise look the same here.)",
-        strip(stage.array("examples_unclipped"), [f"{level:g}" for level in levels], columns=5),
+        strip(list(stage.array("examples_unclipped")), [f"{level:g}" for level in levels], columns=5),
     )
 
 
@@ -130,15 +130,12 @@ def noise_attack(run: Run, stage: Stage) -> Chapter:
         "the result is clipped to the range of an image. Such noise has no aim: half of what it does to a neuron "
         "cancels the other half. It is the yardstick for the next chapter.",
     )
+    row = AttackRow(None, stage.array("perturbed"))
     picture = Picture(
         "noise-attack",
         f"A test image ({label}), uniform noise, and their sum.",
         f"{label}, the noise (orange darkens, purple brightens) and their sum, at epsilon {epsilon:g}. {sentence}",
-        attack(
-            stage.array("original"),
-            [AttackRow(None, stage.array("perturbed"))],
-            ("test image", "noise", "what is classified"),
-        ),
+        attack(stage.array("original"), [row], ("test image", "noise", "what is classified")),
     )
     return Chapter(text, (picture,), (table,))
 

@@ -40,9 +40,9 @@ def _pictures(stage: Stage) -> tuple[Picture, Picture, Picture]:
     fantasies = Picture(
         "fantasies",
         f"{len(made)} images that the network made up.",
-        f"{len(made)} fantasies, each the end of an annealed Markov chain of {stage.fact('steps'):,} steps of its own: "
-        "means of the pixels, given the layer above. What all share is how the network simplifies; a kind that is "
-        "missing is one that it gives little probability.",
+        f"{len(made)} fantasies, each the end of an annealed Markov chain of {stage.record.facts['steps']:,} steps of "
+        "its own: means of the pixels, given the layer above. What all share is how the network simplifies; a kind "
+        "that is missing is one that it gives little probability.",
         grid(made, 5),
     )
     of_each_class = Picture(

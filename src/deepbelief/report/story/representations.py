@@ -84,7 +84,8 @@ def encoding(run: Run, stage: Stage) -> Chapter:
     top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]
     groups, counts = [], []
     for key in ["pixels", *top]:
-        name, wrong = key.replace("_", " "), stage.array(f"labels_{key}") != labels[:, None]
+        name = key.replace("_", " ")
+        wrong = stage.array(f"labels_{key}") != labels[:, None]
         groups.append((f"nearest by {name}", stage.array(f"neighbours_{key}"), wrong))
         counts.append(f"{int(wrong.sum())} of {wrong.size} found by {name}")
     picture = Picture(
