@@ -74,6 +74,7 @@ def attack(original: NDArray[Any], rows: Sequence[AttackRow], titles: tuple[str,
     height = cell_height(original, width)
     pitch = height + (0.45 if named else 0.2)
     columns = [left + number * (width + 0.35) for number in range(3)]
+    longest = int(width / 0.08)  # letters of an answer that fit below an image
 
     def draw(figure: Figure) -> None:
         sheet = Sheet(figure)
@@ -81,15 +82,15 @@ def attack(original: NDArray[Any], rows: Sequence[AttackRow], titles: tuple[str,
             sheet.write(x + width / 2, 0.02, title, color=MUTED)
         for number, row in enumerate(rows):
             y = 0.26 + number * pitch
+            middle, below = y + height / 2, y + height + 0.05
             sheet.place(original, columns[0], y, width)
             sheet.place_change(row.attacked.astype(float) - original.astype(float), columns[1], y, width)
             sheet.place(row.attacked, columns[2], y, width)
             for x, sign in zip(columns[1:], "+=", strict=True):
-                sheet.write(x - 0.175, y + height / 2, sign, fontsize=13, va="center", color=MUTED)
+                sheet.write(x - 0.175, middle, sign, fontsize=13, va="center", color=MUTED)
             if row.look:
-                words, bold = row.look.name.replace(" ", "\n", 1), {"weight": "bold", "color": row.look.ink}
-                sheet.write(0.0, y + height / 2, words, ha="left", va="center", fontsize=9, **bold)
-                below, longest = y + height + 0.05, int(width / 0.08)
+                name = row.look.name.replace(" ", "\n", 1)
+                sheet.write(0.0, middle, name, ha="left", va="center", fontsize=9, weight="bold", color=row.look.ink)
                 sheet.write(columns[0] + width / 2, below, shorten(row.before, longest))
                 sheet.write(columns[2] + width / 2, below, shorten(row.after, longest), **_answer_style(row.fooled))
 

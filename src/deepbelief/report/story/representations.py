@@ -81,7 +81,7 @@ def encoding(run: Run, stage: Stage) -> Chapter:
         "are the measure to beat.",
     )
     queries, labels = stage.array("queries"), stage.array("query_labels")
-    top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]
+    top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]  # the top layer, if there is one
     groups, counts = [], []
     for key in ["pixels", *top]:
         name = key.replace("_", " ")
