@@ -13,10 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepbelief.errors import DeepBeliefError, SettingsError, one_line
-from deepbelief.models.autoencoder import Autoencoder
-from deepbelief.models.dbn import DBN
-from deepbelief.models.labelled import LabelledDBN, LabelledRBM
-from deepbelief.models.standardisation import Standardisation
+from deepbelief.models import DBN, Autoencoder, LabelledDBN, LabelledRBM, Standardisation
 from deepbelief.models.units import make_units
 from deepbelief.randomness import Random
 from deepbelief.system.atomic import write_atomically
@@ -71,11 +68,7 @@ def _in_order(content: bytes) -> bytes:
 
 
 def load_state(path: Path) -> TrainingState:
-    """Read what `save_state` wrote, onto the CPU.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or of something else.
-    """
+    """Read what `save_state` wrote, onto the CPU; `DeepBeliefError` if it is missing, damaged or something else."""
     with _opened(path) as (file, progress):
         # Copies: the tensors of safetensors are views of the file, and a change of the file would change or crash us.
         return TrainingState({name: file.get_tensor(name).clone() for name in file.keys()}, progress)  # noqa: SIM118
@@ -130,11 +123,7 @@ def save_dbn(path: Path, dbn: DBN, **further: Any) -> None:
 
 
 def load_dbn(path: Path) -> DBN:
-    """Load a DBN that `save_dbn` wrote, on the CPU.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or holds something else.
-    """
+    """Load a DBN that `save_dbn` wrote, on the CPU; `DeepBeliefError` if it is missing, damaged or something else."""
     return load_module(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
 
 
@@ -144,11 +133,7 @@ def save_labelled_rbm(path: Path, model: LabelledRBM, **further: Any) -> None:
 
 
 def load_labelled_rbm(path: Path) -> LabelledRBM:
-    """Load an RBM that `save_labelled_rbm` wrote, on the CPU.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or holds something else.
-    """
+    """Load an RBM that `save_labelled_rbm` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote"
     return load_module(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
 
@@ -160,11 +145,7 @@ def save_labelled_dbn(path: Path, model: LabelledDBN, **further: Any) -> None:
 
 
 def load_labelled_dbn(path: Path) -> LabelledDBN:
-    """Load a DBN that `save_labelled_dbn` wrote, on the CPU.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or holds something else.
-    """
+    """Load a DBN that `save_labelled_dbn` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
     return load_module(path, "LabelledDBN", otherwise, _labelled_dbn)
 
@@ -175,15 +156,9 @@ def save_autoencoder(path: Path, model: Autoencoder, **further: Any) -> None:
 
 
 def load_autoencoder(path: Path) -> Autoencoder:
-    """Load an autoencoder that `save_autoencoder` wrote, on the CPU.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or holds something else.
-    """
+    """Load an autoencoder that `save_autoencoder` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no autoencoder: give a file that save_autoencoder wrote"
-    return load_module(
-        path, "Autoencoder", otherwise, lambda description: Autoencoder(_dbn(description), _dbn(description))
-    )
+    return load_module(path, "Autoencoder", otherwise, lambda shape: Autoencoder(_dbn(shape), _dbn(shape)))
 
 
 def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:

@@ -3,7 +3,7 @@
 import math
 import operator
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, final
 
@@ -101,17 +101,17 @@ class Random:
 
     def normal(self, shape: Sequence[int], std: float = 1.0) -> Tensor:
         """Gaussian numbers, mean 0, float32, on this source's device."""
-        if self.device.type == "meta":
-            return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
-        numbers = self._numbers.standard_normal(tuple(shape), dtype=np.float32)
-        return torch.from_numpy(numbers).mul_(std).to(self.device)
+        return self._drawn_on_cpu(self._numbers.standard_normal, shape).mul_(std).to(self.device)
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), float32, on this source's device."""
+        return self._drawn_on_cpu(self._numbers.random, shape).mul_(high - low).add_(low).to(self.device)
+
+    def _drawn_on_cpu(self, draw: Callable[..., NDArray[np.float32]], shape: Sequence[int]) -> Tensor:
+        """float32 numbers on the CPU; for a source on the device "meta" only their shape, on that device."""
         if self.device.type == "meta":
             return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
-        numbers = self._numbers.random(tuple(shape), dtype=np.float32)
-        return torch.from_numpy(numbers).mul_(high - low).add_(low).to(self.device)
+        return torch.from_numpy(draw(tuple(shape), dtype=np.float32))
 
     def normal_(self, out: Tensor) -> Tensor:
         """Fill with standard normal numbers, drawn where `out` is."""
@@ -143,11 +143,7 @@ class Random:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what `state` returned.
-
-        Raises:
-            DeepBeliefError: the state is that of another kind of device.
-        """
+        """Continue from what `state` returned; `DeepBeliefError` if it is the state of another kind of device."""
         if state["device"].shape != self._on_device.get_state().shape:
             raise DeepBeliefError(
                 f"these random numbers were saved on another kind of device than {self.device.type}: go on where the "
@@ -164,11 +160,7 @@ class Random:
 
 
 def as_random(given: Random | int, device: torch.device | str = "cpu") -> Random:
-    """A source of randomness as it is, or the one that a whole number seeds, on a device.
-
-    Raises:
-        SettingsError: the seed is no whole number, or below 0.
-    """
+    """A source as it is, or one that a whole number from 0 seeds, on a device; `SettingsError` for anything else."""
     if isinstance(given, Random):
         return given
     try:

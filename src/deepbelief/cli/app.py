@@ -11,9 +11,8 @@ from deepbelief.cli.likelihood import likelihood
 from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
 from deepbelief.cli.sample import sample
-from deepbelief.cli.stop import stop
 from deepbelief.cli.study import study
-from deepbelief.cli.terminal import write_in_any_encoding
+from deepbelief.cli.terminal import stop, write_in_any_encoding
 from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
 
 app = typer.Typer(

@@ -20,7 +20,7 @@ def check_ending(out: Path) -> None:
 
 def encode_to_file(
     model: Path, images: Images, out: Path, layer: int | None = None, device: torch.device | str = "cpu"
-) -> tuple[int, int]:
+) -> tuple[int, ...]:
     """Write the features of images to a .npy file, or with their labels (if any) to a .npz file; returns the shape.
 
     Raises:
@@ -36,5 +36,4 @@ def encode_to_file(
             np.savez(file, features=features)
         else:
             np.savez(file, features=features, labels=images.labels.numpy())
-    rows, units = features.shape
-    return rows, units
+    return features.shape

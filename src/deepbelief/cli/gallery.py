@@ -13,8 +13,7 @@ from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_state
 from deepbelief.cli.pictures import check_ending, grid, write_picture
 from deepbelief.data import Images
 from deepbelief.errors import SettingsError
-from deepbelief.models.dbn import DBN
-from deepbelief.models.labelled import LabelledDBN
+from deepbelief.models import DBN, LabelledDBN
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random
 from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate, labelled_frames
@@ -96,18 +95,12 @@ def task_of(
     interpolation: str | None = None,
     labels: str | None = None,
 ) -> tuple[Task, str | None]:
-    """The one task for which data are named, and their name.
-
-    Raises:
-        SettingsError: they are named for several tasks.
-    """
+    """The one task for which data are named, and their name; `SettingsError` if they are named for several."""
     named: dict[Task, str | None] = {"chains": chains, "inpainting": inpainting, "interpolation": interpolation}
-    named["classes"] = labels
-    given: list[tuple[Task, str | None]] = [(task, name) for task, name in named.items() if name is not None]
+    given = [task for task, name in (named | {"classes": labels}).items() if name is not None]
     if len(given) > 1:
         raise SettingsError("--from, --inpaint, --interpolate and --labels are different pictures: give one of them.")
-    task, name = given[0] if given else ("fantasies", None)
-    return task, None if task == "classes" else name
+    return (given[0], named.get(given[0])) if given else ("fantasies", None)
 
 
 def draw_samples(

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from deepbelief.checkpoint import load_dbn
+from deepbelief.cli.options import Part
+from deepbelief.cli.output import download_line
 from deepbelief.data import Images, load_images
-from deepbelief.data.files import Part
-from deepbelief.progress import Progress
 
 
-def images_for(model: Path, name: str, folder: Path | None, part: Part, progress: Progress | None = None) -> Images:
+def images_for(model: Path, name: str, folder: Path | None, part: Part) -> Images:
     """`load_images` for the DBN in a file: real values of any size are allowed if its visible units are unbounded.
 
     Raises:
@@ -17,4 +17,4 @@ def images_for(model: Path, name: str, folder: Path | None, part: Part, progress
         DeepBeliefError: the model cannot be read.
     """
     real = not load_dbn(model).layer(1).visible.bounded
-    return load_images(name, folder, part, real=real, progress=progress)
+    return load_images(name, folder, part.value, real=real, progress=download_line)

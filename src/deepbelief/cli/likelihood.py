@@ -1,16 +1,15 @@
 """`deepbelief likelihood`: the log-likelihood of test images, from both sides."""
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Part
+from deepbelief.cli.options import Device, Folder, Model, Part
 
 
 def likelihood(
-    model: Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")],
+    model: Model,
     dataset: Annotated[
         str, typer.Argument(metavar="DATA", help="The name of a data set, or a .npy or .npz file.")
     ] = "fashion-mnist",
@@ -31,7 +30,7 @@ def likelihood(
 
     from deepbelief.checkpoint import load_dbn
     from deepbelief.cli.inputs import images_for
-    from deepbelief.cli.output import download_line, print_results, steps_line
+    from deepbelief.cli.output import print_results, steps_line
     from deepbelief.likelihood import AISSettings, evaluate
     from deepbelief.randomness import Random
     from deepbelief.report.tables import Table
@@ -41,7 +40,7 @@ def likelihood(
     keep_freed_memory()
     started, on = time.perf_counter(), choose_device(device)
     dbn = load_dbn(model).to(on)
-    training, test = (images_for(model, dataset, data, part.value, download_line) for part in Part)
+    training, test = (images_for(model, dataset, data, part) for part in Part)
     settings = AISSettings.of(temperatures, chains)
     found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
     title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"

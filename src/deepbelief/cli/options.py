@@ -14,6 +14,7 @@ Folder = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded"),
 ]
+Model = Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
@@ -24,13 +25,8 @@ class Part(StrEnum):
     test = "test"
 
 
-class PrecisionChoice(StrEnum):
-    """The recipe's `precision` (`PrecisionName`, which help must not load)."""
-
-    auto = "auto"
-    bf16 = "bf16"
-    fp32 = "fp32"
-    fp64 = "fp64"
+PrecisionChoice = StrEnum("PrecisionChoice", ["auto", "bf16", "fp32", "fp64"])
+"""The recipe's `precision` (`PrecisionName`, which help must not load)."""
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -73,12 +73,11 @@ def write_picture(path: Path, frames: Sequence[Picture], milliseconds: int = 80)
         SettingsError: the file's name has another ending.
     """
     check_ending(path)
-    images = [Image.fromarray(frame) for frame in frames]
-    content = io.BytesIO()
-    if path.suffix.lower() == ".png" or len(images) == 1:
-        images[-1].save(content, format="GIF" if path.suffix.lower() == ".gif" else "PNG", optimize=True)
+    images, ending = [Image.fromarray(frame) for frame in frames], path.suffix.lower()
+    content, kind = io.BytesIO(), "GIF" if ending == ".gif" else "PNG"
+    if ending == ".png" or len(images) == 1:
+        images[-1].save(content, kind, optimize=True)
     else:
         durations = [milliseconds] * (len(images) - 1) + [_PAUSE]
-        kind = "GIF" if path.suffix.lower() == ".gif" else "PNG"
         images[0].save(content, kind, save_all=True, append_images=images[1:], duration=durations, loop=0)
     write_atomically(path, content.getvalue())

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Part, grouped
+from deepbelief.cli.options import Device, Folder, Model, Part, grouped
 from deepbelief.errors import SettingsError
 
-Model = Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")]
 Steps = Annotated[
     int | None,
     typer.Option(min=1, help="Steps of the Markov chains.", show_default="1000; --inpaint 200, --interpolate 10"),
@@ -91,7 +90,7 @@ def sample(
     """
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
     from deepbelief.cli.inputs import images_for
-    from deepbelief.cli.output import download_line, steps_line
+    from deepbelief.cli.output import steps_line
     from deepbelief.system.machine import choose_device
 
     task, name = task_of(chains=kind.start, inpainting=kind.inpaint, interpolation=kind.interpolate, labels=kind.labels)
@@ -107,7 +106,7 @@ def sample(
         labels=() if kind.labels == "all" else _numbers(kind.labels, ",", "--labels 0,3 or all") or (),
         image_shape=_numbers(layout.shape, "x", "--shape 28x28"),
     )
-    images = None if name is None else images_for(model, name, choice.data, choice.part.value, download_line)
+    images = None if name is None else images_for(model, name, choice.data, choice.part)
     frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepbelief.cli.options import Device, Folder, PrecisionChoice
-from deepbelief.cli.stop import stop
+from deepbelief.cli.terminal import stop
 
 
 def study(
@@ -33,8 +33,7 @@ def study(
     from deepbelief.data import load_dataset
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table
-    from deepbelief.study.recipe import load_recipe
-    from deepbelief.study.run import Study
+    from deepbelief.study import Study, load_recipe
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
 

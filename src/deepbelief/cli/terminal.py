@@ -1,7 +1,8 @@
-"""Sets up the streams to which a command writes."""
+"""The streams to which a command writes, and its last sentence after an error."""
 
 import io
 import sys
+from typing import NoReturn
 
 
 def write_in_any_encoding() -> None:
@@ -14,3 +15,9 @@ def write_in_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def stop(message: object, code: int) -> NoReturn:
+    """End the process with one sentence on the error stream and an exit code."""
+    print(f"deepbelief: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from deepbelief.data.packing import check_promise
 from deepbelief.errors import DataError
 
-_NPY_MAGIC: Final = npy_format.MAGIC_PREFIX
 _ZIP_MAGIC: Final = b"PK"
 # What NumPy and zipfile raise on damaged files; RuntimeError is a zip with a password.
 _UNREADABLE: Final = (
@@ -39,7 +38,7 @@ def read_npz(path: Path, known: Collection[str]) -> dict[str, NDArray[Any]]:
     can hold (see `check_promise`).
     """
     with _reading(path, "npz") as stream:
-        if _magic(stream, _NPY_MAGIC):
+        if _magic(stream, npy_format.MAGIC_PREFIX):
             raise DataError(f"{path} holds a single array; save each under its name with numpy.savez.")
         with zipfile.ZipFile(stream) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}

@@ -140,7 +140,7 @@ class Images(Source):
 
     def subset(self, rows: torch.Tensor) -> "Images":
         """The images at the integer positions ``rows`` (batch,), with their labels, in that order."""
-        labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
+        labels = None if self.labels is None else take(self.labels, rows)
         return replace(self, pixels=take(self.pixels, rows), labels=labels)
 
     def to(self, device: torch.device | str) -> "Images":
@@ -160,9 +160,9 @@ def take(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) -
     if isinstance(rows, slice):
         return values[rows]
     positions = rows.to(values.device)
-    return (
-        values[positions] if buffer is None else torch.index_select(values, 0, positions, out=buffer[: len(positions)])
-    )
+    if buffer is None:
+        return values[positions]
+    return torch.index_select(values, 0, positions, out=buffer[: len(positions)])
 
 
 @contextmanager
@@ -266,10 +266,9 @@ class Dataset:
         (4, [0, 1])
         """
         self.check_split(validation, seed)
-        labels = self.train.required_labels().cpu()
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        kept, aside = split_rows(labels, validation, seed)
+        kept, aside = split_rows(self.train.required_labels(), validation, seed)
         return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:

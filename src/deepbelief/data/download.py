@@ -80,10 +80,8 @@ def _reason(error: Exception) -> str:
         (requests.RequestException, type(error).__name__),
         (ValueError, "wrong checksum"),
     ]
-    for kind, words in reasons:
-        if isinstance(error, kind):
-            return words
-    return getattr(error, "strerror", None) or type(error).__name__
+    otherwise = getattr(error, "strerror", None) or type(error).__name__
+    return next((words for kind, words in reasons if isinstance(error, kind)), otherwise)
 
 
 @final

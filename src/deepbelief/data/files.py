@@ -1,23 +1,20 @@
 """The user's own images: .npz and .csv files with labels for studies, .npy files with images alone for encoding."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
-from numpy.typing import NDArray
 
 from deepbelief.data.arrays import read_npy, read_npz
 from deepbelief.data.dataset import Dataset, Images, located
-from deepbelief.data.label_files import read_classes, read_labels, warn_of_unlearnt
+from deepbelief.data.label_files import Arrays, read_classes, read_labels, warn_of_unlearnt
 from deepbelief.data.pixels import Pixels, read_pixels, warn_if_dark
 from deepbelief.data.split import split_rows
 from deepbelief.data.table import LABEL_COLUMNS, Table, read_table
 from deepbelief.errors import DataError
 
 Part = Literal["train", "test"]
-Arrays = Mapping[str, NDArray[Any]]
 
 # Our names first, then those of Keras.
 _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}

@@ -5,8 +5,6 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +14,8 @@ from numpy.typing import NDArray
 from deepbelief.data.packing import check_promise
 from deepbelief.errors import DataError
 
-ELEMENT_TYPES: Final[Mapping[int, np.dtype[Any]]] = {
-    0x08: np.dtype(">u1"),
-    0x09: np.dtype(">i1"),
-    0x0B: np.dtype(">i2"),
-    0x0C: np.dtype(">i4"),
-    0x0D: np.dtype(">f4"),
-    0x0E: np.dtype(">f8"),
-}
+_TYPE_NAMES: Final = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+ELEMENT_TYPES: Final = {code: np.dtype(name) for code, name in _TYPE_NAMES.items()}
 
 _FRESH: Final = "delete it or replace it with a fresh copy"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -76,15 +68,20 @@ def unpack_idx(stored: bytes, path: Path | str) -> bytes:
             f"{path} is named .gz but is not gzipped; {_FRESH}, or drop .gz from its name if it is plain IDX."
         )
     plain = io.BytesIO(stored)
-    with _gzip_errors(path), gzip.GzipFile(fileobj=plain) if zipped else plain as stream:
-        header = _header_bytes(stream)
-        dtype, shape = _header(path, header)
-        # Python's integers: sizes in a damaged header may multiply to more than 64 bits.
-        expected = math.prod(shape) * dtype.itemsize
-        if zipped:
-            check_promise(path, len(header) + expected, len(stored))
-        # One byte more than promised shows a longer file, and makes gzip check its sum.
-        values = stream.read(1 + (expected if zipped else min(expected, len(stored))))
+    try:
+        with gzip.GzipFile(fileobj=plain) if zipped else plain as stream:
+            header = _header_bytes(stream)
+            dtype, shape = _header(path, header)
+            # Python's integers: sizes in a damaged header may multiply to more than 64 bits.
+            expected = math.prod(shape) * dtype.itemsize
+            if zipped:
+                check_promise(path, len(header) + expected, len(stored))
+            # One byte more than promised shows a longer file, and makes gzip check its sum.
+            values = stream.read(1 + (expected if zipped else min(expected, len(stored))))
+    except EOFError:
+        raise DataError(f"{path} is cut short in the middle of its gzip data; {_FRESH}.") from None
+    except (gzip.BadGzipFile, zlib.error, struct.error) as error:
+        raise DataError(f"{path} has damaged gzip data ({str(error).rstrip('.')}); {_FRESH}.") from error
     if len(values) < expected:
         raise DataError(
             f"{path} is cut short: its header promises {expected} bytes of values but {len(values)} follow; {_FRESH}."
@@ -104,17 +101,6 @@ def parse_idx(content: bytes, path: Path | str) -> NDArray[Any]:
     except ValueError:
         raise DataError(f"{path} has the impossible shape {shape} in its header; {_FRESH}.") from None
     return values.astype(dtype.newbyteorder("="), copy=True)
-
-
-@contextmanager
-def _gzip_errors(path: Path) -> Iterator[None]:
-    """Turn what is raised on damaged gzip data into a `DataError`."""
-    try:
-        yield
-    except EOFError:
-        raise DataError(f"{path} is cut short in the middle of its gzip data; {_FRESH}.") from None
-    except (gzip.BadGzipFile, zlib.error, struct.error) as error:
-        raise DataError(f"{path} has damaged gzip data ({str(error).rstrip('.')}); {_FRESH}.") from error
 
 
 def _header_bytes(stream: io.BufferedIOBase) -> bytes:

@@ -60,13 +60,9 @@ def read_classes(arrays: Arrays, names: NDArray[Any] | None = None) -> tuple[dic
 def warn_of_unlearnt(path: Path, training: torch.Tensor, names: tuple[str, ...]) -> None:
     """Warn by a `DataWarning` of classes that have a name, or test images, but no training image."""
     learnt = {*training.tolist()}
-    lacking = [name for number, name in enumerate(names) if number not in learnt]
-    if lacking:
-        warnings.warn(
-            f"{path} has no training image of the class {', '.join(lacking)}, which cannot be learnt from it.",
-            DataWarning,
-            stacklevel=2,
-        )
+    if lacking := [name for number, name in enumerate(names) if number not in learnt]:
+        message = f"{path} has no training image of the class {', '.join(lacking)}, which cannot be learnt from it."
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _numbered(columns: Arrays) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:

@@ -1,7 +1,6 @@
 """The data sets known by name: where they lie on disk, where they are downloaded from, and what their classes are."""
 
 import hashlib
-import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -79,10 +78,7 @@ FASHION_MNIST: Final = IdxDataset(
 MNIST: Final = IdxDataset(
     name="mnist",
     class_names=tuple("0123456789"),
-    mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
+    mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
     checksums={
         TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         TRAIN_LABELS: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -212,8 +208,8 @@ def _read(known: IdxDataset, folder: Path) -> Dataset:
 
 
 def _images(pixels: NDArray[Any], labels: NDArray[Any]) -> Images:
-    flat = pixels.reshape(len(pixels), math.prod(pixels.shape[1:]))  # (n, height, width) -> (n, height * width)
-    return Images(torch.from_numpy(flat), 255.0, torch.from_numpy(labels.astype(np.int64)))
+    flat = torch.from_numpy(pixels).flatten(1)  # (n, height, width) -> (n, height * width)
+    return Images(flat, 255.0, torch.from_numpy(labels.astype(np.int64)))
 
 
 def _array(known: IdxDataset, folder: Path, file: str) -> NDArray[Any]:
@@ -262,6 +258,5 @@ def _load_digits() -> Dataset:
     # Fixed, whatever the experiment's seed: train and test must be the same for everyone.
     rows = split_rows(labels, aside=360, seed=0)
     pixels = torch.from_numpy(digits.data.astype(np.uint8))  # (1797, 64), integers from 0 to 16
-    images = Images(pixels, 16.0, labels)
-    train, test = (images.subset(part) for part in rows)
+    train, test = (Images(pixels, 16.0, labels).subset(part) for part in rows)
     return Dataset("digits", train, test, image_shape=(8, 8), class_names=tuple("0123456789"))

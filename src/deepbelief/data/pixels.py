@@ -1,6 +1,5 @@
 """Converts arrays to grey values; their type alone decides what is white, never other values of the file."""
 
-import math
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,8 +49,8 @@ def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
         array = array.astype(np.float32) / np.float32(65535)
     else:
         array, maximum = _as_8_bit(name, array), 255.0
-    flat = np.ascontiguousarray(array).reshape(len(array), math.prod(array.shape[1:]))  # (n, height * width)
-    return Pixels(torch.from_numpy(flat), maximum, real and array.dtype == np.float32, array.shape[1:])
+    flat = torch.from_numpy(np.ascontiguousarray(array)).flatten(1)  # (n, height * width)
+    return Pixels(flat, maximum, real and array.dtype == np.float32, array.shape[1:])
 
 
 def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False) -> None:
@@ -63,12 +62,11 @@ def warn_if_dark(path: Path, arrays: Iterable[NDArray[Any]], real: bool = False)
     brightest = [(int(array.max(initial=0)), _white(array)) for array in counted]
     value, white = max(brightest, key=lambda pair: pair[0] / pair[1], default=(0, 1))
     if 0 < value < white / 2:
-        warnings.warn(
+        message = (
             f"{path} holds no pixel above {value} where {white} is white; if less is meant to be white, divide by that "
-            "number and save floats, or save zeros and ones as bool.",
-            DataWarning,
-            stacklevel=2,
+            "number and save floats, or save zeros and ones as bool."
         )
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _white(array: NDArray[Any]) -> int:

@@ -87,11 +87,8 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
 
 def _rows(path: Path, header: list[str], lines: Lines) -> Iterator[tuple[str, list[str]]]:
     """Each row's cells, none of them empty, and the row's name for messages; empty lines are skipped."""
-    number = 0
-    for line, cells in lines:
-        if not cells:
-            continue
-        number += 1
+    filled = ((line, cells) for line, cells in lines if cells)
+    for number, (line, cells) in enumerate(filled, 1):
         where = f"{path}: row {number} (line {line})"
         if len(cells) != len(header):
             raise DataError(

@@ -52,7 +52,6 @@ class TensorSource(Source):
         return take(self.values, rows)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to ``size`` items."""
         raw, ready = self.values.new_empty(size, self.width), self.values.new_empty(size, self.width, dtype=dtype)
 
         def read(rows: Rows) -> Tensor:

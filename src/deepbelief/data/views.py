@@ -7,16 +7,30 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike
-from deepbelief.data.dataset import Images, Reader, Rows, Source
+from deepbelief.data.dataset import Images, Reader, Rows, Source, take
 from deepbelief.data.labels import as_labels
 from deepbelief.data.tensor_source import SourceLike, as_source
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 
 
+class View(Source):
+    """A source made from another one: of as many items, and as many values of each unless a view says otherwise."""
+
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def width(self) -> int:
+        """Number of values per item."""
+        return self.source.width
+
+
 @final
 @dataclass(frozen=True, eq=False)
-class Binarised(Source):
+class Binarised(View):
     """A source of values in [0, 1] taken as probabilities: every batch is drawn anew (Salakhutdinov & Murray 2008).
 
     The likelihood of binary units is one of binary items; grey values are probabilities of them.
@@ -25,21 +39,11 @@ class Binarised(Source):
     source: Source
     random: Random
 
-    def __len__(self) -> int:
-        """Number of items."""
-        return len(self.source)
-
-    @property
-    def width(self) -> int:
-        """Values of an item."""
-        return self.source.width
-
     def batch(self, rows: Rows) -> Tensor:
         """Binary states for the items at `rows`, (batch, width)."""
         return self.random.bernoulli(self.source.batch(rows))
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to `size` items."""
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
         buffer = like.new_empty(size, self.width, dtype=dtype)
 
@@ -51,7 +55,7 @@ class Binarised(Source):
 
 
 @final
-class Labelled(Source):
+class Labelled(View):
     """A source with one-hot labels after the values of each item: [v, y], width + classes values.
 
     Args:
@@ -67,12 +71,9 @@ class Labelled(Source):
     """
 
     def __init__(self, source: SourceLike, labels: TensorLike, classes: int) -> None:
-        self.source: Final = as_source(source)
+        self.source = as_source(source)
         self.labels: Final = as_labels(labels, len(self.source), classes)
         self.classes: Final = classes
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     @property
     def width(self) -> int:
@@ -85,10 +86,8 @@ class Labelled(Source):
         return self._fill(values.new_empty(len(values), self.width), values, rows)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to ``size`` items."""
         read = self.source.reader(size, dtype)
-        like = self.source.batch(slice(0, 0))
-        buffer = like.new_empty(size, self.width, dtype=dtype)
+        buffer = self.source.batch(slice(0, 0)).new_empty(size, self.width, dtype=dtype)
 
         def joined(rows: Rows) -> torch.Tensor:
             values = read(rows)
@@ -97,7 +96,7 @@ class Labelled(Source):
         return joined
 
     def _fill(self, buffer: torch.Tensor, values: torch.Tensor, rows: Rows) -> torch.Tensor:
-        labels = self.labels[rows if isinstance(rows, slice) else rows.to(self.labels.device)].to(buffer.device)
+        labels = take(self.labels, rows).to(buffer.device)
         buffer[:, : values.shape[1]] = values
         buffer[:, values.shape[1] :].zero_().scatter_(1, labels[:, None], 1.0)
         return buffer

@@ -18,8 +18,7 @@ def class_means(values: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 def class_tree(means: Tensor) -> NDArray[np.float64]:
     """SciPy's linkage matrix, (classes - 1, 4), of complete-linkage clustering under the Euclidean distance."""
-    tree: NDArray[np.float64] = scipy.cluster.hierarchy.linkage(means.cpu().numpy(), "complete", "euclidean")
-    return tree
+    return np.asarray(scipy.cluster.hierarchy.linkage(means.cpu().numpy(), "complete", "euclidean"))
 
 
 def confusion(labels: Tensor, predicted: Tensor, classes: int) -> NDArray[np.float64]:

@@ -11,8 +11,6 @@ def nearest(queries: Tensor, among: Tensor, k: int, chunk: int = 250) -> Tensor:
     If n is less than k, all n are returned.
     """
     k, squares = min(k, len(among)), among.pow(2).sum(dim=1)
-    parts = []
-    for part in torch.split(queries, chunk):
-        # |a - q|^2 = |a|^2 - 2 a q + |q|^2, and |q|^2 changes no ranking.
-        parts.append(torch.addmm(squares, part, among.T, alpha=-2).topk(k, largest=False).indices)
-    return torch.cat(parts)
+    # |a - q|^2 = |a|^2 - 2 a q + |q|^2, and |q|^2 changes no ranking.
+    distances = (torch.addmm(squares, part, among.T, alpha=-2) for part in torch.split(queries, chunk))
+    return torch.cat([some.topk(k, largest=False).indices for some in distances])

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import hardshrink
 
 from deepbelief.models.dbn import DBN
 
@@ -16,12 +17,8 @@ def receptive_fields(dbn: DBN, layer: int, threshold: float = 0.1) -> Tensor:
     Returns:
         (units, visible), each row one unit's field.
     """
-    fields = _strong(dbn.layer(1).weights, threshold)
+    fields = hardshrink(dbn.layer(1).weights, threshold)
     for number in range(2, layer + 1):
-        fields = _strong(fields @ _strong(dbn.layer(number).weights, threshold), threshold)
+        fields = hardshrink(fields @ hardshrink(dbn.layer(number).weights, threshold), threshold)
     low, high = fields.min(), fields.max()
     return ((fields - low) / (high - low).clamp_min(torch.finfo(fields.dtype).tiny)).T.contiguous()
-
-
-def _strong(weights: Tensor, threshold: float) -> Tensor:
-    return torch.where(weights.abs() > threshold, weights, torch.zeros_like(weights))

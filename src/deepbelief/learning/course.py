@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
 
 NOTHING_TO_MEASURE: Final = (
     "early stopping needs held-out items: give held_out (in a recipe: set validation above 0), or set patience to 0."
@@ -71,8 +73,7 @@ class Training(ABC, Generic[R]):
     """Trains a model; iterate over `epochs()`.
 
     Args of every training: `(model, source, settings, *, random=0, held_out=None)`. The model is changed in place. A
-    `patience` above 0 among the settings ends the training after that number of epochs without a better score on
-    `held_out`, and the best epoch's parameters are kept; with 0 all epochs are run, and the last one's are kept.
+    `patience` among the settings is that of `MinibatchCourseSettings` everywhere.
 
     Args:
         model: what learns, for `state`.
@@ -155,15 +156,19 @@ class Training(ABC, Generic[R]):
         self._random.restore(tensors_under("random.", state.tensors))
 
 
-class MinibatchCourseSettings(Protocol):
-    """What `MinibatchCourse` needs to know."""
+@settings_dataclass
+class MinibatchCourseSettings:
+    """Shuffled minibatches, with a learning rate that falls linearly to 0 over the epochs.
 
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def patience(self) -> int: ...
+    With a `patience` above 0, training ends after that number of epochs without a better score on held-out items, and
+    the best epoch's parameters are kept; with 0 all epochs are run, and the last one's are kept.
+    """
+
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    patience: int = Field(default=0, ge=0)
 
 
 class MinibatchCourse(Training[Record]):

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.errors import SettingsError
-from deepbelief.models.annealed_path import AnnealedPath
-from deepbelief.models.rbm import RBM
+from deepbelief.models import RBM, AnnealedPath
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
@@ -99,14 +98,18 @@ class AISResult:
         bootstrap, which resamples the same chains, accounts for the missing large weights, and log Z is likely above
         the interval.
         """
-        n = len(self.log_weights)
-        relative = torch.exp(self.log_weights - self.log_z)
-        return float(scipy.special.stdtrit(n - 1, 0.975) * relative.std() / math.sqrt(n))
+        return error_of_mean(torch.exp(self.log_weights - self.log_z))
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % confidence interval of log Z."""
         return self.log_z - self.error, self.log_z + self.error
+
+
+def error_of_mean(values: Tensor) -> float:
+    """Half of the 95 % confidence interval of the mean, by Student's t; NaN for a single item."""
+    n = len(values)
+    return float(scipy.special.stdtrit(n - 1, 0.975) * values.std() / math.sqrt(n)) if n > 1 else math.nan
 
 
 @torch.no_grad()
@@ -134,8 +137,7 @@ def ais(
     """
     random = as_random(random, path.rbm.weights.device)
     started = time.perf_counter()
-    settings = settings or AISSettings()
-    log_weights, _ = _anneal(path, random, settings, progress)
+    log_weights, _ = _anneal(path, random, settings or AISSettings(), progress)
     return AISResult(log_weights, time.perf_counter() - started)
 
 

@@ -4,17 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Final, final
 
-import scipy.special
 import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
-from deepbelief.likelihood.ais import AISResult, AISSettings
+from deepbelief.likelihood.ais import AISResult, AISSettings, error_of_mean
 from deepbelief.likelihood.reverse import raise_bound
-from deepbelief.models.annealed_path import AnnealedPath
-from deepbelief.models.dbn import DBN
-from deepbelief.models.units import Units
+from deepbelief.models import DBN, AnnealedPath, Units
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
@@ -56,17 +53,17 @@ class Bracket:
     @property
     def upper_interval(self) -> Interval:
         """95 % interval of the mean over all items like these, for the choice of items and the chains of log Z."""
-        return _around(self.upper_mean, math.hypot(_error(self.upper), self.z.error))
+        return _around(self.upper_mean, math.hypot(error_of_mean(self.upper), self.z.error))
 
     @property
     def lower_interval(self) -> Interval:
         """95 % interval of the mean over all items like these; each has chains of its own."""
-        return _around(self.lower_mean, _error(self.lower))
+        return _around(self.lower_mean, error_of_mean(self.lower))
 
     @property
     def gap_interval(self) -> Interval:
         """95 % interval of the gap; narrow, because the differences between items cancel."""
-        return _around(self.gap, math.hypot(_error(self.upper - self.lower), self.z.error))
+        return _around(self.gap, math.hypot(error_of_mean(self.upper - self.lower), self.z.error))
 
     @property
     def warnings(self) -> list[str]:
@@ -87,12 +84,6 @@ class Bracket:
                 "temperatures bring them closer."
             )
         return found
-
-
-def _error(values: Tensor) -> float:
-    """Half of the 95 % confidence interval of the mean, by Student's t; NaN for a single item."""
-    n = len(values)
-    return float(scipy.special.stdtrit(n - 1, 0.975) * values.std() / math.sqrt(n)) if n > 1 else math.nan
 
 
 def _around(middle: float, half: float) -> Interval:
@@ -135,10 +126,8 @@ def log_likelihood(
     Args:
         path: from independent units to the RBM, as for `ais`.
         visible: (batch, visible), values that the units can take; see `as_states`.
-        z: the result of `ais`.
-        random: for the states of the units, on the RBM's device.
-        settings: for RAISE.
-        progress: as for `raise_bound`.
+        z: the result of `ais` on the path.
+        random, settings, progress: as for `raise_bound`.
 
     Raises:
         DataError: the units cannot take one of the values.
@@ -170,10 +159,7 @@ def dbn_bound(
         dbn: of any number of layers and kinds of units.
         path: to the RBM on top; see `layer_path`.
         visible: (batch, visible), as the DBN takes it, of values that the units can take; see `as_states`.
-        z: the result of `ais` on the path.
-        random: for the states of the units, on the DBN's device.
-        settings: for RAISE.
-        progress: as for `raise_bound`.
+        z, random, settings, progress: as for `log_likelihood`.
 
     Raises:
         SettingsError: the path does not lead to the RBM on top.

@@ -1,33 +1,21 @@
-from .annealed_path import AnnealedPath, base_rate_bias
-from .autoencoder import Autoencoder, unroll
-from .dbn import DBN
-from .feedforward import FeedForward, accuracy, predict
-from .labelled import LabelledDBN, LabelledRBM
-from .rbm import RBM, bernoulli_rbm
-from .standardisation import Standardisation
-from .units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
-from .views import encode_source, standardise
-
-__all__ = [
-    "DBN",
-    "RBM",
-    "AnnealedPath",
-    "Autoencoder",
-    "Bernoulli",
-    "Categorical",
-    "FeedForward",
-    "Gaussian",
-    "Joint",
-    "LabelledDBN",
-    "LabelledRBM",
-    "ReLU",
-    "Standardisation",
-    "Units",
-    "accuracy",
-    "base_rate_bias",
-    "bernoulli_rbm",
-    "encode_source",
-    "predict",
-    "standardise",
-    "unroll",
-]
+from .annealed_path import AnnealedPath as AnnealedPath
+from .annealed_path import base_rate_bias as base_rate_bias
+from .autoencoder import Autoencoder as Autoencoder
+from .autoencoder import unroll as unroll
+from .dbn import DBN as DBN
+from .feedforward import FeedForward as FeedForward
+from .feedforward import accuracy as accuracy
+from .feedforward import predict as predict
+from .labelled import LabelledDBN as LabelledDBN
+from .labelled import LabelledRBM as LabelledRBM
+from .rbm import RBM as RBM
+from .rbm import bernoulli_rbm as bernoulli_rbm
+from .standardisation import Standardisation as Standardisation
+from .units import Bernoulli as Bernoulli
+from .units import Categorical as Categorical
+from .units import Gaussian as Gaussian
+from .units import Joint as Joint
+from .units import ReLU as ReLU
+from .units import Units as Units
+from .views import encode_source as encode_source
+from .views import standardise as standardise

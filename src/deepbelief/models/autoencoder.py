@@ -43,9 +43,7 @@ class Autoencoder(nn.Module):
         """Encode and decode: (batch, visible) -> (batch, visible); differentiable."""
         return self.decode(self.encode(visible))
 
-    def forward(self, visible: TensorLike) -> Tensor:
-        """`reconstruct`."""
-        return self.reconstruct(visible)
+    forward = reconstruct
 
     def squared_error(self, visible: TensorLike) -> Tensor:
         """sum_i (v_i - reconstruction_i)^2 of each item, shape (batch,); differentiable."""

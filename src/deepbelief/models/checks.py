@@ -1,10 +1,10 @@
 """Checks that data fit a model, made once before learning."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from deepbelief.arrays import check_range
 from deepbelief.data import Source, SourceLike, as_source
@@ -54,19 +54,15 @@ def check_probabilities(source: Source | None) -> None:
 
 def check_finite(source: Source, dtype: torch.dtype) -> None:
     """`DataError` if there are no items, or one has a value that is NaN or infinite as `dtype`."""
-
-    def check(values: Tensor, item: int) -> None:
-        check_range(values, wanted="only finite values can be learnt from", item=item)
-
-    _check_batches(source, dtype, check)
+    _check_batches(source, dtype, partial(check_range, wanted="only finite values can be learnt from"))
 
 
 @torch.no_grad()
-def _check_batches(source: Source, dtype: torch.dtype, check: Callable[[Tensor, int], None]) -> None:
+def _check_batches(source: Source, dtype: torch.dtype, check: Callable[..., None]) -> None:
     n = len(source)
     if not n:
         raise DataError("there are no items: give at least 1.")
     size = min(n, max(1, _VALUES // max(1, source.width)))
     read = source.reader(size, dtype)
     for start in range(0, n, size):
-        check(read(slice(start, min(start + size, n))), start)
+        check(read(slice(start, min(start + size, n))), item=start)

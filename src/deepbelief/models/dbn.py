@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
-from deepbelief.models.rbm import RBM, bernoulli_rbm
+from deepbelief.models.rbm import RBM
 from deepbelief.models.standardisation import Standardisation
-from deepbelief.models.units import Units
+from deepbelief.models.units import Bernoulli, Units
 from deepbelief.randomness import Random, as_random
 
 
@@ -51,10 +51,9 @@ class DBN(nn.Module):
     @classmethod
     def from_sizes(cls, sizes: Sequence[int], random: Random | int, weight_std: float | None = None) -> "DBN":
         """A DBN of binary units; `sizes` counts from the visible layer up."""
-        random = as_random(random)
         if len(sizes) < 2:
             raise SettingsError(f"a DBN needs a visible and a hidden size, such as [784, 300], not {list(sizes)}.")
-        return cls([bernoulli_rbm(low, high, random, weight_std) for low, high in pairwise(sizes)])
+        return cls.from_units([Bernoulli(size) for size in sizes], random, weight_std)
 
     @classmethod
     def from_units(cls, layers: Sequence[Units], random: Random | int, weight_std: float | None = None) -> "DBN":
@@ -63,8 +62,7 @@ class DBN(nn.Module):
         if len(layers) < 2:
             raise SettingsError("a DBN needs a visible and a hidden layer, such as [Gaussian(784), Bernoulli(500)].")
         # A layer between two RBMs is hidden in one and visible in the other, with separate parameters for each role.
-        pairs = [(copy.deepcopy(low), copy.deepcopy(high)) for low, high in pairwise(layers)]
-        return cls([RBM(low, high, random, weight_std) for low, high in pairs])
+        return cls([RBM(copy.deepcopy(low), copy.deepcopy(high), random, weight_std) for low, high in pairwise(layers)])
 
     @property
     def sizes(self) -> list[int]:
@@ -95,16 +93,14 @@ class DBN(nn.Module):
             raise SettingsError(f"this DBN has layers 1 to {len(self)}, not {layer}.")
         return number
 
-    def forward(self, visible: TensorLike) -> Tensor:
-        """`encode` to the top, so that a DBN can be part of a `torch.nn.Sequential`."""
-        return self.encode(visible)
-
     def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
         """Up to hidden layer `layer` (None or -1: the top one): (batch, visible) -> (batch, units of the layer)."""
         values = self._standardised(visible)
         for number in range(1, self.layer_number(layer) + 1):
             values = self.layer(number).hidden_mean(values)
         return values
+
+    forward = encode  # to the top, so that a DBN can be part of a `torch.nn.Sequential`
 
     def encode_all(self, visible: TensorLike) -> list[Tensor]:
         """The means of every hidden layer, from layer 1 up; each product is computed once."""

@@ -64,9 +64,7 @@ class LabelledRBM(nn.Module):
         """log p(y | v), exactly: (batch, values) -> (batch, classes); differentiable."""
         return self.log_joint(values).log_softmax(dim=-1)
 
-    def forward(self, values: TensorLike) -> Tensor:
-        """`predict_log_proba`, so that the model is a classifier like any other."""
-        return self.predict_log_proba(values)
+    forward = predict_log_proba  # so that the model is a classifier like any other
 
     def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
         """Which visible units of `rbm` the labels fix, and their values, for a sampler: both (batch, values + classes).
@@ -134,9 +132,7 @@ class LabelledDBN(nn.Module):
         """log p(y | v) with the layers below at their means: (batch, visible) -> (batch, classes); differentiable."""
         return self.top.predict_log_proba(self.encode(visible))
 
-    def forward(self, visible: TensorLike) -> Tensor:
-        """`predict_log_proba`, so that the model is a classifier like any other."""
-        return self.predict_log_proba(visible)
+    forward = predict_log_proba  # so that the model is a classifier like any other
 
     def clamp_label(self, labels: TensorLike) -> tuple[Tensor, Tensor]:
         """`LabelledRBM.clamp_label` of the top RBM; `below.decode` passes its samples down."""

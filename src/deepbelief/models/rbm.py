@@ -52,13 +52,11 @@ class RBM(nn.Module):
     def _h(self, hidden: TensorLike) -> Tensor:
         return as_batch(hidden, self.weights, self.hidden.size, "the RBM's hidden layer has")
 
-    def forward(self, visible: TensorLike) -> Tensor:
-        """`hidden_mean`, so that RBMs can be layers of a `torch.nn.Sequential`."""
-        return self.hidden_mean(visible)
-
     def hidden_mean(self, visible: TensorLike) -> Tensor:
         """E[h | v] = hidden.mean(v W): (batch, visible) -> (batch, hidden)."""
         return self.hidden.mean(self._v(visible) @ self.weights)
+
+    forward = hidden_mean  # so that RBMs can be layers of a `torch.nn.Sequential`
 
     def visible_mean(self, hidden: TensorLike) -> Tensor:
         """E[v | h] = visible.mean(h W^T): (batch, hidden) -> (batch, visible)."""
@@ -66,13 +64,11 @@ class RBM(nn.Module):
 
     def sample_hidden(self, visible: TensorLike, random: Random | int) -> Tensor:
         """h ~ p(h | v): (batch, visible) -> (batch, hidden)."""
-        random = as_random(random, self.weights.device)
-        return self.hidden.sample(self._v(visible) @ self.weights, random)
+        return self.hidden.sample(self._v(visible) @ self.weights, as_random(random, self.weights.device))
 
     def sample_visible(self, hidden: TensorLike, random: Random | int) -> Tensor:
         """v ~ p(v | h): (batch, hidden) -> (batch, visible)."""
-        random = as_random(random, self.weights.device)
-        return self.visible.sample(self._h(hidden) @ self.weights.T, random)
+        return self.visible.sample(self._h(hidden) @ self.weights.T, as_random(random, self.weights.device))
 
     def energy(self, visible: TensorLike, hidden: TensorLike) -> Tensor:
         """E(v, h) in nats, shape (batch,)."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
+from deepbelief.data.views import View
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
@@ -44,27 +45,17 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Standardised(Source):
+class Standardised(View):
     """A source whose values are standardised when they are asked for."""
 
     source: Source
     standardisation: Standardisation
-
-    def __len__(self) -> int:
-        """Number of items."""
-        return len(self.source)
-
-    @property
-    def width(self) -> int:
-        """Values of an item."""
-        return self.source.width
 
     def batch(self, rows: Rows) -> Tensor:
         """The standardised items at `rows`, (batch, width)."""
         return self.standardisation.forward(self.source.batch(rows).to(self.standardisation.mean))
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to `size` items."""
         mean, divisor = self.standardisation.mean, self.standardisation.divisor
         read = self.source.reader(size, mean.dtype)
         buffer, ready = mean.new_empty(size, self.width), mean.new_empty(size, self.width, dtype=dtype)
@@ -127,8 +118,7 @@ def _read(dbn: DBN, source: Source, size: int) -> Iterator[tuple[slice, Tensor]]
 
 def _buffers(dbn: DBN, layers: int, items: int) -> list[Tensor]:
     """Memory for the means of layers 1, 2, ..., (items, units) each."""
-    rbms = (dbn.layer(number) for number in range(1, layers + 1))
-    return [rbm.weights.new_empty(items, rbm.hidden.size) for rbm in rbms]
+    return [dbn.layer(1).weights.new_empty(items, units) for units in dbn.sizes[1 : layers + 1]]
 
 
 @torch.no_grad()
@@ -144,15 +134,12 @@ def _hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Encoded(Source):
+class Encoded(View):
     """A hidden layer's means of a source as a `Source`: computed batch by batch when asked for, and never kept."""
 
     dbn: DBN
     source: Source
     layer: int
-
-    def __len__(self) -> int:
-        return len(self.source)
 
     @property
     def width(self) -> int:
@@ -162,10 +149,9 @@ class Encoded(Source):
     @torch.no_grad()
     def batch(self, rows: Rows) -> Tensor:
         """The means of the items at ``rows``, (batch, units)."""
-        return self.dbn.encode(self.source.batch(rows).to(next(self.dbn.parameters())), self.layer)
+        return self.dbn.encode(self.source.batch(rows), self.layer)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
-        """A reader of batches of up to ``size`` items."""
         parameters = next(self.dbn.parameters())
         read, buffers = self.source.reader(size, parameters.dtype), _buffers(self.dbn, self.layer, size)
 

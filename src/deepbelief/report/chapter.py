@@ -1,6 +1,6 @@
 """The parts of the story: chapters of text, pictures with the code that draws them, and tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -9,21 +9,28 @@ from deepbelief.report.tables import Table
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """What a picture shows: its height in inches, and the function that draws it on a figure of that height."""
+
+    height: float
+    draw: Callable[[Figure], None]
+
+
+@dataclass(frozen=True)
 class Picture:
-    """One picture: its file name without ending, its words, its height in inches and how to draw it."""
+    """One picture: its file name without ending, its words, and what it shows."""
 
     name: str
     alt: str
     caption: str
-    height: float
-    draw: Callable[[Figure], None]
+    drawing: Drawing
 
 
 @dataclass(frozen=True)
 class Chapter:
     """The account of one stage: paragraphs, an optional formula, pictures, tables."""
 
-    text: tuple[str, ...]
-    pictures: tuple[Picture, ...] = ()
-    tables: tuple[Table, ...] = ()
+    text: Sequence[str]
+    pictures: Sequence[Picture]
+    tables: Sequence[Table]
     formula: str = ""

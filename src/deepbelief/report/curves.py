@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,12 +11,18 @@ from scipy.optimize import isotonic_regression
 from deepbelief.report.run import Floats, Series
 from deepbelief.report.style import MUTED, Look
 
+REFERENCE: Final[dict[str, Any]] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (1, 2))}
+"""The look of a line to compare curves with."""
+
+_LEADER: Final = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "relpos": (0, 0.5), "shrinkA": 1}
+"""The look of the line from a label to the end of its curve."""
+
 _LABEL_GAP = 12.5  # points from one label to the next
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: what it is called, how it looks, and its band of confidence if there is one."""
+    """One line: how it looks and what it is called, and its band of confidence if there is one."""
 
     look: Look
     x: Floats
@@ -23,25 +30,22 @@ class Curve:
     low: Floats | None = None
     high: Floats | None = None
     dashed: bool = False
-    label: str | None = None
 
     @classmethod
-    def of_series(cls, series: Series, look: Look, *, dashed: bool = False, label: str | None = None) -> "Curve":
+    def of_series(cls, series: Series, look: Look, *, dashed: bool = False) -> "Curve":
         """A share over its levels, in per cent."""
-        low = None if series.low is None else np.clip(100 * series.low, 0, 100)
-        high = None if series.high is None else np.clip(100 * series.high, 0, 100)
-        return cls(look, series.levels, 100 * series.mean, low, high, dashed, label)
+        low, high = (None if end is None else np.clip(100 * end, 0, 100) for end in (series.low, series.high))
+        return cls(look, series.levels, 100 * series.mean, low, high, dashed)
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw the lines, then their names to the right of the axes, moved apart where they would touch."""
     for curve in curves:
-        few = len(curve.x) <= 30
         axes.plot(
             curve.x,
             curve.y,
             color=curve.look.colour,
-            marker=curve.look.marker if few else "",
+            marker=curve.look.marker if len(curve.x) <= 30 else "",  # more would hide the line
             linestyle=(0, (4, 2)) if curve.dashed else "-",
             markeredgecolor="white",
             markeredgewidth=0.6,
@@ -63,8 +67,6 @@ def moved_apart(positions: Floats, gap: float, low: float, high: float) -> Float
 
 
 def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
-    bottom, top = axes.get_ylim()
-    left, right = axes.get_xlim()
     figure = axes.get_figure()
     assert figure is not None
     height = axes.get_position().height * figure.bbox.height / figure.dpi * 72  # points
@@ -73,9 +75,8 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
     ends = np.asarray([transform.transform((curve.x[-1], curve.y[-1]))[1] * height for curve in ordered])
     places = moved_apart(ends, _LABEL_GAP, 4, height + 4)
     for curve, end, place in zip(ordered, ends, places, strict=True):
-        text = curve.look.name if curve.label is None else curve.label
         axes.annotate(
-            text,
+            curve.look.name,
             xy=(1, end / height),
             xycoords="axes fraction",
             xytext=(14, place - end),
@@ -84,30 +85,18 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
             fontsize=9,
             color=curve.look.ink,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": curve.look.colour,
-                "linewidth": 0.6,
-                "alpha": 0.6,
-                "relpos": (0, 0.5),
-                "shrinkA": 1,
-            },
+            arrowprops={**_LEADER, "color": curve.look.colour},
         )
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
 
 
-def accuracy_axes(axes: Axes, title: str, xlabel: str, chance: float | None) -> None:
-    """Axes for an accuracy in per cent, from 0 to 100, with the level of guessing."""
+def fit_accuracy(axes: Axes, chance: float | None) -> None:
+    """Let the y axis run from 0 to 100 per cent, with a line at the level of guessing."""
     axes.set_ylim(0, 100)
     axes.set_yticks(range(0, 101, 20))
-    axes.set_title(title)
-    axes.set_xlabel(xlabel)
     if chance is not None:
-        axes.axhline(100 * chance, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(
-            0.005, 100 * chance + 1.2, "chance", transform=axes.get_yaxis_transform(), fontsize=8, color=MUTED, zorder=2
-        )
+        axes.axhline(100 * chance, **REFERENCE)
+        across = axes.get_yaxis_transform()
+        axes.text(0.005, 100 * chance + 1.2, "chance", transform=across, fontsize=8, color=MUTED, zorder=2)
 
 
 def fit_x(axes: Axes, curves: Sequence[Curve]) -> None:

@@ -1,4 +1,4 @@
-"""Pictures made of images: labelled grids, receptive fields, attacks, neighbours."""
+"""Drawings made of images: labelled grids, receptive fields, attacks, neighbours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,204 +8,145 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from deepbelief.report.chapter import Drawing
 from deepbelief.report.sheet import Sheet, cell_height, shorten
-from deepbelief.report.style import ALARM, INK, MUTED, WIDTH, Look
+from deepbelief.report.style import ALARM, MUTED, WIDTH, Look
 
 _LINE = 0.19  # inches of one line of text
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Images in rows of `columns`, each with a label below if there are labels."""
+def grid(
+    images: NDArray[Any], columns: int, labels: Sequence[str] = (), *, gap: float = 0.12, margin: float = 0.0
+) -> Drawing:
+    """Images (n, h, w) in rows of `columns`, each with a label below if there are labels.
 
-    images: NDArray[Any]  # (n, h, w)
-    columns: int
-    labels: tuple[str, ...] = ()
-    gap: float = 0.12
-    margin: float = 0.0  # inches left free on both sides
+    `gap` is the distance between images, and `margin` is left free on both sides, in inches.
+    """
+    width = (WIDTH - 2 * margin - gap * (columns - 1)) / columns
+    height = cell_height(images, width)
+    pitch = height + gap + (_LINE if labels else 0)
 
-    @property
-    def _cell(self) -> tuple[float, float]:
-        width = (WIDTH - 2 * self.margin - self.gap * (self.columns - 1)) / self.columns
-        return width, cell_height(self.images, width)
-
-    @property
-    def _pitch(self) -> float:
-        return self._cell[1] + self.gap + (_LINE if self.labels else 0)
-
-    @property
-    def height(self) -> float:
-        """Inches that the whole grid needs."""
-        return self._pitch * -(-len(self.images) // self.columns) - self.gap + 0.02
-
-    def draw(self, figure: Figure) -> None:
-        """Draw the grid over the whole figure."""
-        sheet, (width, height) = Sheet(figure), self._cell
-        longest = max(3, int(width / 0.082))
-        for index, image in enumerate(self.images):
-            x = self.margin + index % self.columns * (width + self.gap)
-            y = index // self.columns * self._pitch
+    def draw(figure: Figure) -> None:
+        sheet = Sheet(figure)
+        for index, image in enumerate(images):
+            x, y = margin + index % columns * (width + gap), index // columns * pitch
             sheet.place(image, x, y + 0.01, width)
-            if self.labels:
-                label = shorten(self.labels[index], longest)
+            if labels:
+                label = shorten(labels[index], max(3, int(width / 0.082)))
                 sheet.write(x + width / 2, y + height + 0.04, label, clip_on=False)
 
+    return Drawing(pitch * -(-len(images) // columns) - gap + 0.02, draw)
 
-@dataclass(frozen=True)
-class NamedRows:
-    """Lines of images, each with its name on the left."""
 
-    images: NDArray[Any]  # (lines, k, h, w)
-    names: Sequence[str]
-    left: float = 1.05  # inches for the names
+def named_rows(rows: NDArray[Any], names: Sequence[str]) -> Drawing:
+    """Rows of images (rows, k, h, w), each with its name on the left."""
+    left = 1.05  # inches for the names
+    width = (WIDTH - left) / rows.shape[1] - 0.06
+    height = cell_height(rows, width)
 
-    @property
-    def _cell(self) -> tuple[float, float]:
-        width = (WIDTH - self.left) / self.images.shape[1] - 0.06
-        return width, cell_height(self.images, width)
+    def draw(figure: Figure) -> None:
+        sheet = Sheet(figure)
+        for number, (name, images) in enumerate(zip(names, rows, strict=True)):
+            y = 0.01 + number * (height + 0.06)
+            sheet.write(0.0, y + height / 2, shorten(name, int(left / 0.078)), ha="left", va="center")
+            for column, image in enumerate(images):
+                sheet.place(image, left + column * (width + 0.06), y, width)
 
-    @property
-    def height(self) -> float:
-        """Inches that all lines need."""
-        return len(self.images) * (self._cell[1] + 0.06)
-
-    def draw(self, figure: Figure) -> None:
-        """Draw all lines."""
-        sheet, (width, height) = Sheet(figure), self._cell
-        for line, (name, images) in enumerate(zip(self.names, self.images, strict=True)):
-            y = 0.01 + line * (height + 0.06)
-            sheet.write(0.0, y + height / 2, shorten(name, int(self.left / 0.078)), ha="left", va="center")
-            for number, image in enumerate(images):
-                sheet.place(image, self.left + number * (width + 0.06), y, width)
+    return Drawing(len(rows) * (height + 0.06), draw)
 
 
 @dataclass(frozen=True)
 class AttackRow:
-    """One attacked image, with the answers before and after."""
+    """One attacked image; with a contestant's look, also its answers before and after."""
 
     look: Look | None
     attacked: NDArray[Any]
-    before: str
-    after: str
-    fooled: bool
+    before: str = ""
+    after: str = ""
+    fooled: bool = False
 
 
-@dataclass(frozen=True)
-class Attack:
+def attack(original: NDArray[Any], rows: Sequence[AttackRow], titles: tuple[str, str, str]) -> Drawing:
     """Rows of: the image, what is added, and the result, each row for one contestant (or one for all)."""
+    named = any(row.look for row in rows)
+    left = 1.1 if named else 0.0
+    width = (WIDTH - left - 2 * 0.35) / 3
+    height = cell_height(original, width)
+    pitch = height + (0.45 if named else 0.2)
+    columns = [left + number * (width + 0.35) for number in range(3)]
+    longest = int(width / 0.08)  # letters of an answer that fit below an image
 
-    original: NDArray[Any]
-    rows: Sequence[AttackRow]
-    titles: tuple[str, str, str]
-
-    @property
-    def _layout(self) -> tuple[float, float, float]:
-        """Left margin, width of an image and distance of rows in inches."""
-        named = any(row.look for row in self.rows)
-        left = 1.1 if named else 0.0
-        width = (WIDTH - left - 2 * 0.35) / 3
-        return left, width, cell_height(self.original, width) + (0.45 if named else 0.2)
-
-    @property
-    def height(self) -> float:
-        """Inches that all rows need."""
-        return 0.24 + len(self.rows) * self._layout[2] - (0.0 if any(row.look for row in self.rows) else 0.14)
-
-    def draw(self, figure: Figure) -> None:
-        """Draw all rows."""
-        sheet, (left, width, pitch) = Sheet(figure), self._layout
-        columns = [left + number * (width + 0.35) for number in range(3)]
-        for x, title in zip(columns, self.titles, strict=True):
+    def draw(figure: Figure) -> None:
+        sheet = Sheet(figure)
+        for x, title in zip(columns, titles, strict=True):
             sheet.write(x + width / 2, 0.02, title, color=MUTED)
-        height = cell_height(self.original, width)
-        for number, row in enumerate(self.rows):
+        for number, row in enumerate(rows):
             y = 0.26 + number * pitch
-            change = row.attacked.astype(float) - self.original.astype(float)
-            sheet.place(self.original, columns[0], y, width)
-            sheet.place_change(change, columns[1], y, width)
+            middle, below = y + height / 2, y + height + 0.05
+            sheet.place(original, columns[0], y, width)
+            sheet.place_change(row.attacked.astype(float) - original.astype(float), columns[1], y, width)
             sheet.place(row.attacked, columns[2], y, width)
             for x, sign in zip(columns[1:], "+=", strict=True):
-                sheet.write(x - 0.175, y + height / 2, sign, fontsize=13, va="center", color=MUTED)
+                sheet.write(x - 0.175, middle, sign, fontsize=13, va="center", color=MUTED)
             if row.look:
-                words = row.look.name.replace(" ", "\n", 1)
-                sheet.write(
-                    0.0, y + height / 2, words, ha="left", va="center", color=row.look.ink, weight="bold", fontsize=9
-                )
-                _answers(sheet, row, (columns[0], columns[2]), y + height + 0.05, width)
+                name = row.look.name.replace(" ", "\n", 1)
+                sheet.write(0.0, middle, name, ha="left", va="center", fontsize=9, weight="bold", color=row.look.ink)
+                sheet.write(columns[0] + width / 2, below, shorten(row.before, longest))
+                sheet.write(columns[2] + width / 2, below, shorten(row.after, longest), **_answer_style(row.fooled))
+
+    return Drawing(0.24 + len(rows) * pitch - (0.0 if named else 0.14), draw)
 
 
-def _answers(sheet: Sheet, row: AttackRow, columns: tuple[float, float], y: float, width: float) -> None:
-    longest = int(width / 0.08)
-    sheet.write(columns[0] + width / 2, y, shorten(row.before, longest))
-    colour, weight = (ALARM, "bold") if row.fooled else (INK, "normal")
-    sheet.write(columns[1] + width / 2, y, shorten(row.after, longest), color=colour, weight=weight)
+def _answer_style(wrong: bool) -> dict[str, str]:
+    """A wrong answer stands out."""
+    return {"color": ALARM, "weight": "bold"} if wrong else {}
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Images in one row or several, a title above and an answer below each."""
+def strip(
+    images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, answers: Sequence[str] = (), right: str = ""
+) -> Drawing:
+    """Images in one row or several, a title above each, and below it an answer if there are answers.
 
-    images: Sequence[NDArray[Any]]
-    titles: Sequence[str]
-    answers: Sequence[str]
-    wrong: Sequence[bool]
-    columns: int = 4
+    Answers other than the `right` one stand out.
+    """
+    width = (WIDTH - 0.2 * (columns - 1)) / columns
+    height = cell_height(images[0], width)
+    pitch = height + (0.6 if any(answers) else 0.34)
 
-    @property
-    def _cell(self) -> tuple[float, float]:
-        width = (WIDTH - 0.2 * (self.columns - 1)) / self.columns
-        return width, cell_height(self.images[0], width)
-
-    @property
-    def height(self) -> float:
-        """Inches that the strip needs."""
-        return -(-len(self.images) // self.columns) * self._pitch - 0.08
-
-    @property
-    def _pitch(self) -> float:
-        return self._cell[1] + (0.6 if any(self.answers) else 0.34)
-
-    def draw(self, figure: Figure) -> None:
-        """Draw the strip."""
-        sheet, (width, height) = Sheet(figure), self._cell
-        longest = int(width / 0.085)
-        cells = zip(self.images, self.titles, self.answers, self.wrong, strict=True)
-        for index, (image, title, answer, wrong) in enumerate(cells):
-            x, y = index % self.columns * (width + 0.2), index // self.columns * self._pitch
+    def draw(figure: Figure) -> None:
+        sheet = Sheet(figure)
+        for index, (image, title) in enumerate(zip(images, titles, strict=True)):
+            x, y = index % columns * (width + 0.2), index // columns * pitch
             sheet.write(x + width / 2, y + 0.02, title, color=MUTED)
             sheet.place(image, x, y + 0.22, width)
-            style = {"color": ALARM, "weight": "bold"} if wrong else {}
-            sheet.write(x + width / 2, y + height + 0.26, shorten(answer, longest), **style)
+            if answers:
+                answer = shorten(answers[index], int(width / 0.085))
+                wrong = answers[index] not in ("", right)
+                sheet.write(x + width / 2, y + height + 0.26, answer, **_answer_style(wrong))
+
+    return Drawing(-(-len(images) // columns) * pitch - 0.08, draw)
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """For each query a row: the query, then its nearest images in one or two representations."""
+def neighbours(queries: NDArray[Any], groups: Sequence[tuple[str, NDArray[Any], NDArray[np.bool_]]]) -> Drawing:
+    """For each query (h, w) a row: the query, then its nearest images in one or two representations.
 
-    queries: NDArray[Any]  # (n, h, w)
-    groups: Sequence[tuple[str, NDArray[Any], NDArray[np.bool_]]]  # title, images (n, k, h, w), wrong (n, k)
+    A group is a title, the images (n, k, h, w), and which of them are wrong (n, k).
+    """
+    in_row = 1 + sum(int(images.shape[1]) for _, images, _ in groups)
+    width = (WIDTH - 0.2 * len(groups) - 0.05 * in_row - 0.04) / in_row
+    pitch = cell_height(queries, width) + 0.07
 
-    @property
-    def _width(self) -> float:
-        images = 1 + sum(int(group.shape[1]) for _, group, _ in self.groups)
-        return (WIDTH - 0.2 * len(self.groups) - 0.05 * images - 0.04) / images
-
-    @property
-    def height(self) -> float:
-        """Inches that all rows need."""
-        return 0.3 + len(self.queries) * (cell_height(self.queries, self._width) + 0.07)
-
-    def draw(self, figure: Figure) -> None:
-        """Draw queries and neighbours."""
-        sheet, width = Sheet(figure), self._width
-        pitch = cell_height(self.queries, width) + 0.07
+    def draw(figure: Figure) -> None:
+        sheet = Sheet(figure)
         sheet.write(0.02, 0.02, "query", color=MUTED, ha="left")
-        for row, query in enumerate(self.queries):
+        for row, query in enumerate(queries):
             sheet.place(query, 0.02, 0.28 + row * pitch, width)
         x = 0.02 + width + 0.25
-        for title, images, wrong in self.groups:
+        for title, images, wrong in groups:
             sheet.write(x, 0.02, title, color=MUTED, ha="left")
             for row, column in np.ndindex(*wrong.shape):
                 left, top = x + column * (width + 0.05), 0.28 + row * pitch
                 sheet.place(images[row, column], left, top, width, alarm=bool(wrong[row, column]))
             x += images.shape[1] * (width + 0.05) + 0.2
+
+    return Drawing(0.3 + len(queries) * pitch, draw)

@@ -3,9 +3,7 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -19,17 +17,8 @@ from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
 from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
 from deepbelief.report.text import measured_on, memory
-from deepbelief.study.records import stage_again, stage_file
+from deepbelief.study.records import Results, stage_again, stage_file
 from deepbelief.system.atomic import write_atomically
-
-
-@dataclass(frozen=True)
-class _Section:
-    """A chapter as the page shows it; `chapter` is None when its stage has not run."""
-
-    stage: str
-    title: str
-    chapter: Chapter | None
 
 
 def build_report(run: Path) -> Path:
@@ -42,17 +31,19 @@ def build_report(run: Path) -> Path:
         DeepBeliefError: the folder is not a run, or a record in it is damaged.
     """
     story = load_run(run, [stage for stage, _, _ in STORY])
-    sections, images = [], {}
-    for stage, heading, tell in STORY:
+    chapters: dict[str, Chapter] = {}
+    images: dict[str, Markup] = {}
+    for stage, _, tell in STORY:
+        if stage not in story.stages:
+            continue
         with _blaming(record := stage_file(run, story.results.seeds[0], stage), stage_again(record)):
-            chapter = tell(story, story.stages[stage]) if stage in story.stages else None
-            drawn = {one.name: render(one.draw, one.height) for one in (chapter.pictures if chapter else ())}
-        sections.append(_Section(stage, heading, chapter))
+            chapters[stage] = tell(story, story.stages[stage])
+            drawn = {one.name: render(one.drawing.draw, one.drawing.height) for one in chapters[stage].pictures}
         for name, content in drawn.items():
             write_atomically(run / "figures" / f"{name}.png", content)
             images[name] = Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
     with _blaming(run / "results.json", "run the study again, which writes it anew"):
-        content = _render(story, sections, images).encode()
+        content = _render(story, chapters, images).encode()
     write_atomically(run / "report.html", content)
     return run / "report.html"
 
@@ -68,7 +59,7 @@ def _blaming(record: Path, remedy: str) -> Iterator[None]:
         raise DeepBeliefError(f"{record} is damaged ({one_line(repr(error))}): {remedy}.") from error
 
 
-def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> str:
+def _render(run: Run, chapters: dict[str, Chapter], images: dict[str, Markup]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deepbelief.report", "."),
         autoescape=True,
@@ -77,8 +68,7 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
         lstrip_blocks=True,
     )
     style = Markup((Path(__file__).parent / "page.css").read_text("utf-8"))  # our own file, not the user's
-    template = environment.get_template("template.html")
-    return template.render(
+    return environment.get_template("template.html").render(
         style=style,
         title=title(run),
         kicker=_kicker(run),
@@ -86,11 +76,11 @@ def _render(run: Run, sections: list[_Section], images: dict[str, Markup]) -> st
         results=results_table(run.results),
         note=results_note(run.results),
         published=published_tables(run.results),
-        sections=sections,
+        story=[(stage, heading, chapters.get(stage)) for stage, heading, _ in STORY],
         images=images,
         size=size_in_pixels,
         settings=as_toml(run.results.settings),
-        circumstances=_circumstances(run),
+        circumstances=_circumstances(run.results),
     )
 
 
@@ -100,14 +90,13 @@ def _kicker(run: Run) -> str:
     return f"{results.title} · recipe {results.recipe} · {how_often} · {measured_on(results.machine)}"
 
 
-def _circumstances(run: Run) -> list[Table]:
+def _circumstances(results: Results) -> list[Table]:
     """The machine, the versions and the time."""
-    results = run.results
-    rows: list[tuple[str, Any]] = [("seeds", ", ".join(map(str, results.seeds)))]
+    machine = [("seeds", ", ".join(map(str, results.seeds)))]
     if peak := results.metrics.get("memory/peak"):
-        rows.append(("peak memory", memory(peak.mean)))
+        machine.append(("peak memory", memory(peak.mean)))
     tables = [
-        Table("Machine", ("what", "value"), (*rows, *flat(results.machine))),
+        Table("Machine", ("what", "value"), (*machine, *flat(results.machine))),
         Table("Versions", ("package", "version"), tuple(flat(results.versions))),
         Table("Data", ("what", "value"), tuple(flat(results.data))),
         times_table(results),

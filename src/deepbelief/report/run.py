@@ -29,6 +29,10 @@ class Stage:
             raise DeepBeliefError(f"the record of stage {self.record.stage} lacks the array {name}: run it again.")
         return self.arrays[name]
 
+    def floats(self, name: str) -> Floats:
+        """The array of this name, of whatever type its numbers are, as floats."""
+        return self.array(name).astype(float)
+
     def fact(self, name: str) -> Any:
         """The fact of this name, or a `DeepBeliefError` that says what is missing."""
         if name not in self.record.facts:
@@ -54,9 +58,10 @@ class Series:
     low: Floats | None
     high: Floats | None
 
-    def nearest(self, level: float) -> int:
-        """Index of the measured level nearest to `level`."""
-        return int(np.argmin(np.abs(self.levels - level)))
+    def nearest(self, level: float) -> tuple[float, float]:
+        """The measured level nearest to `level`, and the mean there."""
+        index = int(np.argmin(np.abs(self.levels - level)))
+        return float(self.levels[index]), float(self.mean[index])
 
 
 @dataclass(frozen=True)
@@ -123,13 +128,9 @@ class Run:
             return None
         metrics = [metric for _, metric in found]
         bands = [metric.ci95 for metric in metrics if metric.ci95 is not None]
-        band = np.asarray(bands, float) if len(bands) == len(metrics) else None
-        return Series(
-            levels=np.asarray([level for level, _ in found]),
-            mean=np.asarray([metric.mean for metric in metrics]),
-            low=None if band is None else band[:, 0],
-            high=None if band is None else band[:, 1],
-        )
+        low, high = np.asarray(bands, float).T if len(bands) == len(metrics) else (None, None)
+        levels, means = [level for level, _ in found], [metric.mean for metric in metrics]
+        return Series(np.asarray(levels), np.asarray(means), low, high)
 
 
 def load_run(folder: Path, stages: Iterable[str]) -> Run:

@@ -15,9 +15,8 @@ def as_toml(settings: Mapping[str, Any], prefix: str = "") -> str:
     for key, value in settings.items():
         if isinstance(value, Mapping):
             inner = as_toml(value, f"{prefix}{key}.")
-            heading = f"[{prefix}{key}]"
             only_tables = value and all(isinstance(item, Mapping) for item in value.values())
-            parts.append(inner if only_tables else f"{heading}\n{inner}".rstrip())
+            parts.append(inner if only_tables else f"[{prefix}{key}]\n{inner}".rstrip())
     return "\n\n".join(parts)
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import numpy as np
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -51,34 +51,21 @@ class Sheet:
 
     def place(self, image: NDArray[Any], x: float, y: float, width: float, *, alarm: bool = False) -> None:
         """Draw a grey image with its upper left corner at (x, y); `alarm` frames it."""
-        self._image(grey(image), x, y, width, "gray", (0, 1))
-        self._frame(image, x, y, width, alarm)
+        self._place(grey(image), x, y, width, alarm, cmap="gray", vmin=0, vmax=1)
 
     def place_change(self, change: NDArray[Any], x: float, y: float, width: float) -> None:
         """Draw a signed image: orange takes away, purple adds, white leaves alone."""
         largest = float(np.abs(change).max()) or 1.0
-        self._image(change.astype(float), x, y, width, _CHANGE, (-largest, largest))
-        self._frame(change, x, y, width, False)
+        self._place(change.astype(float), x, y, width, False, cmap=_CHANGE, vmin=-largest, vmax=largest)
 
     def write(self, x: float, y: float, text: str, **options: Any) -> None:
         """Write centred text below the point (x, y)."""
         self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 10, "color": INK, **options})
 
-    def _image(
-        self, image: Floats, x: float, y: float, width: float, colours: str | Colormap, limits: tuple[float, float]
-    ) -> None:
-        self._axes.imshow(
-            image,
-            extent=(x, x + width, y + cell_height(image, width), y),
-            cmap=colours,
-            vmin=limits[0],
-            vmax=limits[1],
-            aspect="auto",
-            interpolation="nearest",
-        )
-
-    def _frame(self, image: NDArray[Any], x: float, y: float, width: float, alarm: bool) -> None:
-        line = 2.2 if alarm else 0.6
-        colour = ALARM if alarm else GRID
-        box = Rectangle((x, y), width, cell_height(image, width), fill=False, edgecolor=colour, linewidth=line)
-        self._axes.add_artist(box)
+    def _place(self, image: Floats, x: float, y: float, width: float, alarm: bool, **colours: Any) -> None:
+        """Draw an image in `colours`, options of `imshow`, inside a thin frame, or one that alarms."""
+        height = cell_height(image, width)
+        extent = (x, x + width, y + height, y)
+        self._axes.imshow(image, extent=extent, aspect="auto", interpolation="nearest", **colours)
+        colour, line = (ALARM, 2.2) if alarm else (GRID, 0.6)
+        self._axes.add_artist(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=line))

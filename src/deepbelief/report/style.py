@@ -1,5 +1,6 @@
 """The look of all pictures: one fixed colour and marker per contestant, calm axes, white ground."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -37,7 +38,6 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
@@ -45,7 +45,6 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "grid.color": GRID,
-    "grid.linewidth": 0.8,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelsize": 9,
@@ -54,8 +53,6 @@ _STYLE: Final[dict[str, Any]] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 4.5,
     "lines.solid_capstyle": "round",
-    "savefig.facecolor": "white",
-    "figure.facecolor": "white",
 }
 
 
@@ -70,20 +67,16 @@ class Look:
     @property
     def ink(self) -> str:
         """The colour for words: darker where the colour of the line is too light to read."""
-        light = luminance(self.colour)
-        return to_hex(blend(self.colour, INK, 0.4 if light > 0.3 else 0.0))
+        if luminance(self.colour) <= 0.3:
+            return self.colour
+        red, green, blue = (0.6 * a + 0.4 * b for a, b in zip(to_rgb(self.colour), to_rgb(INK), strict=True))
+        return to_hex((red, green, blue))
 
 
 def luminance(colour: Any) -> float:
     """How light a colour looks, from 0 (black) to 1 (white)."""
     red, green, blue = to_rgb(colour)
     return float(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2)
-
-
-def blend(colour: str, other: str, share: float) -> tuple[float, float, float]:
-    """A colour mixed with a `share` of another one."""
-    red, green, blue = ((1 - share) * a + share * b for a, b in zip(to_rgb(colour), to_rgb(other), strict=True))
-    return red, green, blue
 
 
 def layer_look(layer: int, layers: int, name: str = "") -> Look:
@@ -95,7 +88,7 @@ def layer_look(layer: int, layers: int, name: str = "") -> Look:
 def contestant_looks(contestants: Sequence[str], layers: int) -> dict[str, Look]:
     """The look of every contestant."""
     looks: dict[str, Look] = {}
-    spare = 0
+    spare = itertools.cycle(_SPARE)
     for contestant in contestants:
         name, number = contestant_name(contestant), contestant.removeprefix("readout_")
         if number != contestant and number.isdecimal():
@@ -103,8 +96,7 @@ def contestant_looks(contestants: Sequence[str], layers: int) -> dict[str, Look]
         elif contestant in _FIXED:
             looks[contestant] = Look(name, *_FIXED[contestant])
         else:
-            looks[contestant] = Look(name, *_SPARE[spare % len(_SPARE)])
-            spare += 1
+            looks[contestant] = Look(name, *next(spare))
     return looks
 
 
@@ -127,6 +119,4 @@ def size_in_pixels(height: float) -> tuple[int, int]:
 def panel(figure: Figure, top: float, height: float, left: float = 0.45, right: float = 1.15) -> Axes:
     """Axes placed by inches: `top` below the figure's upper edge, margins `left` and `right`."""
     total = figure.get_figheight()
-    return figure.add_axes(
-        (left / WIDTH, 1 - (top + height) / total, (WIDTH - left - right) / WIDTH, height / total),
-    )
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / total, (WIDTH - left - right) / WIDTH, height / total))

@@ -1,23 +1,14 @@
 """The summary at the head of the page, written from the metrics."""
 
-from collections.abc import Sequence
-
 from deepbelief.report.run import Run
 from deepbelief.report.tables import levels_of, nearest_levels
-from deepbelief.report.text import contestant_name, listing
-from deepbelief.report.text import percent as percent_of
-from deepbelief.study.records import Metric
+from deepbelief.report.text import contestant_name, listing, percent
 
 _PERTURBATIONS = (
     ("gaussian", 0.3, "With Gaussian noise of standard deviation {level} added to every test image"),
     ("fgsm", 0.1, "Under a gradient attack that moves each pixel by {level} in one step"),
     ("pgd", 0.1, "Under one of many small steps that moves each pixel by at most {level}"),
 )
-
-
-def percent(metric: Metric) -> str:
-    """The mean alone: the intervals are in the table below."""
-    return percent_of(metric.mean)
 
 
 def title(run: Run) -> str:
@@ -27,13 +18,8 @@ def title(run: Run) -> str:
 
 def summary(run: Run) -> str:
     """One paragraph: what was trained, the accuracies on clean and perturbed images, and their uncertainty."""
-    sentences = [
-        _what(run),
-        _clean(run),
-        *(_perturbed(run, *kind) for kind in _PERTURBATIONS),
-        _defence(run),
-        _sure(run),
-    ]
+    perturbed = [_perturbed(run, *kind) for kind in _PERTURBATIONS]
+    sentences = [_what(run), _clean(run), *perturbed, _defence(run), _sure(run)]
     return " ".join(filter(None, sentences))
 
 
@@ -45,28 +31,25 @@ def _what(run: Run) -> str:
     return f"A deep belief network of {shape} units learnt from the images of {run.data_name} without seeing a label."
 
 
-def _ranked(run: Run, suffix: str = "", contestants: Sequence[str] | None = None) -> list[tuple[str, Metric]]:
-    names = run.contestants if contestants is None else contestants
-    found = [(name, metric) for name in names if (metric := run.metric(f"accuracy/{name}{suffix}"))]
-    return sorted(found, key=lambda pair: -pair[1].mean)
+def _ranked(run: Run, suffix: str = "") -> list[tuple[str, float]]:
+    """The contestants with their mean accuracies, the best one first; the intervals are in the table below."""
+    found = [(name, metric.mean) for name in run.contestants if (metric := run.metric(f"accuracy/{name}{suffix}"))]
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _clean(run: Run) -> str:
-    readouts = _ranked(run, contestants=[name for name in run.contestants if name.startswith("readout_")])
-    others = [(name, metric) for name in ("finetuned", "ffnn") if (metric := run.metric(f"accuracy/{name}"))]
-    words = {
-        "finetuned": "the whole network, fine-tuned on labels, {0}",
-        "ffnn": "a feed-forward network trained from a random start {0}",
-    }
-    parts = [words[name].format(percent(metric)) for name, metric in others]
-    if readouts:
-        name, metric = readouts[0]
+    """The accuracies on clean images: of the best read-out, and of the networks trained as a whole."""
+    parts = []
+    if readouts := [(name, share) for name, share in _ranked(run) if name.startswith("readout_")]:
+        name, share = readouts[0]
         layer = name.removeprefix("readout_")
-        parts.insert(0, f"a linear read-out of layer {layer} recognises {percent(metric)} of the test images")
-    if not parts:
-        return ""
-    sentence = listing(parts) + "."
-    return sentence[0].upper() + sentence[1:]
+        parts.append(f"a linear read-out of layer {layer} recognises {percent(share)} of the test images")
+    if finetuned := run.metric("accuracy/finetuned"):
+        parts.append(f"the whole network, fine-tuned on labels, {percent(finetuned.mean)}")
+    if baseline := run.metric("accuracy/ffnn"):
+        parts.append(f"a feed-forward network trained from a random start {percent(baseline.mean)}")
+    sentence = listing(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
 def _perturbed(run: Run, kind: str, wanted: float, words: str) -> str:
@@ -97,8 +80,9 @@ def _defence(run: Run) -> str:
     if plain is None or seeming is None or real is None:
         return ""
     return (
-        f"Rebuilding the image top-down takes {contestant_name(contestant)}, attacked so, from {percent(plain)} to "
-        f"{percent(seeming)} if the attacker ignores that, and to {percent(real)} if the attack reckons with it."
+        f"Rebuilding the image top-down takes {contestant_name(contestant)}, attacked so, from {percent(plain.mean)} "
+        f"to {percent(seeming.mean)} if the attacker ignores that, and to {percent(real.mean)} if the attack reckons "
+        "with it."
     )
 
 

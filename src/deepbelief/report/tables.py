@@ -27,8 +27,8 @@ class Table:
     """A header, rows of equal length (the first cell names the row), and the cells worth stressing."""
 
     title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
     strong: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
 
@@ -72,13 +72,12 @@ def results_table(results: Results) -> Table:
             header.append(title)
             columns.append([points(metric) for metric in metrics])
             strong |= {(row, len(columns)) for row in _best(metrics)}
-        if any(name in results.published for name in names):
+        theirs = [results.published.get(name) for name in names]
+        if theirs.count(None) < len(theirs):
             header.append(f"{title}, published")
-            columns.append(
-                [f"{100 * results.published[name]:.1f}" if name in results.published else "" for name in names]
-            )
+            columns.append(["" if figure is None else f"{100 * figure:.1f}" for figure in theirs])
     labels = [contestant_name(contestant) for contestant in results.contestants]
-    rows = tuple(zip(labels, *columns, strict=True))
+    rows = list(zip(labels, *columns, strict=True))
     title = f"Accuracy on the test images, in per cent; {measured_on(results.machine)}"
     return Table(title, tuple(header), rows, frozenset(strong))
 
@@ -104,12 +103,12 @@ def _best(metrics: Sequence[Metric | None]) -> list[int]:
 
 def published_tables(results: Results) -> list[Table]:
     """Every published figure beside ours, with the relative difference of the means; one table for each quantity."""
-    quantities: dict[str, list[tuple[str, str, str]]] = {}  # -> row, column, name of the metric
+    quantities: dict[str, dict[tuple[str, str], str]] = {}  # -> row and column -> name of the metric
     for name in results.published:
         quantity, _, rest = name.partition("/")
         subject, condition = re.fullmatch(r"([^@/]*)(.*)", rest).groups()  # type: ignore[union-attr]
-        quantities.setdefault(quantity, []).append((_condition(quantity, condition), subject, name))
-    return [_published_table(results, quantity, cells) for quantity, cells in quantities.items()]
+        quantities.setdefault(quantity, {})[_condition(quantity, condition), subject] = name
+    return [_published_table(results, quantity, names) for quantity, names in quantities.items()]
 
 
 def _condition(quantity: str, condition: str) -> str:
@@ -121,10 +120,9 @@ def _condition(quantity: str, condition: str) -> str:
     return f"{titles.get(kind, kind)} {level}".strip()
 
 
-def _published_table(results: Results, quantity: str, cells: list[tuple[str, str, str]]) -> Table:
+def _published_table(results: Results, quantity: str, names: dict[tuple[str, str], str]) -> Table:
     title, rows_are = _PUBLISHED.get(quantity, (quantity.replace("_", " "), ""))
-    rows, subjects = (list(dict.fromkeys(cell[at] for cell in cells)) for at in (0, 1))
-    names = {(row, subject): name for row, subject, name in cells}
+    rows, subjects = (list(dict.fromkeys(cell[at] for cell in names)) for at in (0, 1))
     header, filled = [rows_are], [[row] for row in rows]
     for subject in subjects:
         header += [f"{contestant_name(subject)}, {whose}".removeprefix(", ") for whose in ("published", "this run")]
@@ -147,22 +145,38 @@ def _beside(results: Results, quantity: str, name: str | None) -> tuple[str, str
     return f"{theirs * scale:.{digits}f}", shown
 
 
+def levels_table(
+    results: Results, title: str, header: Sequence[str], levels: Sequence[str], rows: Sequence[tuple[str, str]]
+) -> Table:
+    """Accuracies in per cent, a column for each level; rows without any are left out.
+
+    A row is its name, and what stands between `accuracy/` and the level in the names of its metrics.
+    """
+    filled = []
+    for name, measured in rows:
+        metrics = [results.metrics.get(f"accuracy/{measured}@{level}") for level in levels]
+        if any(metrics):
+            filled.append((name, *map(points, metrics)))
+    return Table(title, header, filled)
+
+
 def defence_table(results: Results, contestant: str, counts: Sequence[int]) -> Table:
     """Accuracy in per cent under each attack: bare, defended and attacked as if bare, attacked through the defence."""
-    levels = set(nearest_levels(levels_of(results, "fgsm"), (0.05, 0.1, 0.2, 0.3)))
-    levels |= {level for level in levels_of(results, "pgd") if float(level) > 0}
-    ascending = sorted(levels, key=float)
+    measured = set(nearest_levels(levels_of(results, "fgsm"), (0.05, 0.1, 0.2, 0.3)))
+    measured |= {level for level in levels_of(results, "pgd") if float(level) > 0}
+    levels = sorted(measured, key=float)
     rows = []
     for attack in ("fgsm", "pgd"):
-        kinds = [("undefended", attack)]
+        words, kind = attack.upper(), f"{contestant}/{attack}"
+        rows.append((f"{words}, undefended", kind))
         for count in counts:
-            kinds.append((f"defended, {times(count)}, attack unaware of it", f"{attack}_defended_{count}"))
-            kinds.append((f"defended, {times(count)}, attack through it (adaptive)", f"{attack}_adaptive_{count}"))
-        for words, kind in kinds:
-            metrics = [results.metrics.get(f"accuracy/{contestant}/{kind}@{level}") for level in ascending]
-            rows.append((f"{attack.upper()}, {words}", metrics))
-    header = ["attack, defence", *(f"epsilon {level}" for level in ascending)]
-    return metric_table(f"Accuracy (%) of {contestant_name(contestant)} under attack", header, rows)
+            rows.append((f"{words}, defended, {times(count)}, attack unaware of it", f"{kind}_defended_{count}"))
+            rows.append(
+                (f"{words}, defended, {times(count)}, attack through it (adaptive)", f"{kind}_adaptive_{count}")
+            )
+    title = f"Accuracy (%) of {contestant_name(contestant)} under attack"
+    header = ("attack, defence", *(f"epsilon {level}" for level in levels))
+    return levels_table(results, title, header, levels, rows)
 
 
 def times_table(results: Results) -> Table:
@@ -173,9 +187,3 @@ def times_table(results: Results) -> Table:
         named.append(("all together", total))
     rows = tuple((title, duration(metric.mean)) for title, metric in named)
     return Table("Time per seed", ("stage", "time"), rows)
-
-
-def metric_table(title: str, header: Sequence[str], rows: Sequence[tuple[str, Sequence[Metric | None]]]) -> Table:
-    """A table of shares in per cent, one metric a cell; rows without any metric are left out."""
-    filled = tuple((name, *(points(metric) for metric in metrics)) for name, metrics in rows if any(metrics))
-    return Table(title, tuple(header), filled)

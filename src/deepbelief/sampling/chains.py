@@ -10,9 +10,7 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_batch, as_tensor
 from deepbelief.errors import SettingsError
-from deepbelief.models.annealed_path import AnnealedPath
-from deepbelief.models.rbm import RBM
-from deepbelief.models.units import Units
+from deepbelief.models import RBM, AnnealedPath, Units
 from deepbelief.randomness import Random, as_random
 
 T = TypeVar("T")

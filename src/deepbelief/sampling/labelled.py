@@ -7,7 +7,7 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.randomness import Random, as_random
+from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
 
 
@@ -38,7 +38,6 @@ def labelled_frames(
     model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000, every: int = 1
 ) -> Iterator[Tensor]:
     """The course of `labelled_fantasies`: every `every`-th step and the last, (n, width) each."""
-    random = as_random(random, model.top.rbm.weights.device)
     known, values = model.clamp_label(labels)
     rbm = model.top.rbm
     for step in thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), every):

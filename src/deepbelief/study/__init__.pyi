@@ -1,11 +1,5 @@
-from .loading import Run, load_run
-from .recipe import Recipe, load_recipe
-from .run import Study
-
-__all__ = [
-    "Recipe",
-    "Run",
-    "Study",
-    "load_recipe",
-    "load_run",
-]
+from .loading import Run as Run
+from .loading import load_run as load_run
+from .recipe import Recipe as Recipe
+from .recipe import load_recipe as load_recipe
+from .run import Study as Study

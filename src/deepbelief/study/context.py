@@ -25,7 +25,7 @@ from deepbelief.study.loading import classifiers, load_network
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
-from deepbelief.study.resumption import Resumable, resume, save_checkpoint
+from deepbelief.study.resumption import Record, Resumable, resume, save_checkpoint
 from deepbelief.system.precision import Precision
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
@@ -44,27 +44,22 @@ class Findings:
 
 
 @final
+@dataclass(eq=False, repr=False)
 class Context:
     """One seed of a study."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        seed: int,
-        device: torch.device,
-        precision: Precision,
-        folder: Path,
-        progress: StudyProgress,
-    ) -> None:
-        self.recipe, self.dataset, self.seed = recipe, dataset, seed
-        self.device, self.precision = device, precision
-        self.folder: Final = folder
-        self.progress: Final = progress
-        self.earlier_seconds = 0.0  # spent on the current stage before an interruption
-        self.started = time.perf_counter()
-        self._signs: dict[str, Tensor] = {}
-        self._worst: dict[tuple[str, float], Tensor] = {}
+    recipe: Recipe
+    dataset: Dataset
+    seed: int
+    device: torch.device
+    precision: Precision
+    folder: Path
+    progress: StudyProgress
+    earlier_seconds: float = field(default=0.0, init=False)
+    """Spent on the current stage before an interruption."""
+    started: float = field(default_factory=time.perf_counter, init=False)
+    _signs: dict[str, Tensor] = field(default_factory=dict, init=False)
+    _worst: dict[tuple[str, float], Tensor] = field(default_factory=dict, init=False)
 
     def random(self, stream: str) -> Random:
         """The stream of random numbers of this name: a stage gets the same numbers whatever ran before."""
@@ -99,9 +94,15 @@ class Context:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value of the data: the scale of noise and attacks, and their limits."""
+        """The lowest and the highest value of the data, the limits of noise and attacks."""
         low, high = self.dataset.bounds
         return low, high if high > low else low + 1.0  # data of a single value have no range
+
+    @property
+    def span(self) -> float:
+        """The distance between the `bounds`: levels of noise and attacks are shares of it."""
+        low, high = self.bounds
+        return high - low
 
     def standardised(self, source: Source) -> Source:
         """The source as the DBN's first RBM sees it; feed-forward networks learn from the same values."""
@@ -115,8 +116,7 @@ class Context:
 
     def picture(self, values: Tensor) -> Any:
         """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
-        low, high = self.bounds
-        return self.shaped((values - low) / (high - low))
+        return self.shaped((values - self.bounds[0]) / self.span)
 
     def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
@@ -210,11 +210,11 @@ class Context:
 
     def pgd(self, classifier: Classifier, name: str, rows: Tensor, epsilon: float) -> Tensor:
         """Some test images after PGD through any classifier, whose name sets the random numbers; (rows, width)."""
-        images, labels, (low, high) = self.test_pixels[rows], self.test.required_labels()[rows], self.bounds
+        images, labels = self.test_pixels[rows], self.test.required_labels()[rows]
         if not epsilon:
             return images
         steps, random = self.recipe.attack.pgd.steps, self.random(f"pgd/{name}@{epsilon:g}")
-        return pgd(classifier, images, labels, epsilon * (high - low), steps, random, self.bounds)
+        return pgd(classifier, images, labels, epsilon * self.span, steps, random, self.bounds)
 
     def accuracies(self, images: Tensor, suffix: str) -> dict[str, float]:
         """Metrics `accuracy/<contestant><suffix>` for perturbed test images, or for `test_pixels` themselves."""
@@ -224,13 +224,13 @@ class Context:
 
     # Training that survives an interruption.
 
-    def train(self, name: str, training: Resumable[Any], records: Iterator[Any], total: int) -> Iterator[Any]:
+    def train(self, name: str, training: Resumable[Record]) -> Iterator[Record]:
         """Run a training to its end, with checkpoints; it continues from one of the same name if there is one."""
         path = self.folder / "checkpoints" / f"{name}.safetensors"
         if path.exists():
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
         saved = time.perf_counter()
-        for record in records:
+        for record in training.epochs():
             if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                 save_checkpoint(path, training, self.seconds())
                 saved = time.perf_counter()

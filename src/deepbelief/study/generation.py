@@ -39,21 +39,19 @@ def generation(context: Context) -> Findings:
 def _of_each_class(context: Context, found: Findings) -> None:
     """Train an RBM with labels on top of the DBN, and sample images of every class from it."""
     section, random = context.recipe.generation, context.random("labels")
-    top = LabelledRBM(Bernoulli(context.dbn.sizes[-1]), context.classes, Bernoulli(section.labels.hidden), random).to(
-        context.precision.parameters
-    )
+    visible, hidden = Bernoulli(context.dbn.sizes[-1]), Bernoulli(section.labels.hidden)
+    top = LabelledRBM(visible, context.classes, hidden, random).to(context.precision.parameters)
     seen = Labelled(TensorSource(context.features[-1]), context.training.required_labels(), context.classes)
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
     products = context.precision.products
     job = Pretraining(DBN([top.rbm]), seen, [settings], random=random, products=products, held_out=held_out)
-    for record in context.train("labels", job, job.epochs(), settings.epochs):
+    for record in context.train("labels", job):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
     labels = torch.arange(context.classes, device=context.device).repeat_interleave(_OF_EACH_CLASS)
-    made = labelled_fantasies(model, labels, random, section.steps)
-    found.arrays["of_each_class"] = context.picture(made)
+    found.arrays["of_each_class"] = context.picture(labelled_fantasies(model, labels, random, section.steps))
     with torch.no_grad():
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
     found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())

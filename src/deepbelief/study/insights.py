@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 import torch
 
-from deepbelief.data import Images
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
 from deepbelief.insight.neighbours import nearest
 from deepbelief.insight.receptive_fields import receptive_fields
@@ -75,25 +74,20 @@ def encoding(context: Context) -> Findings:
     """Feature extraction put to use: which training images are nearest to a test image, in pixels and in each layer."""
     training, labels = context.training, context.training.required_labels()
     rows = context.random("encoding").permutation(len(context.test))[:_MEASURED]
-    queries: Images = context.test.subset(rows)
+    queries = context.test.subset(rows)
     wanted = queries.required_labels()
-    found = Findings(
-        facts={"class_names": list(context.dataset.class_names)},
-        arrays={
-            "queries": context.picture(queries.batch(slice(0, _QUERIES))),
-            "query_labels": wanted[:_QUERIES].cpu().numpy(),
-        },
-    )
-    found.facts["neighbours"] = min(_NEIGHBOURS, len(training))
+    found = Findings()
+    found.facts = {"class_names": list(context.dataset.class_names), "neighbours": min(_NEIGHBOURS, len(training))}
+    found.arrays["queries"] = context.picture(queries.batch(slice(0, _QUERIES)))
+    found.arrays["query_labels"] = wanted[:_QUERIES].cpu().numpy()
     pixels = queries.batch(slice(0, len(queries))).to(context.precision.parameters)
     spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
         spaces[f"layer_{layer}"] = asked, known
-    top = f"layer_{len(context.dbn)}"
     for name, (asked, known) in spaces.items():
         neighbours = nearest(asked, known, _NEIGHBOURS)
         found.metrics[f"retrieval_precision/{name}"] = share(labels[neighbours] == wanted[:, None])
-        if name in ("pixels", top):
+        if name in ("pixels", f"layer_{len(context.dbn)}"):
             shown = neighbours[:_QUERIES, :5]
             found.arrays[f"neighbours_{name}"] = context.picture(training.batch(shown.flatten())).reshape(
                 *shown.shape, *found.arrays["queries"].shape[1:]

@@ -73,12 +73,9 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
 
 def classifiers(dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:
     """The trained classifiers of a study by name, each a differentiable function from images to logits."""
-    found: dict[str, Classifier] = {}
-    for layer in range(1, len(dbn) + 1):
-        found[f"readout_{layer}"] = ReadoutClassifier(dbn, layer, network(f"readout_{layer}"))
-    for name in ("ffnn", "finetuned"):
-        found[name] = with_standardisation(dbn, network(name))
-    return found
+    names = {layer: f"readout_{layer}" for layer in range(1, len(dbn) + 1)}
+    readouts = {name: ReadoutClassifier(dbn, layer, network(name)) for layer, name in names.items()}
+    return {**readouts, **{name: with_standardisation(dbn, network(name)) for name in ("ffnn", "finetuned")}}
 
 
 def with_standardisation(dbn: DBN, network: FeedForward) -> Classifier:

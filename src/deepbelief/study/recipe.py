@@ -238,16 +238,5 @@ def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list
 
 def _known_settings() -> set[str]:
     """Every name that may stand in a recipe."""
-    known: set[str] = set()
-
-    def collect(schema: Any) -> None:
-        if isinstance(schema, dict):
-            known.update(schema.get("properties", {}))
-            for value in schema.values():
-                collect(value)
-        elif isinstance(schema, list):
-            for value in schema:
-                collect(value)
-
-    collect(Recipe.model_json_schema())
-    return known
+    schema = Recipe.model_json_schema()
+    return {name for section in [schema, *schema["$defs"].values()] for name in section["properties"]}

@@ -39,13 +39,17 @@ Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class StudyRecord(BaseModel):
+class _Record(BaseModel):
+    """What all records have in common: an unknown field is refused, and NaN and infinity are written as such."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+
+class StudyRecord(_Record):
     """`study.json`: what decides a study's results, written before anything else.
 
     Records from before there was a choice have no `precision`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     settings: dict[str, Any]
     data: str
@@ -53,10 +57,8 @@ class StudyRecord(BaseModel):
     precision: Literal["bf16", "fp32", "fp64"] | None = None
 
 
-class StageRecord(BaseModel):
+class StageRecord(_Record):
     """The results of one stage of one seed: metrics, which are averaged over seeds, and facts, which are not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     schema_version: int = SCHEMA
     stage: Name
@@ -65,10 +67,8 @@ class StageRecord(BaseModel):
     facts: dict[str, Any] = {}
 
 
-class Metric(BaseModel):
+class Metric(_Record):
     """One figure over the seeds of a study; `ci95` is the t-interval of the mean, absent for a single seed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     values: list[float]
     mean: float
@@ -84,10 +84,8 @@ class Metric(BaseModel):
         return cls(values=list(values), mean=mean, ci95=(mean - half, mean + half))
 
 
-class Results(BaseModel):
+class Results(_Record):
     """`results.json`: everything a study measured and under which circumstances."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     schema_version: int = SCHEMA
     recipe: str

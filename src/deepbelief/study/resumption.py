@@ -1,7 +1,7 @@
 """Checkpoints of running trainings, and resuming from them after an interruption."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -16,6 +16,9 @@ Record = TypeVar("Record", covariant=True)
 
 class Resumable(Protocol[Record]):
     """A training that can be saved and resumed."""
+
+    def epochs(self) -> Iterator[Record]:
+        """Train; one record after each step, and after `restore` only the steps that are left."""
 
     def state(self) -> TrainingState:
         """Everything needed to continue from here."""

@@ -1,5 +1,7 @@
 """Stages that stress the trained classifiers: noise, attacks and the top-down defence."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -21,17 +23,16 @@ def psychometric(context: Context) -> Findings:
     noisy_examples = []
     for number, level in enumerate(levels, start=1):
         # Drawn also at level 0, so that the other levels see the same.
-        noisy = noise.gaussian(images, level * _range(context), random)
+        noisy = noise.gaussian(images, level * context.span, random)
         noisy = noisy if level else images
         noisy_examples.append(noisy[example].clone())
         found.metrics |= context.accuracies(noisy, f"/gaussian@{level:g}")
-        found.metrics |= context.accuracies(
-            noisy.clamp_(low, high) if level else images, f"/gaussian_clipped@{level:g}"
-        )
+        clipped = noisy.clamp_(low, high) if level else images
+        found.metrics |= context.accuracies(clipped, f"/gaussian_clipped@{level:g}")
         context.progress.step(number, len(levels), f"noise {level:g}")
     found.arrays["levels"] = torch.tensor(levels).numpy()
-    found.arrays["examples_unclipped"] = context.picture(torch.stack(noisy_examples))
-    found.arrays["examples_clipped"] = context.picture(torch.stack(noisy_examples).clamp(low, high))
+    found.arrays["examples_unclipped"] = context.picture(torch.cat(noisy_examples))
+    found.arrays["examples_clipped"] = context.picture(torch.cat(noisy_examples).clamp(low, high))
     for name in context.contestants:
         for kind, curve in (("gaussian", "unclipped"), ("gaussian_clipped", "clipped")):
             accuracies = [found.metrics[f"accuracy/{name}/{kind}@{level:g}"] for level in levels]
@@ -42,12 +43,11 @@ def psychometric(context: Context) -> Findings:
 def noise_attack(context: Context) -> Findings:
     """One test image under uniform noise: what each contestant says before and after."""
     epsilon, example = context.recipe.noise.uniform_epsilon, _example(context)
-    image = context.test_pixels[example : example + 1]
-    perturbed = noise.uniform(image, epsilon * _range(context), context.random("noise_attack"), context.bounds)
-    found = _before_and_after(context, epsilon, example)
-    found.facts["after"] = {name: int(guess) for name, guess in context.predictions(perturbed).items()}
-    found.arrays = {"original": context.picture(image[0]), "perturbed": context.picture(perturbed[0])}
-    return found
+    image = context.test_pixels[example]
+    perturbed = noise.uniform(image, epsilon * context.span, context.random("noise_attack"), context.bounds)
+    after = {name: int(guess) for name, guess in context.predictions(perturbed).items()}
+    arrays = {"original": context.picture(image[0]), "perturbed": context.picture(perturbed[0])}
+    return Findings(facts=_before_and_after(context, epsilon, example, after), arrays=arrays)
 
 
 def gradient_attack(context: Context) -> Findings:
@@ -56,19 +56,17 @@ def gradient_attack(context: Context) -> Findings:
     Where the recipe names the image, the answers are metrics too: those of several seeds are to the same question.
     """
     epsilon, example = context.recipe.attack.example_epsilon, _example(context)
-    image = context.test_pixels[example : example + 1]
-    label = context.test.required_labels()[example : example + 1]
-    found = _before_and_after(context, epsilon, example)
-    found.arrays["original"] = context.picture(image[0])
-    found.facts["after"] = {}
-    for name, classifier in context.contestants.items():
-        attacked = attack.fgsm(classifier, image, label, epsilon * _range(context), context.bounds)
-        found.facts["after"][name] = int(context.predictions(attacked)[name])
+    found = Findings(arrays={"original": context.picture(context.test_pixels[example][0])})
+    after = {}
+    for name in context.contestants:
+        attacked = _attacked_example(context, name, example)
+        after[name] = int(context.predictions(attacked)[name])
         found.arrays[f"perturbed_{name}"] = context.picture(attacked[0])
+    found.facts = _before_and_after(context, epsilon, example, after)
     if context.recipe.attack.example is not None:
         for name in context.contestants:
             found.metrics[f"prediction/{name}"] = found.facts["before"][name]
-            found.metrics[f"prediction/{name}/fgsm@{epsilon:g}"] = found.facts["after"][name]
+            found.metrics[f"prediction/{name}/fgsm@{epsilon:g}"] = after[name]
     return found
 
 
@@ -78,7 +76,7 @@ def robustness(context: Context) -> Findings:
     random = context.random("robustness")
     found = Findings(facts={"pgd": _pgd_facts(context)})
     for epsilon in epsilons:
-        perturbed = noise.uniform(images, epsilon * _range(context), random, context.bounds)
+        perturbed = noise.uniform(images, epsilon * context.span, random, context.bounds)
         found.metrics |= context.accuracies(perturbed if epsilon else images, f"/uniform@{epsilon:g}")
     for number, (name, classifier) in enumerate(context.contestants.items(), start=1):
         for epsilon in epsilons:
@@ -145,56 +143,55 @@ def _pgd_facts(context: Context) -> dict[str, int]:
 
 def _fgsm_step(context: Context, signs: Tensor, epsilon: float) -> Tensor:
     """The test images after a step of FGSM; `epsilon` is a share of the range of the pixels."""
-    return attack.step(context.test_pixels, signs, epsilon * _range(context), context.bounds)
-
-
-def _range(context: Context) -> float:
-    """The range of the pixels; levels of noise and attacks are shares of it."""
-    low, high = context.bounds
-    return high - low
+    return attack.step(context.test_pixels, signs, epsilon * context.span, context.bounds)
 
 
 def _defence_example(context: Context, found: Findings) -> None:
     """One image: as it is, attacked through the top read-out, and reconstructed."""
-    name, epsilon, example = f"readout_{len(context.dbn)}", context.recipe.attack.example_epsilon, _example(context)
+    name, example = f"readout_{len(context.dbn)}", _example(context)
+    attacked, tried = _attacked_example(context, name, example), context.recipe.defence.steps
+    shown = {"original": context.test_pixels[example], "attacked": attacked}
+    shown |= {f"reconstructed_{steps}": context.dbn.reconstruct(attacked, steps) for steps in tried}
     classifier = context.contestants[name]
-    image, label = context.test_pixels[example : example + 1], context.test.required_labels()[example : example + 1]
-    attacked = attack.fgsm(classifier, image, label, epsilon * _range(context), context.bounds)
-    shown: dict[str, Tensor] = {"original": image, "attacked": attacked}
-    for steps in context.recipe.defence.steps:
-        shown[f"reconstructed_{steps}"] = context.dbn.reconstruct(attacked, steps)
-    reconstructed = torch.cat([shown[f"reconstructed_{steps}"] for steps in context.recipe.defence.steps])
     found.facts |= {
         "contestant": name,
-        "epsilon": epsilon,
-        "label": int(label),
+        "epsilon": context.recipe.attack.example_epsilon,
+        "label": int(context.test.required_labels()[example]),
         "class_names": list(context.dataset.class_names),
         "predictions": {key: int(predict(classifier, TensorSource(one))) for key, one in shown.items()},
     }
-    found.arrays |= {
-        "original": context.picture(image[0]),
-        "attacked": context.picture(attacked[0]),
-        "reconstructed": context.picture(reconstructed),
-    }
+    found.arrays |= {key: context.picture(shown[key][0]) for key in ("original", "attacked")}
+    found.arrays["reconstructed"] = context.picture(torch.cat([shown[f"reconstructed_{steps}"] for steps in tried]))
 
 
-def _before_and_after(context: Context, epsilon: float, example: int) -> Findings:
-    image = context.test_pixels[example : example + 1]
-    facts = {
+def _attacked_example(context: Context, name: str, example: slice) -> Tensor:
+    """The test image after FGSM through a contestant, (1, width)."""
+    image, label = context.test_pixels[example], context.test.required_labels()[example]
+    epsilon = context.recipe.attack.example_epsilon * context.span
+    return attack.fgsm(context.contestants[name], image, label, epsilon, context.bounds)
+
+
+def _before_and_after(context: Context, epsilon: float, example: slice, after: dict[str, int]) -> dict[str, Any]:
+    """The facts of an attack on one image: what each contestant takes it for, as it is and attacked."""
+    return {
         "epsilon": epsilon,
         "label": int(context.test.required_labels()[example]),
-        "before": {name: int(guess) for name, guess in context.predictions(image).items()},
+        "before": {name: int(guess) for name, guess in context.predictions(context.test_pixels[example]).items()},
         "class_names": list(context.dataset.class_names),
+        "after": after,
     }
-    return Findings(facts=facts)
 
 
-def _example(context: Context) -> int:
-    """The test image that the recipe names, or else a random one that every contestant recognises (if there is any)."""
-    if context.recipe.attack.example is not None:
-        return context.recipe.attack.example
-    labels = context.test.required_labels()
-    candidates = context.random("example").permutation(len(labels))[:200]
-    predicted = context.predictions(context.test_pixels[candidates.to(context.device)])
-    right = torch.stack([guess == labels[candidates.to(context.device)] for guess in predicted.values()]).all(dim=0)
-    return int(candidates[int(right.int().argmax())])
+def _example(context: Context) -> slice:
+    """The row of the test image that the recipe names, or else of a random one that every contestant recognises.
+
+    Where no image is recognised by all, it is any.
+    """
+    row = context.recipe.attack.example
+    if row is None:
+        labels = context.test.required_labels()
+        candidates = context.random("example").permutation(len(labels))[:200].to(context.device)
+        predicted = context.predictions(context.test_pixels[candidates])
+        right = torch.stack([guess == labels[candidates] for guess in predicted.values()]).all(dim=0)
+        row = int(candidates[int(right.int().argmax())])
+    return slice(row, row + 1)

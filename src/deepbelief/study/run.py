@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -113,7 +113,10 @@ class Study:
         if stored.precision is None:  # from before there was a choice: float32
             wanted = self.recipe.precision
             settings = {**settings, "precision": wanted if wanted in ("auto", "fp32") else "fp32"}
-        return {"settings": _with_defaults(settings), "data": stored.data, "device": stored.device}
+        # A setting that no longer exists is reported as a difference.
+        with suppress(ValidationError):
+            settings = _settings(Recipe.model_validate({"title": "", **settings}))
+        return {"settings": settings, "data": stored.data, "device": stored.device}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -190,28 +193,16 @@ class Study:
 
     def _metrics(self, seed: int) -> dict[str, float]:
         """All metrics of a seed, with the times of its stages and the largest of its memory peaks."""
-        metrics: dict[str, float] = {}
-        times: dict[str, float] = {}
-        peak = 0.0
-        for stage in STAGES:
-            record, _ = read_stage(self._seed_folder(seed) / "stages", stage)
-            metrics |= record.metrics
-            times[f"time/{stage}"] = record.seconds
-            peak = max(peak, record.metrics.get("memory/peak", 0.0))
+        records = [read_stage(self._seed_folder(seed) / "stages", stage)[0] for stage in STAGES]
+        metrics = {name: value for record in records for name, value in record.metrics.items()}
+        times = {f"time/{record.stage}": record.seconds for record in records}
+        peak = max(record.metrics.get("memory/peak", 0.0) for record in records)
         return {**metrics, **times, "time/total": sum(times.values()), "memory/peak": peak}
 
 
 def _is_ours(path: Path) -> bool:
     """Whether a file may be in an empty run's folder: our lock, or a temporary file of a killed process."""
     return path.name == _LOCK or is_temporary(path)
-
-
-def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """Stored settings, with defaults for those that are newer."""
-    try:
-        return _settings(Recipe.model_validate({"title": "", **settings}))
-    except ValidationError:
-        return settings  # a setting that no longer exists: it is reported as a difference
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

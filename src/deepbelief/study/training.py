@@ -47,7 +47,7 @@ def pretraining(context: Context) -> Findings:
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:
-        for record in context.train("pretraining", job, job.epochs(), total):
+        for record in context.train("pretraining", job):
             line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
             context.progress.step(len(job.records), total, line)
     except DivergedError:
@@ -55,16 +55,13 @@ def pretraining(context: Context) -> Findings:
         raise
     save_dbn(path, dbn, image_shape=shape)
 
-    found = Findings()
-    for layer in range(1, len(dbn) + 1):
-        _log_layer(layer, [record for record in job.records if record.layer == layer], found)
-    found.facts = {
-        "layers": dbn.sizes,
-        "epochs": [sum(record.layer == layer for record in job.records) for layer in range(1, len(dbn) + 1)],
-        "parameters": sum(parameter.numel() for parameter in dbn.parameters()),
-    }
     last = job.records[-1]
-    found.headline = f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}"
+    found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")
+    by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
+    for layer, records in enumerate(by_layer, start=1):
+        _log_layer(layer, records, found)
+    parameters = sum(parameter.numel() for parameter in dbn.parameters())
+    found.facts = {"layers": dbn.sizes, "epochs": list(map(len, by_layer)), "parameters": parameters}
     return found
 
 
@@ -147,7 +144,7 @@ def _converged(
         held_out = encode_source(context.dbn, context.held_out, layer), context.held_out.required_labels()
     training = context.features[layer - 1], context.training.required_labels()
     job = ConvergedTraining(network, training, settings, held_out=held_out)
-    for record in context.train(name, job, job.epochs(), len(settings.l2)):
+    for record in context.train(name, job):
         context.progress.step(record.epoch, len(settings.l2), f"{name} l2 {record.l2:g} loss {record.losses[-1]:.4f}")
     chosen = job.records[(job.best_epoch or 1) - 1]
     found.facts["l2"][name] = chosen.l2
@@ -158,16 +155,11 @@ def _converged(
 
 
 def _full_batch(
-    context: Context,
-    name: str,
-    network: FeedForward,
-    source: Source,
-    settings: FullBatchSettings,
-    found: Findings,
+    context: Context, name: str, network: FeedForward, source: Source, settings: FullBatchSettings, found: Findings
 ) -> None:
     labels, products = context.training.required_labels(), context.precision.products
     job = FullBatchTraining(network, (source, labels), settings, products=products)
-    for record in context.train(name, job, job.epochs(), settings.steps):
+    for record in context.train(name, job):
         context.progress.step(record.epoch, settings.steps, f"{name} step {record.epoch} loss {record.loss:.4f}")
     losses = [record.loss for record in job.records]
     prefix = "" if name == "ffnn" else f"{name}/"
@@ -178,20 +170,14 @@ def _full_batch(
 
 
 def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
-    training, held_out = (
-        (context.standardised(part), part.required_labels()) for part in (context.training, context.held_out)
-    )
-    job = MinibatchTraining(
-        network,
-        training,
-        settings,
-        random=context.random(f"{name}/training"),
-        held_out=held_out if settings.patience else None,
-        products=context.precision.products,
-    )
-    for record in context.train(name, job, job.epochs(), settings.epochs):
-        checked = "" if record.score is None else f" validation {record.score:.4f}"
-        line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{checked}"
+    parts = context.training, context.held_out
+    training, held_out = ((context.standardised(part), part.required_labels()) for part in parts)
+    checked, random = held_out if settings.patience else None, context.random(f"{name}/training")
+    products = context.precision.products
+    job = MinibatchTraining(network, training, settings, random=random, held_out=checked, products=products)
+    for record in context.train(name, job):
+        score = "" if record.score is None else f" validation {record.score:.4f}"
+        line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{score}"
         context.progress.step(record.epoch, settings.epochs, line)
     found.arrays["loss"] = np.array([record.loss for record in job.records])
     found.arrays["step"] = np.array([record.epoch for record in job.records])

@@ -56,15 +56,14 @@ def is_temporary(path: Path) -> bool:
 def sweep(folder: Path) -> None:
     """Remove the temporary files and folders that killed processes left in a folder and in the folders in it."""
     for path in folder.rglob(".*"):
-        if is_temporary(path) and not _is_at_work(path):
+        named = _TEMPORARY.fullmatch(path.name)
+        if named and not _is_at_work(int(named[1]), path):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _is_at_work(path: Path) -> bool:
+def _is_at_work(process: int, path: Path) -> bool:
     """Whether the process that wrote a temporary file is still alive, rather than a later one with the same number."""
-    named = _TEMPORARY.fullmatch(path.name)
-    assert named
     try:
-        return bool(psutil.Process(int(named[1])).create_time() < path.stat().st_mtime + _CLOCKS_DIFFER)
+        return bool(psutil.Process(process).create_time() < path.stat().st_mtime + _CLOCKS_DIFFER)
     except (psutil.NoSuchProcess, FileNotFoundError):
         return False

@@ -13,11 +13,7 @@ from deepbelief.errors import SettingsError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is a GPU, else the CPU.
-
-    Raises:
-        SettingsError: the device is unknown or missing.
-    """
+    """`auto` is CUDA where there is a GPU, else the CPU; `SettingsError` if the device is unknown or missing."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

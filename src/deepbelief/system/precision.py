@@ -1,7 +1,6 @@
 """The floating-point types of a model's parameters and of its matrix products in training."""
 
-import time
-from collections.abc import Callable
+import timeit
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
@@ -58,10 +57,4 @@ def seconds_per_product(dtype: torch.dtype, device: torch.device) -> float:
             torch.cuda.synchronize(device)
 
     work()
-    return min(_seconds(work) for _ in range(_REPETITIONS)) / products
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return min(timeit.repeat(work, number=1, repeat=_REPETITIONS)) / products

@@ -3,11 +3,11 @@
 from typing import final
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from deepbelief.data import SourceLike, in_batches
 from deepbelief.learning.backprop.loop import AdamTraining
+from deepbelief.learning.course import MinibatchCourseSettings
 from deepbelief.models.autoencoder import Autoencoder
 from deepbelief.models.checks import fitting, fitting_held_out
 from deepbelief.randomness import Random, as_random
@@ -16,20 +16,13 @@ from deepbelief.settings import settings_dataclass
 
 @final
 @settings_dataclass
-class AutoencoderSettings:
-    """Adam on shuffled minibatches, its learning rate falling linearly to 0 over the epochs.
+class AutoencoderSettings(MinibatchCourseSettings):
+    """Adam on shuffled minibatches; the score of early stopping is minus the mean loss.
 
-    The loss is `Autoencoder.cross_entropy`, or with `squared_error` the `Autoencoder.squared_error`, of an item. With
-    `patience` p > 0, training ends after p epochs without a smaller loss on held-out items, and the best epoch's
-    parameters are kept; with 0 it runs all epochs and keeps the last.
+    The loss is `Autoencoder.cross_entropy`, or with `squared_error` the `Autoencoder.squared_error`, of an item.
     """
 
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
     squared_error: bool = False
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    patience: int = Field(default=0, ge=0)
 
 
 @final

@@ -11,7 +11,14 @@ from torch.nn.functional import cross_entropy
 from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.learning.backprop.loop import AdamTraining
-from deepbelief.learning.course import Record, Training, check_loss, optimizer_memory, restore_optimizer
+from deepbelief.learning.course import (
+    MinibatchCourseSettings,
+    Record,
+    Training,
+    check_loss,
+    optimizer_memory,
+    restore_optimizer,
+)
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random, as_random
@@ -33,19 +40,11 @@ class FullBatchSettings:
 
 @final
 @settings_dataclass
-class MinibatchSettings:
-    """Adam on shuffled minibatches, its learning rate falling linearly to 0 over the epochs.
-
-    With `patience` p > 0, training ends after p epochs without a better accuracy on held-out images, and the best
-    epoch's parameters are kept; with 0 it runs all epochs and keeps the last.
-    """
+class MinibatchSettings(MinibatchCourseSettings):
+    """Adam on shuffled minibatches, with dropout of hidden units; the score of early stopping is the accuracy."""
 
     method: Literal["minibatch"] = "minibatch"
-    epochs: int = Field(default=20, ge=1)
-    batch_size: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     patience: int = Field(default=5, ge=0)
 
 

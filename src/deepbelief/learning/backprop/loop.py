@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,27 +11,20 @@ from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 
 
-class AdamSettings(MinibatchCourseSettings, Protocol):
-    """What `AdamTraining` needs to know."""
-
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-
-
 class AdamTraining(MinibatchCourse):
     """Adam on shuffled minibatches, its learning rate falling linearly to 0.
 
     Args:
         model: what learns; changed in place.
         items: how many there are.
-        settings: epochs, batch_size, learning_rate, weight_decay and patience.
+        settings: how; the weight decay is decoupled.
         measured: whether there are held-out items.
         random: order of the items.
     """
 
-    def __init__(self, model: nn.Module, items: int, settings: AdamSettings, measured: bool, random: Random) -> None:
+    def __init__(
+        self, model: nn.Module, items: int, settings: MinibatchCourseSettings, measured: bool, random: Random
+    ) -> None:
         super().__init__(model, model, items, settings, measured, random)
         self._learning_rate = settings.learning_rate
         # Adam with decoupled weight decay (Loshchilov & Hutter 2019) is Adam where the decay is 0.

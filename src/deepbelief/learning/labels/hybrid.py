@@ -11,7 +11,7 @@ from deepbelief.checkpoint import tensors_under
 from deepbelief.data import Labelled, LabelledLike, Rows, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
-from deepbelief.learning.course import optimizer_memory, restore_optimizer
+from deepbelief.learning.course import MinibatchCourseSettings, optimizer_memory, restore_optimizer
 from deepbelief.learning.labels.course import LabelledCourse
 from deepbelief.learning.labels.discriminative import Discriminative, combine
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
@@ -25,7 +25,7 @@ from deepbelief.settings import settings_dataclass
 
 @final
 @settings_dataclass
-class HybridSettings:
+class HybridSettings(MinibatchCourseSettings):
     """How a `LabelledRBM` learns from labels, by Adam on shuffled minibatches.
 
     Its loss is -log p(y | v) - `generative_weight` log p(v, y): the first gradient is exact, the second by CD with
@@ -36,19 +36,16 @@ class HybridSettings:
     `Discriminative`.
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
-    fall by 1 / e in this number of epochs (Polyak & Juditsky 1992). With `patience` above 0, training ends after that
-    number of epochs without a better accuracy on held-out items, and the best epoch is kept; with 0 the last.
+    fall by 1 / e in this number of epochs (Polyak & Juditsky 1992).
     """
 
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=100, ge=1)
-    learning_rate: float = Field(default=0.001, gt=0, allow_inf_nan=False)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     generative_weight: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     gibbs_steps: int = Field(default=1, ge=1)
     visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     patience: int = Field(default=10, ge=0)

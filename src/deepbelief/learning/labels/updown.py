@@ -12,6 +12,7 @@ from deepbelief.checkpoint import tensors_under
 from deepbelief.data import Labelled, LabelledLike, Rows, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import DeepBeliefError
+from deepbelief.learning.course import MinibatchCourseSettings
 from deepbelief.learning.labels.course import LabelledCourse
 from deepbelief.learning.labels.directions import Direction, TopRBM
 from deepbelief.models.checks import fitting
@@ -25,14 +26,14 @@ _GONE: Final = 1e4  # far beyond any weight or bias that means something
 
 @final
 @settings_dataclass
-class UpDownSettings:
+class UpDownSettings(MinibatchCourseSettings):
     """How the up-down algorithm learns, on shuffled minibatches.
 
     `learning_rate` is that of the recognition and the generative weights, `top_learning_rate` that of the top RBM; both
     fall linearly to 0 over the epochs. Its Gibbs chain has `gibbs_steps` steps, with `growing_gibbs_steps` from 1 at
     the first epochs to that at the last. With a `discriminative_weight` that RBM is a hybrid one, which maximises
     log p(s, y) + `discriminative_weight` log p(y | s) of the states s below it; with 0 the algorithm is as
-    published. `weight_decay` is L2; `averaging` and `patience` are as in `HybridSettings`.
+    published. `weight_decay` is L2; `averaging` is as in `HybridSettings`.
     """
 
     epochs: int = Field(default=100, ge=1)
@@ -43,9 +44,7 @@ class UpDownSettings:
     gibbs_steps: int = Field(default=3, ge=1)
     growing_gibbs_steps: bool = False
     discriminative_weight: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    patience: int = Field(default=0, ge=0)
 
     def gibbs_steps_at(self, epoch: int) -> int:
         """The steps of the chain at an epoch, counted from 1."""
@@ -64,21 +63,9 @@ class UpDownTraining(LabelledCourse):
 
     Args:
         model: changed in place; it gets a `recognition` of its own, a copy of `below`, if it has none.
-        source: items and their labels: `Labelled`, `Images` with labels, or a pair (items, labels) of tensors, arrays
-            or lists. Labels are whole numbers from 0.
-        settings: how.
-        random: order of the items and states of the units; a whole number is a seed.
-        held_out: items and labels to measure after each epoch, and to stop early by; the score is the accuracy.
 
-    Warns:
-        DataWarning: a class has no training item.
-
-    Raises:
-        SettingsError: model, settings and data do not fit together.
-        DataError: there are no items, the visible units cannot have one of the values, or labels are not as
-            `as_training_labels` wants them.
-
-    The `loss` of its records is the squared error of G's prediction of the data, for each item.
+    The other arguments, the warnings and the errors are those of `HybridTraining`. The `loss` of its records is the
+    squared error of G's prediction of the data, for each item.
     """
 
     def __init__(

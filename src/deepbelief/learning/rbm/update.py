@@ -1,8 +1,9 @@
 """From statistics to new parameters: penalties, centring, clipping, momentum."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, Protocol, final
+from typing import Final, final
 
 import torch
 from torch import Tensor, nn
@@ -77,27 +78,32 @@ def clip(sums: Iterable[Tensor], limit: float) -> None:
         one.mul_(scale)
 
 
-class Update(Protocol):
+class Update(ABC):
     """How an RBM's parameters move along the statistics of a batch."""
 
+    @abstractmethod
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
         """Change the RBM's parameters by one step; the statistics are overwritten."""
 
+    @abstractmethod
     def size(self) -> Tensor:
         """The sum of |dW| over all weights at the last step, shape ()."""
 
+    @abstractmethod
     def forget(self) -> None:
         """Start anew, without any memory of earlier steps."""
 
+    @abstractmethod
     def state(self) -> dict[str, Tensor]:
         """What is kept from step to step, as named tensors."""
 
+    @abstractmethod
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
 
 
 @final
-class OptimizerUpdate:
+class OptimizerUpdate(Update):
     """A step of a PyTorch optimizer along the gradient of the mean log-likelihood.
 
     Its own learning rate, momentum and weight decay count; those that `update` is given do not.
@@ -114,7 +120,6 @@ class OptimizerUpdate:
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step; the statistics are overwritten."""
         self._before.copy_(self._rbm.weights)
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(-statistics.batch_size)
@@ -123,24 +128,20 @@ class OptimizerUpdate:
             units.constrain_()
 
     def size(self) -> Tensor:
-        """The sum of |dW| over all weights at the last step, shape ()."""
         return (self._rbm.weights - self._before).abs().sum()
 
     def forget(self) -> None:
-        """Start anew, without any memory of earlier steps."""
         self._optimizer = self._make(self._rbm.parameters())
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimizer keeps from step to step, as named tensors."""
         return optimizer_memory(self._optimizer)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
         restore_optimizer(self._optimizer, tensors)
 
 
 @final
-class Momentum:
+class Momentum(Update):
     """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
 
     def __init__(self, rbm: RBM) -> None:
@@ -151,25 +152,20 @@ class Momentum:
 
     @torch.no_grad()
     def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step; the statistics are overwritten."""
         self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
 
     def size(self) -> Tensor:
-        """The sum of |dW| over all weights at the last step, shape ()."""
         size: Tensor = torch.linalg.vector_norm(self.velocity["weights"], 1)
         return size
 
     def forget(self) -> None:
-        """Start anew, without any memory of earlier steps."""
         for velocity in self.velocity.values():
             velocity.zero_()
 
     def state(self) -> dict[str, Tensor]:
-        """The velocities, as named tensors."""
         return {f"velocity.{name}": tensor for name, tensor in self.velocity.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
         for name, tensor in tensors_under("velocity.", tensors).items():
             self.velocity[name].copy_(tensor)
 

@@ -1,12 +1,14 @@
 """The base class of all kinds of units."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from deepbelief.arrays import check_range
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 
@@ -23,6 +25,18 @@ class Units(nn.Module, ABC):
 
     bounded: bool
     """Whether |x| is bounded. Unbounded units cannot be on both sides: the energy could then fall without limit."""
+
+    real = False
+    """Whether the values are real numbers on a scale of their own, as opposed to states or counts."""
+
+    lowest, highest = -math.inf, math.inf
+    """The limits of a value."""
+
+    takes, advice = "", ""
+    """What values the units take, and what to do where the data have others; both for messages."""
+
+    arguments: tuple[str, ...] = ("size",)
+    """The names of the arguments of `__init__`; the units keep each of them as an attribute of that name."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -62,7 +76,6 @@ class Units(nn.Module, ABC):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The biases that give this mean where the field is 0, shape (size,)."""
 
-    @abstractmethod
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """Raise a `DataError` that names the first of these values, (batch, size), that the units cannot take.
 
@@ -71,6 +84,8 @@ class Units(nn.Module, ABC):
             item: number of the first item, counted from 0, for the message.
             position: number of the first unit, for the message.
         """
+        limits = self.lowest, self.highest
+        check_range(values, *limits, wanted=self.takes, advice=self.advice, item=item, position=position)
 
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """-dE/dparameter summed over the batch, for each parameter except the biases, for which it is the sum of x.
@@ -93,8 +108,8 @@ class Units(nn.Module, ABC):
 
     @property
     def are_real(self) -> Tensor:
-        """Which values are real numbers on a scale of their own, as opposed to states or counts: bool, (size,)."""
-        return torch.zeros(self.size, dtype=torch.bool, device=self.bias.device)
+        """Which values are `real`: bool, (size,)."""
+        return torch.full((self.size,), self.real, device=self.bias.device)
 
     def without_bias(self) -> Self:
         """A copy whose biases are 0 and not a parameter; `Joint` holds the biases of all its parts itself."""
@@ -117,7 +132,7 @@ class Units(nn.Module, ABC):
     @property
     def description(self) -> dict[str, Any]:
         """The kind and the arguments to make such units again, for a checkpoint (JSON values)."""
-        return {"kind": type(self).__name__, "size": self.size}
+        return {"kind": type(self).__name__} | {name: getattr(self, name) for name in self.arguments}
 
     def extra_repr(self) -> str:
         """Number of units for `print`."""

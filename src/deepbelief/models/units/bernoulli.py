@@ -5,7 +5,6 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import check_range
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
 
@@ -18,13 +17,14 @@ class Bernoulli(Units):
     """
 
     bounded = True
+    lowest, highest = 0, 1
+    takes, advice = "Bernoulli units take values from 0 to 1", "scale the data, or take Gaussian units"
 
     def mean(self, field: Tensor) -> Tensor:
         """sigmoid(a + field), shape (batch, size)."""
         return torch.sigmoid(field + self.bias)
 
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
         return field.add_(self.bias).sigmoid_()
 
     @torch.no_grad()
@@ -34,7 +34,6 @@ class Bernoulli(Units):
 
     @torch.no_grad()
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
-        """`sample`, written to `out`; the means are written over the field."""
         return random.bernoulli(self.mean_(field), out=out)
 
     def log_partition(self, field: Tensor) -> Tensor:
@@ -44,11 +43,6 @@ class Bernoulli(Units):
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The log-odds of the mean, log(p / (1 - p))."""
         return torch.logit(mean)
-
-    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """`DataError` unless all values are from 0 to 1."""
-        wanted, advice = "Bernoulli units take values from 0 to 1", "scale the data, or take Gaussian units"
-        check_range(values, 0, 1, wanted=wanted, advice=advice, item=item, position=position)
 
     @property
     def states(self) -> int:

@@ -1,11 +1,10 @@
 """One-hot units."""
 
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import check_range
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
@@ -26,6 +25,10 @@ class Categorical(Units):
     """
 
     bounded = True
+    lowest, highest = 0, 1
+    takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
+    advice = "encode categories by torch.nn.functional.one_hot"
+    arguments = ("groups", "categories")
 
     def __init__(self, groups: int, categories: int) -> None:
         super().__init__(groups * categories)
@@ -59,9 +62,7 @@ class Categorical(Units):
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """`DataError` unless the values of each group are from 0 to 1 and sum to 1 (to within 0.01)."""
-        takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
-        advice = "encode categories by torch.nn.functional.one_hot"
-        check_range(values, 0, 1, wanted=takes, advice=advice, item=item, position=position)
+        super().check_values(values, item, position)
         sums = self._grouped(values).sum(dim=-1, dtype=torch.promote_types(values.dtype, torch.float32))
         broken = ((sums - 1).abs() > _ROUNDED).nonzero()
         if len(broken):
@@ -69,7 +70,7 @@ class Categorical(Units):
             first = position + group * self.categories
             raise DataError(
                 f"item {item + row} has values that sum to {float(sums[row, group]):g} at positions {first} to "
-                f"{first + self.categories - 1}, but {takes}: leave items with missing values out."
+                f"{first + self.categories - 1}, but {self.takes}: leave items with missing values out."
             )
 
     @property
@@ -87,11 +88,6 @@ class Categorical(Units):
         powers = self.categories ** torch.arange(self.groups - 1, -1, -1, device=numbers.device)
         digits = numbers[:, None] // powers % self.categories
         return torch.nn.functional.one_hot(digits, self.categories).flatten(1).to(self.bias.dtype)
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """The kind and the arguments to make such units again."""
-        return {"kind": type(self).__name__, "groups": self.groups, "categories": self.categories}
 
     def extra_repr(self) -> str:
         """Groups and categories for `print`."""

@@ -6,7 +6,6 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.arrays import check_range
 from deepbelief.errors import SettingsError
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
@@ -30,6 +29,9 @@ class Gaussian(Units):
     """
 
     bounded = False
+    real = True
+    takes = "Gaussian units take finite values"
+    arguments = ("size", "min_std")
 
     def __init__(self, size: int, min_std: float = 0.1) -> None:
         super().__init__(size)
@@ -48,7 +50,6 @@ class Gaussian(Units):
         return (field + self.bias) * self.variance
 
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
         return field.add_(self.bias).mul_(self.variance)
 
     @torch.no_grad()
@@ -70,10 +71,6 @@ class Gaussian(Units):
         """g times the mean."""
         return mean * torch.exp(self.log_precision)
 
-    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """`DataError` unless all values are finite."""
-        check_range(values, wanted="Gaussian units take finite values", item=item, position=position)
-
     def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; for means, with E[x^2] = mean^2 + 1 / g."""
         squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
@@ -82,13 +79,3 @@ class Gaussian(Units):
     def constrain_(self) -> None:
         """Keep the standard deviation at `min_std` or above."""
         self.log_precision.clamp_(max=-2 * math.log(self.min_std))
-
-    @property
-    def are_real(self) -> Tensor:
-        """All values."""
-        return torch.ones(self.size, dtype=torch.bool, device=self.bias.device)
-
-    @property
-    def description(self) -> dict[str, object]:
-        """The kind and the arguments to make such units again."""
-        return {**super().description, "min_std": self.min_std}

@@ -1,7 +1,7 @@
 """Several kinds of units side by side."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import torch
@@ -44,50 +44,47 @@ class Joint(Units):
     def _split(self, values: Tensor) -> tuple[Tensor, ...]:
         return torch.split(values, [part.size for part in self._parts()], dim=-1)
 
+    def _each(self, values: Tensor) -> Iterator[tuple[Units, Tensor]]:
+        """Each part with its own of these values or fields."""
+        return zip(self._parts(), self._split(values), strict=True)
+
     def mean(self, field: Tensor) -> Tensor:
         """The means of the parts, shape (batch, size)."""
-        fields = self._split(field + self.bias)
-        return torch.cat([part.mean(own) for part, own in zip(self._parts(), fields, strict=True)], dim=-1)
+        return torch.cat([part.mean(own) for part, own in self._each(field + self.bias)], dim=-1)
 
     @torch.no_grad()
     def mean_(self, field: Tensor) -> Tensor:
-        """`mean`, written over the field."""
-        for part, own in zip(self._parts(), self._split(field.add_(self.bias)), strict=True):
+        for part, own in self._each(field.add_(self.bias)):
             part.mean_(own)
         return field
 
     @torch.no_grad()
     def sample(self, field: Tensor, random: Random) -> Tensor:
         """Values of all parts drawn given the field, shape (batch, size)."""
-        fields = self._split(field + self.bias)
-        return torch.cat([part.sample(own, random) for part, own in zip(self._parts(), fields, strict=True)], dim=-1)
+        return torch.cat([part.sample(own, random) for part, own in self._each(field + self.bias)], dim=-1)
 
     @torch.no_grad()
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
-        """`sample`, written to `out`; the means are written over the field."""
-        for part, own, to in zip(self._parts(), self._split(field.add_(self.bias)), self._split(out), strict=True):
+        for (part, own), to in zip(self._each(field.add_(self.bias)), self._split(out), strict=True):
             part.sample_(own, random, to)
         return out
 
     def energy(self, values: Tensor) -> Tensor:
         """Sum of the parts' energies, shape (batch,)."""
-        further = [part.energy(own) for part, own in zip(self._parts(), self._split(values), strict=True)]
-        return torch.stack(further).sum(dim=0) - values @ self.bias
+        further = torch.stack([part.energy(own) for part, own in self._each(values)])
+        return further.sum(dim=0) - values @ self.bias
 
     def log_partition(self, field: Tensor) -> Tensor:
         """Sum of the parts' log partitions, shape (batch,)."""
-        fields = self._split(field + self.bias)
-        logs = [part.log_partition(own) for part, own in zip(self._parts(), fields, strict=True)]
-        return torch.stack(logs).sum(dim=0)
+        return torch.stack([part.log_partition(own) for part, own in self._each(field + self.bias)]).sum(dim=0)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The biases of the parts, one after the other."""
-        biases = [part.bias_of_mean(own) for part, own in zip(self._parts(), self._split(mean), strict=True)]
-        return torch.cat(biases, dim=-1)
+        return torch.cat([part.bias_of_mean(own) for part, own in self._each(mean)], dim=-1)
 
     def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
         """Each part checks its values."""
-        for part, own in zip(self._parts(), self._split(values), strict=True):
+        for part, own in self._each(values):
             part.check_values(own, item, position)
             position += part.size
 
@@ -95,7 +92,7 @@ class Joint(Units):
         """Those of the parts, named parts.0.name and so on."""
         return {
             f"parts.{number}.{name}": sums
-            for number, (part, own) in enumerate(zip(self._parts(), self._split(values), strict=True))
+            for number, (part, own) in enumerate(self._each(values))
             for name, sums in part.further_statistics(own, are_means).items()
         }
 

@@ -6,7 +6,6 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import check_range
 from deepbelief.models.units.base import Units
 from deepbelief.randomness import Random
 
@@ -29,6 +28,8 @@ class ReLU(Units):
     """
 
     bounded = False
+    lowest = 0
+    takes, advice = "ReLU units take finite values from 0 up", "shift the data, or take Gaussian units"
 
     def mean(self, field: Tensor) -> Tensor:
         """sum_k sigmoid(a + field - k + 1/2) over k = 1, 2, ..., shape (batch, size)."""
@@ -88,11 +89,6 @@ class ReLU(Units):
             above = self.mean(middle - self.bias) > mean
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return (low + high) / 2
-
-    def check_values(self, values: Tensor, item: int = 0, position: int = 0) -> None:
-        """`DataError` unless all values are finite and at least 0."""
-        wanted, advice = "ReLU units take finite values from 0 up", "shift the data, or take Gaussian units"
-        check_range(values, 0, wanted=wanted, advice=advice, item=item, position=position)
 
 
 def _magnitude(x: Tensor) -> Tensor:

@@ -1,13 +1,13 @@
 """Chapters about the classifiers: linear read-outs, the feed-forward network, the fine-tuned one."""
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
 from deepbelief.report.chapter import Chapter, Picture
-from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.charts import Chart, charts_drawing
 from deepbelief.report.curves import Curve
-from deepbelief.report.run import Run, Stage
+from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import contestant_looks
 from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, contestant_name, listing, percent, points
@@ -18,10 +18,17 @@ _METHODS = {
     "minibatch": "small batches in random order",
 }
 
+_LOSS = "Training loss (cross-entropy, nats)"
+
 
 def _method(stage: Stage) -> str:
     method = str(stage.fact("method"))
     return _METHODS.get(method, method)
+
+
+def _shape(stage: Stage) -> str:
+    """The widths of a network's layers, such as 784-200-10."""
+    return "-".join(map(str, stage.fact("layers")))
 
 
 def readouts(run: Run, stage: Stage) -> Chapter:
@@ -29,33 +36,22 @@ def readouts(run: Run, stage: Stage) -> Chapter:
     numbers = stage.numbered("readout_", "/loss")
     names = [f"readout_{number}" for number in numbers]
     looks = contestant_looks(names, run.layers)
-    curves = [
-        Curve(looks[name], stage.array(f"{name}/step").astype(float), stage.array(f"{name}/loss").astype(float))
-        for name in names
-    ]
-    charts = [Chart("Training loss (cross-entropy, nats)", "step", curves)]
-    reached = [
-        f"{percent(run.metric(f'accuracy/{name}'))} from layer {n}" for n, name in zip(numbers, names, strict=True)
-    ]
-    return Chapter(
-        text=(
-            "How much does a layer know about the classes, although nobody told it? Freeze the network and train "
-            "one linear classifier on each layer's features: whatever it gets right must already lie there, in a form "
-            "that a weighted sum can find.",
-            " ".join([f"The read-outs are trained by {_method(stage)}.", *_ends(run, stage, names)]),
-        ),
-        pictures=(
-            Picture(
-                "readouts",
-                f"Training loss against step for {len(names)} linear read-outs.",
-                f"The loss of the read-outs while they learn. On the test images they reach {listing(reached)}. A "
-                "curve that still falls at its end belongs to a classifier that was stopped early.",
-                charts_height(charts),
-                partial(draw_charts, charts=charts),
-            ),
-        ),
-        tables=(_readouts_table(run, stage, names),),
+    curves = [Curve(looks[name], stage.floats(f"{name}/step"), stage.floats(f"{name}/loss")) for name in names]
+    reached = [f"{percent(run.metric(f'accuracy/readout_{n}'))} from layer {n}" for n in numbers]
+    text = (
+        "How much does a layer know about the classes, although nobody told it? Freeze the network and train one "
+        "linear classifier on each layer's features: whatever it gets right must already lie there, in a form that a "
+        "weighted sum can find.",
+        " ".join([f"The read-outs are trained by {_method(stage)}.", *_ends(run, stage, names)]),
     )
+    picture = Picture(
+        "readouts",
+        f"Training loss against step for {len(names)} linear read-outs.",
+        f"The loss of the read-outs while they learn. On the test images they reach {listing(reached)}. A curve that "
+        "still falls at its end belongs to a classifier that was stopped early.",
+        charts_drawing([Chart(_LOSS, "step", curves)]),
+    )
+    return Chapter(text, (picture,), (_readouts_table(run, stage, names),))
 
 
 def _ends(run: Run, stage: Stage, names: list[str]) -> list[str]:
@@ -85,74 +81,59 @@ def _end(run: Run, stage: Stage, name: str) -> str:
 
 def _readouts_table(run: Run, stage: Stage, names: list[str]) -> Table:
     strengths = stage.record.facts.get("l2") or {}
-    rows = tuple(
-        (
-            contestant_name(name),
-            points(run.metric(f"accuracy_train/{name}")),
-            points(run.metric(f"accuracy/{name}")),
-            f"{float(stage.array(f'{name}/loss')[-1]):.4f}",
-            _end(run, stage, name),
-            f"{strengths[name]:g}" if strengths.get(name) is not None else ABSENT,
-        )
-        for name in names
-    )
+    rows = []
+    for name in names:
+        penalty = f"{strengths[name]:g}" if strengths.get(name) is not None else ABSENT
+        rows.append((*_reached(run, name, stage.floats(f"{name}/loss")), _end(run, stage, name), penalty))
     header = ("read-out", "train, %", "test, %", "last loss", "training", "weight penalty")
     return Table("Accuracy of the read-outs", header, rows)
 
 
+def _reached(run: Run, contestant: str, losses: Floats) -> list[str]:
+    """A contestant's name, its accuracies on the training and the test images in per cent, and its last loss."""
+    accuracies = [points(run.metric(f"{what}/{contestant}")) for what in ("accuracy_train", "accuracy")]
+    return [contestant_name(contestant), *accuracies, f"{losses[-1]:.4f}"]
+
+
 def baseline(run: Run, stage: Stage) -> Chapter:
     """A feed-forward network trained on pixels."""
-    shape = "-".join(str(width) for width in stage.fact("layers"))
-    return Chapter(
-        text=(
-            f"The rival: a feed-forward network of {shape} units with rectifiers between the layers, started at "
-            "random and trained on pixels and labels alone. It has seen every label and no unlabelled image; the "
-            "read-outs stand on features that have seen no label at all.",
-            f"It is trained by {_method(stage)}. A comparison is only fair if the rival is trained well: look at "
-            "whether its curve has come to rest.",
-        ),
-        pictures=(_course(run, stage, "ffnn"),),
-        tables=(_course_table(run, stage, "ffnn"),),
+    text = (
+        f"The rival: a feed-forward network of {_shape(stage)} units with rectifiers between the layers, started at "
+        "random and trained on pixels and labels alone. It has seen every label and no unlabelled image; the read-outs "
+        "stand on features that have seen no label at all.",
+        f"It is trained by {_method(stage)}. A comparison is only fair if the rival is trained well: look at whether "
+        "its curve has come to rest.",
     )
+    return Chapter(text, (_course(run, stage, "ffnn"),), (_course_table(run, stage, "ffnn"),))
 
 
 def finetuning(run: Run, stage: Stage) -> Chapter:
     """The pre-trained network, trained on by backpropagation."""
-    shape = "-".join(str(width) for width in stage.fact("layers"))
-    return Chapter(
-        text=(
-            f"The same network once more, {shape} units, but now started from the pre-trained weights with a linear "
-            "classifier on top, and trained as a whole by backpropagation. What was learnt without labels serves as "
-            "the starting point, no longer as the last word.",
-            f"It is trained by {_method(stage)}.",
-        ),
-        pictures=(_course(run, stage, "finetuned"),),
-        tables=(_course_table(run, stage, "finetuned"),),
+    text = (
+        f"The same network once more, {_shape(stage)} units, but now started from the pre-trained weights with a "
+        "linear classifier on top, and trained as a whole by backpropagation. What was learnt without labels serves as "
+        "the starting point, no longer as the last word.",
+        f"It is trained by {_method(stage)}.",
     )
+    return Chapter(text, (_course(run, stage, "finetuned"),), (_course_table(run, stage, "finetuned"),))
 
 
 def _course(run: Run, stage: Stage, contestant: str) -> Picture:
     look = contestant_looks([contestant], run.layers)[contestant]
-    loss, step = stage.array("loss").astype(float), stage.array("step").astype(float)
+    loss, step = stage.floats("loss"), stage.floats("step")
     unit = "epoch" if stage.fact("method") == "minibatch" else "step"
-    charts = [Chart("Training loss (cross-entropy, nats)", unit, [Curve(look, step, loss, label="loss")], tall=2.1)]
+    charts = [Chart(_LOSS, unit, [Curve(replace(look, name="loss"), step, loss)], tall=2.1)]
     validation, best = stage.arrays.get("validation_accuracy"), stage.record.facts.get("best_epoch")
     caption = f"The training loss of the {look.name} network goes from {loss[0]:.3f} to {loss[-1]:.3f}."
     if validation is not None and len(validation):
         epochs = np.asarray(stage.arrays.get("epoch", np.arange(1, len(validation) + 1)), float)
-        curve = Curve(look, epochs, 100 * validation.astype(float), label="accuracy")
+        curve = Curve(replace(look, name="accuracy"), epochs, 100 * validation.astype(float))
         mark = None if best is None else (float(best), f"kept: epoch {best}")
         title = "Accuracy on held-out training images (%)"
         charts.append(Chart(title, "epoch", [curve], mark=mark, tall=1.7))
         caption += f" On held-out images it is right for up to {percent(float(validation.max()))}."
     caption += _kept(run, contestant, len(step), best)
-    return Picture(
-        contestant,
-        f"Course of training of the {look.name} network.",
-        caption,
-        charts_height(charts),
-        partial(draw_charts, charts=charts),
-    )
+    return Picture(contestant, f"Course of training of the {look.name} network.", caption, charts_drawing(charts))
 
 
 def _kept(run: Run, contestant: str, epochs: int, best: int | None) -> str:
@@ -171,11 +152,5 @@ def _kept(run: Run, contestant: str, epochs: int, best: int | None) -> str:
 
 def _course_table(run: Run, stage: Stage, contestant: str) -> Table:
     best = stage.record.facts.get("best_epoch")
-    row = (
-        contestant_name(contestant),
-        points(run.metric(f"accuracy_train/{contestant}")),
-        points(run.metric(f"accuracy/{contestant}")),
-        f"{float(stage.array('loss')[-1]):.4f}",
-        ABSENT if best is None else str(best),
-    )
+    row = (*_reached(run, contestant, stage.floats("loss")), ABSENT if best is None else str(best))
     return Table("Accuracy", ("network", "train, %", "test, %", "last loss", "epoch kept"), (row,))

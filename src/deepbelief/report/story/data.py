@@ -3,10 +3,12 @@
 import numpy as np
 
 from deepbelief.report.chapter import Chapter, Picture
-from deepbelief.report.images import Grid
+from deepbelief.report.images import grid
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.tables import Table
 from deepbelief.report.text import percent
+
+_PARTS = {"train": "training", "test": "test"}
 
 
 def data(run: Run, stage: Stage) -> Chapter:
@@ -14,34 +16,23 @@ def data(run: Run, stage: Stage) -> Chapter:
     facts, names = stage.record.facts, [str(name) for name in stage.fact("class_names")]
     held_back = f"{facts['n_validation']:,} are held back to choose when to stop, " if facts.get("n_validation") else ""
     means, train, test = (stage.array(f"class_{what}") for what in ("means", "counts_train", "counts_test"))
-    learnt = tuple(name for name, count in zip(names, train, strict=True) if count)
-    grid = Grid(means[train > 0], min(5, len(learnt)), learnt)
+    learnt = [name for name, count in zip(names, train, strict=True) if count]
+    text = (
+        f"{run.data_name} comes as {_values(stage)} {facts['n_train']:,} images are for training, {held_back}and "
+        f"{facts['n_test']:,} are for testing only. Each shows one of {len(names)} classes.",
+        f"Over the training images a pixel is {float(stage.fact('pixel_mean')):.3f} on average, with a standard "
+        f"deviation of {float(stage.fact('pixel_std')):.3f}: the yardstick for every noise level further down.",
+    )
     picture = Picture(
         "data",
         f"The mean training image of each of the {len(learnt)} classes.",
         "The mean training image of each class. Where it is sharp the class varies little; where it is a blur, its "
         f"images differ in shape or place. {percent(float(stage.fact('zero_fraction')), 0)} of all pixels are exactly "
         "black, the rest share the contrast.",
-        grid.height,
-        grid.draw,
+        grid(means[train > 0], min(5, len(learnt)), learnt),
     )
-    return Chapter(
-        text=(
-            f"{run.data_name} comes as {_values(stage)} {facts['n_train']:,} images are for training, {held_back}and "
-            f"{facts['n_test']:,} are for testing only. "
-            f"Each shows one of {len(names)} classes.",
-            f"Over the training images a pixel is {float(stage.fact('pixel_mean')):.3f} on average, with a standard "
-            f"deviation of {float(stage.fact('pixel_std')):.3f}: the yardstick for every noise level further down.",
-        ),
-        pictures=(picture,),
-        tables=(
-            Table(
-                "Images of each class",
-                ("class", "train", "test"),
-                tuple((name, f"{train[i]:,}", f"{test[i]:,}") for i, name in enumerate(names)),
-            ),
-        ),
-    )
+    rows = [(name, f"{train[i]:,}", f"{test[i]:,}") for i, name in enumerate(names)]
+    return Chapter(text, (picture,), (Table("Images of each class", ("class", "train", "test"), rows),))
 
 
 def _values(stage: Stage) -> str:
@@ -58,54 +49,32 @@ def _values(stage: Stage) -> str:
 
 def samples(run: Run, stage: Stage) -> Chapter:
     """One random image and a grid of them, from both sets."""
-    one = {part: run.class_name(stage.fact(f"{part}_one_label")) for part in ("train", "test")}
-    pair = Grid(
-        np.stack([stage.array("train_one"), stage.array("test_one")]),
-        2,
-        (f"train: {one['train']}", f"test: {one['test']}"),
-        margin=0.9,
+    text = (
+        "Before any learning it pays to look. The two sets come from the same source and should look alike; an image "
+        "that puzzles you will puzzle the classifiers too.",
     )
+    one = {part: run.class_name(stage.fact(f"{part}_one_label")) for part in _PARTS}
+    pair = np.stack([stage.array(f"{part}_one") for part in _PARTS])
     single = Picture(
         "samples",
         f"Two images side by side: {one['train']} from the training set, {one['test']} from the test set.",
         f"One image drawn at random from each set: {one['train']} (training) and {one['test']} (test).",
-        pair.height,
-        pair.draw,
+        grid(pair, 2, [f"{part}: {label}" for part, label in one.items()], margin=0.9),
     )
-    return Chapter(
-        text=(
-            "Before any learning it pays to look. The two sets come from the same source and should look alike; an "
-            "image that puzzles you will puzzle the classifiers too.",
-        ),
-        pictures=(
-            single,
-            *(_grid(run, stage, part, title) for part, title in _PARTS if len(stage.array(f"{part}_grid"))),
-        ),
-        tables=(_shown(run, stage),),
-    )
+    grids = [_grid(run, stage, part) for part in _PARTS if len(stage.array(f"{part}_grid"))]
+    labels = [stage.array(f"{part}_labels") for part in _PARTS]
+    rows = [(name, *(str(np.sum(of == label)) for of in labels)) for label, name in enumerate(run.class_names)]
+    table = Table("How often each class is in the two grids", ("class", "train", "test"), rows)
+    return Chapter(text, (single, *grids), (table,))
 
 
-_PARTS = (("train", "training"), ("test", "test"))
-
-
-def _grid(run: Run, stage: Stage, part: str, title: str) -> Picture:
-    images = stage.array(f"{part}_grid")
-    labels = tuple(run.class_name(label) for label in stage.array(f"{part}_labels"))
-    grid = Grid(images, 4, labels)
+def _grid(run: Run, stage: Stage, part: str) -> Picture:
+    images, title = stage.array(f"{part}_grid"), _PARTS[part]
+    labels = [run.class_name(label) for label in stage.array(f"{part}_labels")]
     return Picture(
         f"samples-{part}",
         f"{len(images)} random images of the {title} set: {', '.join(labels)}.",
         f"{len(images)} random images of the {title} set with their labels; {len(set(labels))} of the "
         f"{len(run.class_names)} classes turn up.",
-        grid.height,
-        grid.draw,
+        grid(images, 4, labels),
     )
-
-
-def _shown(run: Run, stage: Stage) -> Table:
-    counts = [
-        [int(np.sum(stage.array(f"{part}_labels") == label)) for part, _ in _PARTS]
-        for label in range(len(run.class_names))
-    ]
-    rows = tuple((name, *map(str, count)) for name, count in zip(run.class_names, counts, strict=True))
-    return Table("How often each class is in the two grids", ("class", "train", "test"), rows)

@@ -1,15 +1,14 @@
 """Chapters about the deep belief network itself: its training and its layers."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from deepbelief.report.chapter import Chapter, Picture
-from deepbelief.report.charts import Chart, charts_height, draw_charts
+from deepbelief.report.charts import Chart, charts_drawing
 from deepbelief.report.curves import Curve
-from deepbelief.report.images import Grid
-from deepbelief.report.matrices import activations_height, draw_activations, draw_histograms, histograms_height
+from deepbelief.report.images import grid
+from deepbelief.report.matrices import activations, histograms
 from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import layer_look
 from deepbelief.report.tables import Table
@@ -20,53 +19,42 @@ def pretraining(run: Run, stage: Stage) -> Chapter:
     """Greedy training of the stack, and its reconstruction error."""
     widths = [int(width) for width in stage.fact("layers")]
     layers = range(1, len(widths))
-    errors = [stage.array(f"layer_{layer}/reconstruction_error").astype(float) for layer in layers]
-    charts = [Chart("Reconstruction error", "epoch", _per_epoch(errors, len(widths) - 1))]
-    gaps = {layer: stage.arrays.get(f"layer_{layer}/free_energy_gap") for layer in layers}
-    if found := {layer: np.asarray(gap, float) for layer, gap in gaps.items() if gap is not None and len(gap)}:
-        curves = [_by_epoch(gap, layer, len(widths) - 1) for layer, gap in found.items()]
-        charts.append(Chart("Free energy, held-out minus training images", "epoch", curves, tall=1.8))
-    shape = "-".join(map(str, widths))
-    falls = [
-        f"from {error[0]:.3f} to {error[-1]:.3f} in layer {layer}" for layer, error in zip(layers, errors, strict=True)
-    ]
-    return Chapter(
-        text=(
-            "A restricted Boltzmann machine (RBM) is a layer of visible and a layer of hidden units with connections "
-            "only between the two. It gives every image an energy, and learning lowers the energy of images "
-            "that occur and raises it for images that the machine makes up itself. Stacked, each RBM trained on "
-            f"the hidden probabilities of the one below, they form a deep belief network; here {shape} units.",
-            "No label is used. A hidden unit that helps to rebuild its input has found a regularity of the images; "
-            "the reconstruction error (squared error of a batch, averaged over units) shows how this goes on. It is "
-            "not the quantity that is optimised, but a cheap sign that nothing went astray."
-            + (" A free-energy gap that keeps widening would be a sign of overfitting." if found else ""),
-        ),
-        formula=f"E(v, h) = {_own_energy(run)}− bᵀv − cᵀh − vᵀW h",  # noqa: RUF001
-        pictures=(
-            Picture(
-                "pretraining",
-                f"Reconstruction error against epoch for {len(errors)} layers.",
-                f"From the first to the last epoch the error goes {listing(falls)}. Errors of different layers are "
-                "not comparable: each layer rebuilds another input.",
-                charts_height(charts),
-                partial(draw_charts, charts=charts),
-            ),
-        ),
-        tables=(_error_table(run, stage, widths),),
+    errors = {layer: stage.floats(f"layer_{layer}/reconstruction_error") for layer in layers}
+    charts = [Chart("Reconstruction error", "epoch", _per_epoch(errors, len(layers)))]
+    gaps = {layer: np.asarray(stage.arrays.get(f"layer_{layer}/free_energy_gap", []), float) for layer in layers}
+    if found := {layer: gap for layer, gap in gaps.items() if len(gap)}:
+        title = "Free energy, held-out minus training images"
+        charts.append(Chart(title, "epoch", _per_epoch(found, len(layers)), tall=1.8))
+    falls = [f"from {error[0]:.3f} to {error[-1]:.3f} in layer {layer}" for layer, error in errors.items()]
+    text = (
+        "A restricted Boltzmann machine (RBM) is a layer of visible and a layer of hidden units with connections only "
+        "between the two. It gives every image an energy, and learning lowers the energy of images that occur and "
+        "raises it for images that the machine makes up itself. Stacked, each RBM trained on the hidden probabilities "
+        f"of the one below, they form a deep belief network; here {'-'.join(map(str, widths))} units.",
+        "No label is used. A hidden unit that helps to rebuild its input has found a regularity of the images; the "
+        "reconstruction error (squared error of a batch, averaged over units) shows how this goes on. It is not the "
+        "quantity that is optimised, but a cheap sign that nothing went astray."
+        + (" A free-energy gap that keeps widening would be a sign of overfitting." if found else ""),
     )
+    picture = Picture(
+        "pretraining",
+        f"Reconstruction error against epoch for {len(errors)} layers.",
+        f"From the first to the last epoch the error goes {listing(falls)}. Errors of different layers are not "
+        "comparable: each layer rebuilds another input.",
+        charts_drawing(charts),
+    )
+    return Chapter(text, (picture,), (_error_table(run, stage, widths),), _energy(run))
 
 
-def _own_energy(run: Run) -> str:
-    """What real-valued units add to the energy: each has a precision of its own."""
-    return "½ Σ gᵢvᵢ² " if run.results.settings.get("dbn", {}).get("visible") == "gaussian" else ""
+def _energy(run: Run) -> str:
+    """The energy of an RBM; real-valued units, which have a precision of their own, add the first term."""
+    own = "½ Σ gᵢvᵢ² " if run.results.settings.get("dbn", {}).get("visible") == "gaussian" else ""
+    return f"E(v, h) = {own}− bᵀv − cᵀh − vᵀW h"  # noqa: RUF001
 
 
-def _by_epoch(values: Floats, layer: int, layers: int) -> Curve:
-    return Curve(layer_look(layer, layers), np.arange(1.0, len(values) + 1), values)
-
-
-def _per_epoch(errors: Sequence[Floats], layers: int) -> list[Curve]:
-    return [_by_epoch(error, layer, layers) for layer, error in enumerate(errors, start=1)]
+def _per_epoch(values: Mapping[int, Floats], layers: int) -> list[Curve]:
+    """A curve for each layer, over the epochs from 1 on."""
+    return [Curve(layer_look(layer, layers), np.arange(1.0, len(of) + 1), of) for layer, of in values.items()]
 
 
 def _error_table(run: Run, stage: Stage, widths: list[int]) -> Table:
@@ -80,52 +68,39 @@ def _error_table(run: Run, stage: Stage, widths: list[int]) -> Table:
     total = stage.fact("parameters")
     total = sum(total) if isinstance(total, list) else total
     header = ("layer", "units", "epochs", *(f"error, epoch {epoch:g}" for epoch in epochs))
-    return Table(f"Reconstruction error; the stack has {total:,} parameters", header, tuple(rows))
+    return Table(f"Reconstruction error; the stack has {total:,} parameters", header, rows)
 
 
 def receptive_fields(run: Run, stage: Stage) -> Chapter:
     """Weights of the first layer, drawn as images."""
-    fields = stage.array("layer_1")
-    return Chapter(
-        text=(
-            "The weights of a hidden unit of the first layer form an image: its receptive field. Bright pixels "
-            "excite the unit, dark ones inhibit it, and the common mid-grey is a weight of zero; weak weights are "
-            "set to zero first so that the pattern stands out.",
-        ),
-        pictures=(_fields_picture(1, fields, "Look for strokes, edges and whole outlines."),),
-        tables=(_fields_table(run, stage, [1]),),
+    text = (
+        "The weights of a hidden unit of the first layer form an image: its receptive field. Bright pixels excite the "
+        "unit, dark ones inhibit it, and the common mid-grey is a weight of zero; weak weights are set to zero first "
+        "so that the pattern stands out.",
     )
+    picture = _fields_picture(1, stage.array("layer_1"), "Look for strokes, edges and whole outlines.")
+    return Chapter(text, (picture,), (_fields_table(run, stage, [1]),))
 
 
 def deep_receptive_fields(run: Run, stage: Stage) -> Chapter:
     """Weights of deeper layers, carried down to the image."""
     layers = stage.numbered("layer_")
-    return Chapter(
-        text=(
-            "A unit of a deeper layer sees no pixels, only units. Multiplying its weights with those of the layers "
-            "below gives the image it would favour if every layer were linear. They are not, so take these pictures "
-            "as a hint and not as the truth.",
-        ),
-        pictures=tuple(
-            _fields_picture(
-                layer,
-                stage.array(f"layer_{layer}"),
-                "Each field is a mixture of fields of the layers below: expect larger, more object-like patterns.",
-            )
-            for layer in layers
-        ),
-        tables=(_fields_table(run, stage, layers),),
+    text = (
+        "A unit of a deeper layer sees no pixels, only units. Multiplying its weights with those of the layers below "
+        "gives the image it would favour if every layer were linear. They are not, so take these pictures as a hint "
+        "and not as the truth.",
     )
+    look_for = "Each field is a mixture of fields of the layers below: expect larger, more object-like patterns."
+    pictures = [_fields_picture(layer, stage.array(f"layer_{layer}"), look_for) for layer in layers]
+    return Chapter(text, pictures, (_fields_table(run, stage, layers),))
 
 
 def _fields_picture(layer: int, fields: Floats, look_for: str) -> Picture:
-    grid = Grid(fields, 10, gap=0.04)
     return Picture(
         f"receptive-fields-{layer}",
         f"Receptive fields of {len(fields)} hidden units of layer {layer} as small grey images.",
         f"The first {len(fields)} units of layer {layer}. {look_for}",
-        grid.height,
-        grid.draw,
+        grid(fields, 10, gap=0.04),
     )
 
 
@@ -133,63 +108,47 @@ def _fields_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
     widths = run.facts("pretraining").get("layers")
     rows = []
     for layer in layers:
-        fields = stage.array(f"layer_{layer}").astype(float)
+        fields = stage.floats(f"layer_{layer}")
         common = np.unique(fields, return_counts=True)[1].max() / fields.size
         units = f"{widths[layer]:,}" if widths else ABSENT
         rows.append((f"layer {layer}", str(len(fields)), units, percent(common, 0)))
-    header = ("layer", "units drawn", "units in all", "zero weights")
-    return Table("Receptive fields", header, tuple(rows))
+    return Table("Receptive fields", ("layer", "units drawn", "units in all", "zero weights"), rows)
 
 
 def features(run: Run, stage: Stage) -> Chapter:
     """Hidden probabilities of the layers for all images."""
     layers = stage.numbered("layer_", "/examples")
     looks = [layer_look(layer, run.layers) for layer in layers]
-    examples = [stage.array(f"layer_{layer}/examples").astype(float) for layer in layers]
-    shares = [stage.array(f"layer_{layer}/histogram").astype(float) for layer in layers]
-    names = run.class_names
-    ends = [
-        f"{percent(float(share[0] + share[-1]), 0)} in layer {layer}"
-        for layer, share in zip(layers, shares, strict=True)
-    ]
-    return Chapter(
-        text=(
-            "An image enters at the bottom; each layer answers with the probabilities that its hidden units are on. "
-            "From now on these probabilities, the features, stand for the image.",
-            "A code in which most units say clearly yes or no is easy to read out and hard to upset; one "
-            "that hovers around one half carries little.",
-        ),
-        pictures=(
-            Picture(
-                "features",
-                "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
-                "The mean over the images of each class: one row a class, one column a unit, from white (off) to "
-                "black (on). Units stand in the order of the class they answer to most, so a unit that serves a "
-                "single class shows as a mark on the diagonal; columns dark throughout answer to everything.",
-                activations_height(len(names), len(layers)),
-                partial(draw_activations, examples=examples, names=names, looks=looks),
-            ),
-            Picture(
-                "features-histogram",
-                "Histograms of hidden probabilities, one a layer.",
-                f"How decided the units are: of all activations {listing(ends)} lie in the outermost bins, next to "
-                "0 or 1. The vertical axis is logarithmic.",
-                histograms_height(len(layers)),
-                partial(draw_histograms, shares=shares, looks=looks),
-            ),
-        ),
-        tables=(_features_table(run, stage, layers),),
+    examples = [stage.floats(f"layer_{layer}/examples") for layer in layers]
+    shares = [stage.floats(f"layer_{layer}/histogram") for layer in layers]
+    ends = [f"{percent(share[0] + share[-1], 0)} in layer {n}" for n, share in zip(layers, shares, strict=True)]
+    text = (
+        "An image enters at the bottom; each layer answers with the probabilities that its hidden units are on. From "
+        "now on these probabilities, the features, stand for the image.",
+        "A code in which most units say clearly yes or no is easy to read out and hard to upset; one that hovers "
+        "around one half carries little.",
     )
+    maps = Picture(
+        "features",
+        "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
+        "The mean over the images of each class: one row a class, one column a unit, from white (off) to black (on). "
+        "Units stand in the order of the class they answer to most, so a unit that serves a single class shows as a "
+        "mark on the diagonal; columns dark throughout answer to everything.",
+        activations(examples, run.class_names, looks),
+    )
+    decided = Picture(
+        "features-histogram",
+        "Histograms of hidden probabilities, one a layer.",
+        f"How decided the units are: of all activations {listing(ends)} lie in the outermost bins, next to 0 or 1. The "
+        "vertical axis is logarithmic.",
+        histograms(shares, looks),
+    )
+    return Chapter(text, (maps, decided), (_features_table(run, stage, layers),))
 
 
 def _features_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
-    shapes = stage.fact("shapes")
-    rows = tuple(
-        (
-            f"layer {layer}",
-            *(f"{side:,}" for side in shapes[f"layer_{layer}"]),
-            interval(run.metric(f"mean_activation/layer_{layer}")),
-        )
-        for layer in layers
-    )
+    rows = []
+    for layer in layers:
+        shape = [f"{side:,}" for side in stage.fact("shapes")[f"layer_{layer}"]]
+        rows.append((f"layer {layer}", *shape, interval(run.metric(f"mean_activation/layer_{layer}"))))
     return Table("Features of the training images", ("layer", "images", "units", "mean activation"), rows)

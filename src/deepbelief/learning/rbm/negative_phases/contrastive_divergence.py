@@ -1,18 +1,18 @@
 """Contrastive divergence: short Markov chains that start at the data (CD-k)."""
 
-from collections.abc import Mapping
 from typing import final
 
 import torch
 from torch import Tensor
 
+from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
 
 
 @final
-class ContrastiveDivergence:
+class ContrastiveDivergence(NegativePhase):
     """CD-k (Hinton 2002): p = E[h | v]; h ~ p; v' ~ p(v | h); p' = E[h | v']; with h ~ p' k - 1 times on.
 
     That is a Gibbs chain: with k its end comes near to a sample of the model, and the statistics near to the gradient.
@@ -46,7 +46,6 @@ class ContrastiveDivergence:
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
         rbm, n = self._workspace.rbm, len(visible)
         phases = self._workspace.load(visible, n, random)
         kept, hidden, difference = phases.kept_positive, self._hidden[:n], self._difference[:n]
@@ -69,14 +68,3 @@ class ContrastiveDivergence:
             torch.sub(phases.data, phases.model, out=difference)
         total = torch.sum(difference, dim=0, out=self._sum)
         return self._workspace.statistics(n, total, self._squared_error, model_is_mean=means is phases.model)
-
-    def mixing(self) -> dict[str, float]:
-        """Nothing: its chains end with the batch."""
-        return {}
-
-    def state(self) -> dict[str, Tensor]:
-        """Nothing is kept from batch to batch."""
-        return {}
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing to go on from."""

@@ -6,6 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
@@ -13,7 +14,7 @@ from deepbelief.randomness import Random
 
 
 @final
-class PersistentContrastiveDivergence:
+class PersistentContrastiveDivergence(NegativePhase):
     """PCD-k (Tieleman 2008): Markov chains go on from batch to batch, v' ~ p(v | h) and h ~ p(h | v'), k times.
 
     Args:
@@ -49,7 +50,6 @@ class PersistentContrastiveDivergence:
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
         rbm, n, hidden = self._workspace.rbm, len(visible), self._hidden
         phases = self._workspace.load(visible, len(self.chains), random)
         keep(rbm.hidden.mean_(phases.positive), phases.kept_positive)
@@ -75,9 +75,7 @@ class PersistentContrastiveDivergence:
         return {"autocorrelation_time": self._trace.autocorrelation_time()}
 
     def state(self) -> dict[str, Tensor]:
-        """Everything to go on from here, between epochs."""
         return {"chains": self.chains}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
         self.chains.copy_(state["chains"])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
+from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.models.annealed_path import AnnealedPath
@@ -20,7 +21,7 @@ _FEWEST: Final = 100  # proposed swaps, at least, on which that is judged
 
 
 @final
-class ParallelTempering:
+class ParallelTempering(NegativePhase):
     """PT (Desjardins et al. 2010): each chain has a replica at each temperature, and they exchange their states.
 
     Replica k follows p_beta(v, h) of `AnnealedPath` with beta_k, from 0 (independent units with the biases `base_bias`;
@@ -66,7 +67,6 @@ class ParallelTempering:
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
         return _statistics(self._workspace, visible, self._advance(random), self._trace, random)
 
     def _advance(self, random: Random) -> Tensor:
@@ -126,7 +126,6 @@ class ParallelTempering:
         return found
 
     def state(self) -> dict[str, Tensor]:
-        """Everything to go on from here, between epochs."""
         return {
             "hidden": self.hidden,
             "betas": self.betas,
@@ -137,7 +136,6 @@ class ParallelTempering:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
         self.hidden.copy_(state["hidden"])
         self.betas.copy_(state["betas"])
         self._parity = int(state["parity"])
@@ -147,7 +145,7 @@ class ParallelTempering:
 
 
 @final
-class TrajectoryTempering:
+class TrajectoryTempering(NegativePhase):
     """Trajectory PT (Bereux, Decelle, Furtlehner & Seoane 2025): the replicas follow the RBM's own earlier states.
 
     A model early in its training mixes fast. Each model s on the way has chains of its own; neighbours exchange visible
@@ -193,7 +191,6 @@ class TrajectoryTempering:
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
         return _statistics(self._workspace, visible, self._advance(random), self._trace, random)
 
     def _advance(self, random: Random) -> Tensor:
@@ -250,7 +247,6 @@ class TrajectoryTempering:
         }
 
     def state(self) -> dict[str, Tensor]:
-        """Everything to go on from here, between epochs."""
         tensors = {
             "accepted": self._accepted,
             "proposed": torch.tensor(self._proposed),
@@ -264,7 +260,6 @@ class TrajectoryTempering:
         return tensors
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
         models, start = len(tensors_under("visible.", state)), self.visible[0]
         self.visible = [torch.empty_like(start).copy_(state[f"visible.{s}"]) for s in range(max(1, models))]
         self.snapshots = []
