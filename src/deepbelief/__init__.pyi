@@ -1,30 +1,12 @@
-from . import (
-    data as data,
-)
-from . import (
-    insight as insight,
-)
-from . import (
-    learning as learning,
-)
-from . import (
-    likelihood as likelihood,
-)
-from . import (
-    models as models,
-)
-from . import (
-    report as report,
-)
-from . import (
-    robustness as robustness,
-)
-from . import (
-    sampling as sampling,
-)
-from . import (
-    study as study,
-)
+from . import data as data
+from . import insight as insight
+from . import learning as learning
+from . import likelihood as likelihood
+from . import models as models
+from . import report as report
+from . import robustness as robustness
+from . import sampling as sampling
+from . import study as study
 from .checkpoint import load_dbn as load_dbn
 from .checkpoint import save_dbn as save_dbn
 from .data import Labelled as Labelled

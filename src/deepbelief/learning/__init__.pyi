@@ -1,31 +1,13 @@
-from .backprop.autoencoding import (
-    AutoencoderSettings as AutoencoderSettings,
-)
-from .backprop.autoencoding import (
-    AutoencoderTraining as AutoencoderTraining,
-)
-from .backprop.classifier import (
-    FullBatchSettings as FullBatchSettings,
-)
-from .backprop.classifier import (
-    FullBatchTraining as FullBatchTraining,
-)
-from .backprop.classifier import (
-    MinibatchSettings as MinibatchSettings,
-)
-from .backprop.classifier import (
-    MinibatchTraining as MinibatchTraining,
-)
+from .backprop.autoencoding import AutoencoderSettings as AutoencoderSettings
+from .backprop.autoencoding import AutoencoderTraining as AutoencoderTraining
+from .backprop.classifier import FullBatchSettings as FullBatchSettings
+from .backprop.classifier import FullBatchTraining as FullBatchTraining
+from .backprop.classifier import MinibatchSettings as MinibatchSettings
+from .backprop.classifier import MinibatchTraining as MinibatchTraining
 from .backprop.finetuning import unfold as unfold
-from .backprop.readout import (
-    ConvergedSettings as ConvergedSettings,
-)
-from .backprop.readout import (
-    ConvergedTraining as ConvergedTraining,
-)
-from .backprop.readout import (
-    ReadoutClassifier as ReadoutClassifier,
-)
+from .backprop.readout import ConvergedSettings as ConvergedSettings
+from .backprop.readout import ConvergedTraining as ConvergedTraining
+from .backprop.readout import ReadoutClassifier as ReadoutClassifier
 from .course import Record as Record
 from .course import Training as Training
 from .labels.hybrid import HybridSettings as HybridSettings
