@@ -19,7 +19,7 @@ from torch import Tensor
 from deepbelief import DBN, Pretraining, Random, RBMSettings, encode_source, load_dataset
 from deepbelief.data import Images
 from deepbelief.errors import DeepBeliefError
-from deepbelief.learning.rbm.replay import cuda_graph
+from deepbelief.learning.rbm.cuda_graph import cuda_graph
 from deepbelief.system.machine import peak_memory
 
 Work = Callable[[], None]

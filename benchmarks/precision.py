@@ -28,7 +28,7 @@ from deepbelief import (
     accuracy,
     encode_source,
     load_dataset,
-    unfold,
+    network_to_finetune,
 )
 from deepbelief.cli.output import print_results
 from deepbelief.data import Dataset, TensorSource
@@ -57,7 +57,7 @@ def learn(dataset: Dataset, precision: Precision, seed: int, images: int, hidden
     seen = dbn.layer(1).free_energy(training.batch(slice(0, HELD_OUT))).mean()
     unseen = dbn.layer(1).free_energy(held_out.batch(slice(0, HELD_OUT))).mean()
     test, wanted = TensorSource(encode_source(dbn, dataset.test)), dataset.test.required_labels()
-    finetuned = unfold(dbn, 10, random, readout).requires_grad_(True)
+    finetuned = network_to_finetune(dbn, 10, random, readout).requires_grad_(True)
     job = MinibatchTraining(
         finetuned,
         (training, labels),

@@ -139,7 +139,7 @@ def test_models_never_import_learning() -> None:
         ("models/dbn.py", "from .rbm import RBM\nfrom .units import Units"),
         ("models/dbn.py", "from . import rbm, units"),
         (
-            "learning/rbm/layer.py",
+            "learning/rbm/training.py",
             "from ...models.rbm import RBM\nfrom . import settings\nfrom .settings import Settings",
         ),
         ("learning/rbm/__init__.py", "from .layer import train"),
@@ -178,7 +178,7 @@ def test_checker_allows(path: str, source: str) -> None:
         ("data/idx.py", "from ..models.rbm import RBM", 1, "deepbelief.models.rbm.RBM"),
         ("data/__init__.py", "from .. import models", 1, "deepbelief.models"),
         ("data/deep/idx.py", "from ...cli import main", 1, "deepbelief.cli.main"),
-        ("learning/rbm/layer.py", "from ..backprop import loop", 1, "deepbelief.learning.backprop.loop"),
+        ("learning/rbm/training.py", "from ..backprop import adam", 1, "deepbelief.learning.backprop.adam"),
         ("robustness/attack.py", "from deepbelief.models.dbn import DBN", 1, "deepbelief.models.dbn.DBN"),
         ("report/page.py", "from deepbelief.study import stages", 1, "deepbelief.study.stages"),
         ("report/page.py", "import deepbelief.study", 1, "deepbelief.study"),

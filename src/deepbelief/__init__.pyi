@@ -1,30 +1,12 @@
-from . import (
-    data as data,
-)
-from . import (
-    insight as insight,
-)
-from . import (
-    learning as learning,
-)
-from . import (
-    likelihood as likelihood,
-)
-from . import (
-    models as models,
-)
-from . import (
-    report as report,
-)
-from . import (
-    robustness as robustness,
-)
-from . import (
-    sampling as sampling,
-)
-from . import (
-    study as study,
-)
+from . import data as data
+from . import insight as insight
+from . import learning as learning
+from . import likelihood as likelihood
+from . import models as models
+from . import report as report
+from . import robustness as robustness
+from . import sampling as sampling
+from . import study as study
 from .checkpoint import load_dbn as load_dbn
 from .checkpoint import save_dbn as save_dbn
 from .data import Labelled as Labelled
@@ -33,16 +15,16 @@ from .errors import DeepBeliefError as DeepBeliefError
 from .insight.receptive_fields import receptive_fields as receptive_fields
 from .learning.backprop.classifier import MinibatchSettings as MinibatchSettings
 from .learning.backprop.classifier import MinibatchTraining as MinibatchTraining
-from .learning.backprop.finetuning import unfold as unfold
+from .learning.backprop.finetuning import network_to_finetune as network_to_finetune
 from .learning.backprop.readout import ConvergedSettings as ConvergedSettings
 from .learning.backprop.readout import ConvergedTraining as ConvergedTraining
 from .learning.labels.hybrid import HybridSettings as HybridSettings
 from .learning.labels.hybrid import HybridTraining as HybridTraining
 from .learning.labels.updown import UpDownSettings as UpDownSettings
 from .learning.labels.updown import UpDownTraining as UpDownTraining
-from .learning.rbm.layer import RBMTraining as RBMTraining
 from .learning.rbm.pretraining import Pretraining as Pretraining
 from .learning.rbm.settings import RBMSettings as RBMSettings
+from .learning.rbm.training import RBMTraining as RBMTraining
 from .likelihood import evaluate as evaluate
 from .models.dbn import DBN as DBN
 from .models.feedforward import FeedForward as FeedForward

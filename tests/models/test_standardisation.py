@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn, save_dbn
 from deepbelief.data import TensorSource
-from deepbelief.learning.backprop.finetuning import unfold
+from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.likelihood import AISSettings, evaluate
 from deepbelief.models.autoencoder import unroll
 from deepbelief.models.dbn import DBN
@@ -94,7 +94,7 @@ def test_a_network_unfolds_without_the_values_that_never_change() -> None:
     values = Random(0).normal((40, 3), 5.0)
     values[:, 2] = 3.0
     dbn = dbn_of(Gaussian(3), values)
-    network = unfold(dbn, 2, Random(1))
+    network = network_to_finetune(dbn, 2, Random(1))
     torch.testing.assert_close(torch.sigmoid(network.linear(1)(values)), dbn.encode(values))
     assert not network.linear(1).weight[:, 2].any()
 

@@ -187,6 +187,21 @@ def test_epsilons_are_shares_of_the_range(finished: tuple[Path, float], context:
     assert metrics["accuracy/ffnn/fgsm@0.1"].mean < metrics["accuracy/ffnn"].mean
 
 
+def test_noise_and_pictures_of_single_images(stages: dict[str, tuple[StageRecord, Arrays]]) -> None:
+    pictures = stages["noise_attack"][1]  # from 0 to 1 over the range of the values
+    largest = float(np.abs(pictures["perturbed"] - pictures["original"]).max())
+    assert 0.25 < largest <= stages["noise_attack"][0].facts["epsilon"] + 1e-6
+    for part in ("train", "test"):
+        assert len(stages["samples"][1][f"{part}_grid"]) == len(stages["samples"][1][f"{part}_labels"]) == 16
+
+
+def test_the_peak_of_memory_is_that_of_the_hungriest_stage(
+    finished: tuple[Path, float], stages: dict[str, tuple[StageRecord, Arrays]]
+) -> None:
+    peaks = [record.metrics["memory/peak"] for record, _ in stages.values()]
+    assert read_results(finished[0]).metrics["memory/peak"].mean == max(peaks) > 1e7
+
+
 def test_full_batches_are_standardised_as_the_contestant_is(finished: tuple[Path, float], context: Context) -> None:
     """A network that had learnt from values as they are would be lost behind a standardisation."""
     metrics = read_results(finished[0]).metrics

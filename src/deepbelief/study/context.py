@@ -20,7 +20,7 @@ from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.views import Standardised, encode_source_all
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import gradient_sign, pgd
-from deepbelief.study.fit import split
+from deepbelief.study.checks import split
 from deepbelief.study.loading import classifiers, load_network
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe

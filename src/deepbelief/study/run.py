@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.study.checks import check_fit
 from deepbelief.study.context import Context
-from deepbelief.study.fit import check_fit
 from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (

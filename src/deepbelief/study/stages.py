@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Final
 
-from deepbelief.study import generation, insights, looks, robustness, training
+from deepbelief.study import data, generation, insights, robustness, training
 from deepbelief.study.context import Context, Findings
 
 Stage = Callable[[Context], Findings]
 
 STAGES: Final[dict[str, Stage]] = {
-    "data": looks.data,
-    "samples": looks.samples,
+    "data": data.data,
+    "samples": data.samples,
     "pretraining": training.pretraining,
     "receptive_fields": insights.receptive_fields_of_pixels,
     "deep_receptive_fields": insights.deep_receptive_fields,

@@ -13,10 +13,10 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchSettings,
     MinibatchTraining,
 )
-from deepbelief.learning.backprop.finetuning import unfold
+from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
-from deepbelief.learning.rbm.layer import DivergedError, EpochRecord
 from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.training import DivergedError, EpochRecord
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
 from deepbelief.models.units import Bernoulli, Gaussian
@@ -114,7 +114,7 @@ def finetuning(context: Context) -> Findings:
     """Train the whole DBN, with its top read-out, by backpropagation."""
     random = context.random("finetuned")
     layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
-    network = unfold(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
+    network = network_to_finetune(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
     network.requires_grad_(True)
     found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
     _minibatch(context, "finetuned", network, context.recipe.finetuning, found)

@@ -5,7 +5,7 @@ import torch
 
 from deepbelief.data import TensorSource
 from deepbelief.errors import SettingsError
-from deepbelief.learning.backprop.finetuning import unfold
+from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
@@ -18,7 +18,7 @@ def test_before_training_it_is_the_dbn_with_its_readout() -> None:
     dbn, random = DBN.from_sizes([6, 5, 4], Random(0)), Random(1)
     readout = FeedForward([4, 3], torch.relu, random)
     images = random.uniform((7, 6))
-    network = unfold(dbn, 3, random, readout)
+    network = network_to_finetune(dbn, 3, random, readout)
     torch.testing.assert_close(network(images), ReadoutClassifier(dbn, 2, readout)(images))
     before = dbn.layer(1).weights.clone()
     with torch.no_grad():
@@ -30,9 +30,11 @@ def test_the_first_layer_of_the_network_standardises() -> None:
     dbn, random = DBN.from_units([Gaussian(6), Bernoulli(5), Bernoulli(4)], Random(0)), Random(1)
     readout, values = FeedForward([4, 3], torch.relu, random), random.uniform((7, 6)) * 3 + 1
     standardise(dbn, TensorSource(values))
-    torch.testing.assert_close(unfold(dbn, 3, random, readout)(values), ReadoutClassifier(dbn, 2, readout)(values))
+    torch.testing.assert_close(
+        network_to_finetune(dbn, 3, random, readout)(values), ReadoutClassifier(dbn, 2, readout)(values)
+    )
 
 
 def test_hidden_units_without_a_sigmoid_do_not_unfold() -> None:
     with pytest.raises(SettingsError, match="unfolds from Bernoulli hidden units, not from"):
-        unfold(DBN.from_units([Bernoulli(4), ReLU(3)], Random(0)), 2, Random(1))
+        network_to_finetune(DBN.from_units([Bernoulli(4), ReLU(3)], Random(0)), 2, Random(1))

@@ -10,8 +10,8 @@ from deepbelief import RBM, Labelled, LabelledDBN, LabelledRBM, Random, RBMSetti
 from deepbelief.data import TensorSource
 from deepbelief.errors import SettingsError
 from deepbelief.learning import fit_label_biases
-from deepbelief.learning.rbm.layer import _labels_of_chains
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
+from deepbelief.learning.rbm.training import _labels_of_chains
 from deepbelief.models.units import Bernoulli, Categorical, Joint
 from tests.small_models import all_states, randomise
 

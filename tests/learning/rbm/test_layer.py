@@ -11,12 +11,12 @@ from deepbelief.data import TensorSource, load_dataset
 from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning import Tempering
-from deepbelief.learning.rbm.layer import DivergedError, EpochRecord, RBMTraining
 from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.rbm.training import DivergedError, EpochRecord, RBMTraining
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units

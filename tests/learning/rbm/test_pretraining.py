@@ -10,9 +10,9 @@ from deepbelief.data import Images, TensorSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.rbm import pretraining
 from deepbelief.learning.rbm.batches import batches
-from deepbelief.learning.rbm.layer import RBMTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.rbm.training import RBMTraining
 from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import TensorSource
-from deepbelief.learning.rbm.layer import RBMTraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.rbm.training import RBMTraining
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
 

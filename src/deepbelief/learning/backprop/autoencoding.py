@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import SourceLike, in_batches
-from deepbelief.learning.backprop.loop import AdamTraining
+from deepbelief.learning.backprop.adam import AdamTraining
 from deepbelief.learning.course import MinibatchCourseSettings
 from deepbelief.models.autoencoder import Autoencoder
 from deepbelief.models.checks import fitting, fitting_held_out

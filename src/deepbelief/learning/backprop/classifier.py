@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
-from deepbelief.learning.backprop.loop import AdamTraining
+from deepbelief.learning.backprop.adam import AdamTraining
 from deepbelief.learning.course import (
     MinibatchCourseSettings,
     Record,

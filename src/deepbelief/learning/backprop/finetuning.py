@@ -9,14 +9,16 @@ from deepbelief.randomness import Random
 
 
 @torch.no_grad()
-def unfold(dbn: DBN, classes: int, random: Random | int, readout: FeedForward | None = None) -> FeedForward:
+def network_to_finetune(
+    dbn: DBN, classes: int, random: Random | int, readout: FeedForward | None = None
+) -> FeedForward:
     """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
 
     `MinibatchTraining` then fine-tunes all of its layers by backpropagation:
 
     >>> from deepbelief import MinibatchSettings, MinibatchTraining
     >>> dbn, images, labels = DBN.from_sizes([6, 5, 4], 0), torch.rand(20, 6), torch.arange(20) % 2
-    >>> network = unfold(dbn, classes=2, random=0).requires_grad_(True)
+    >>> network = network_to_finetune(dbn, classes=2, random=0).requires_grad_(True)
     >>> settings = MinibatchSettings(epochs=3, patience=0)
     >>> [record.epoch for record in MinibatchTraining(network, (images, labels), settings).epochs()]
     [1, 2, 3]

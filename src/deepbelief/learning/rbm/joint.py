@@ -11,10 +11,10 @@ from deepbelief.data.views import Binarised
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import values_of
 from deepbelief.learning.rbm.batches import batches
-from deepbelief.learning.rbm.layer import BETWEEN_CHECKS, DivergedError, EpochRecord, RBMTraining
+from deepbelief.learning.rbm.cuda_graph import Replayed
 from deepbelief.learning.rbm.pretraining import fitting_stack, standardised
-from deepbelief.learning.rbm.replay import Replayed
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.rbm.training import BETWEEN_CHECKS, DivergedError, EpochRecord, RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.dbn import DBN
 from deepbelief.models.views import Encoded

@@ -13,12 +13,12 @@ from deepbelief.data.views import Binarised, Labelled
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches
+from deepbelief.learning.rbm.cuda_graph import Replayed
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering, TrajectoryTempering
-from deepbelief.learning.rbm.replay import Replayed
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.step import Step
 from deepbelief.learning.rbm.update import MakeOptimizer

@@ -7,8 +7,8 @@ import torch
 
 from deepbelief.checkpoint import load_state, save_state
 from deepbelief.data import Images, Rows
+from deepbelief.learning.rbm.cuda_graph import Replayed
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.replay import Replayed
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
