@@ -1,6 +1,7 @@
 """Estimates of the log-likelihood of a DBN itself, by short Markov chains over its latent layers."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -16,26 +17,28 @@ from deepbelief.models.dbn import DBN
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
-_ROWS: Final = 100  # items at a time: their fields stay in the processor's caches
+_ROWS: Final = 200  # items at a time: enough to keep the processor busy, few enough for their fields to fit its cache
 
 
 @final
 @dataclass(frozen=True)
 class ChainSettings:
-    """How many states the chain of each item has, and how many sweeps look for a likely state before it.
+    """How many `steps` the chain of each item has, S, and in how many sweeps a likely state to start from is sought.
+
+    The time of an estimate is that of 2 S + `search` sweeps.
 
     Raises:
-        SettingsError: there is no state, or a negative number of sweeps.
+        SettingsError: there is no step, or a negative number of sweeps.
     """
 
     steps: int = 20
-    burn_in: int = 10
+    search: int = 10
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise SettingsError(f"a chain that estimates a likelihood has at least 1 step, not {self.steps}.")
-        if self.burn_in < 0:
-            raise SettingsError(f"burn_in = {self.burn_in} is impossible: give 0 sweeps or more.")
+        if self.search < 0:
+            raise SettingsError(f"the search for a likely state takes 0 sweeps or more, not {self.search}.")
 
 
 @final
@@ -81,7 +84,8 @@ def dbn_estimate(
     little too low on average, and the estimates too high by the same. With one hidden layer there is no h, and
     the estimate is -F(v) - log Z. Where the DBN standardises its input, the density is that of the original values.
 
-    Here h* is where a chain of `burn_in` sweeps from the recognition pass ends.
+    A likely h* is one that many states go to with a similar probability, so that few of them are enough. It is where
+    `search` sweeps end that begin at a sample of the recognition pass and become ever colder.
 
     Args:
         dbn: layers between the visible and the top one must be Bernoulli, the other two may be of any kind.
@@ -89,7 +93,7 @@ def dbn_estimate(
         z: log Z of the RBM on top: the result of `ais`, or the number itself, as from `exact_log_z`.
         random: for the states of the units, on the DBN's device.
         settings: of the chains.
-        progress: gets "Chains" and counts blocks of items.
+        progress: gets "Chains" and counts the steps of all items.
 
     Returns:
         One number in nats for each item.
@@ -108,27 +112,37 @@ def dbn_estimate(
     log_z = z.log_z if isinstance(z, AISResult) else z
     if len(dbn) == 1:
         return Estimate(correction - dbn.layer(1).free_energy(seen).double() - log_z, z)
-    blocks, found = torch.split(seen, _ROWS), []
-    for done, block in enumerate(blocks, start=1):
-        found.append(_log_probability(Posterior(dbn, block), random, settings))
+    done = 0
+
+    def report(items: int) -> None:
+        nonlocal done
+        done += items
         if progress is not None:
-            progress("Chains", done, len(blocks))
-    return Estimate(correction + torch.cat(found) - log_z, z)
+            progress("Chains", done, len(seen) * settings.steps)
+
+    blocks = [Posterior(dbn, block) for block in torch.split(seen, _ROWS)]
+    found = torch.cat([_log_probability(block, random, settings, report) for block in blocks])
+    return Estimate(correction + found - log_z, z)
 
 
-def _log_probability(posterior: Posterior, random: Random, settings: ChainSettings) -> Tensor:
+def _log_probability(
+    posterior: Posterior, random: Random, settings: ChainSettings, report: Callable[[int], None]
+) -> Tensor:
     """log p^(v) + log Z of each item, (items,)."""
     special = posterior.recognise(random)
-    for _ in range(settings.burn_in):
-        special = posterior.sweep(special, random)
-    return posterior.log_joint(special) - _log_posterior(posterior, special, settings.steps, random)
+    for left in range(settings.search, 0, -1):
+        special = posterior.sweep(special, random, temperature=left / (settings.search + 1))
+    return posterior.log_joint(special) - _log_posterior(posterior, special, settings.steps, random, report)
 
 
-def _log_posterior(posterior: Posterior, special: Tensor, steps: int, random: Random) -> Tensor:
+def _log_posterior(
+    posterior: Posterior, special: Tensor, steps: int, random: Random, report: Callable[[int], None]
+) -> Tensor:
     """log (1/S sum_s T(h* <- h_s)) of each item, (items,)."""
     place = (random.uniform((len(special),)) * steps).long()  # of the state that the others start from, from 0
     start = posterior.sweep(special, random, backwards=True)
     total = posterior.log_transition(start, special)
+    report(len(special))
     for backwards, lengths in ((False, steps - 1 - place), (True, place)):
         states = start.clone()
         for step in range(int(lengths.max())):
@@ -136,4 +150,5 @@ def _log_posterior(posterior: Posterior, special: Tensor, steps: int, random: Ra
             part = posterior.of(items)
             states[items] = part.sweep(states[items], random, backwards)
             total[items] = torch.logaddexp(total[items], part.log_transition(states[items], special[items]))
+            report(len(items))
     return total - math.log(steps)

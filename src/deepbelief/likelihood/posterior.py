@@ -67,37 +67,42 @@ class Posterior:
     def log_joint(self, states: Tensor) -> Tensor:
         """log p(v, h_1, ..., h_M) + log Z, with Z of the RBM on top, shape (items,), float64."""
         total, below = torch.zeros(len(states), dtype=torch.float64, device=states.device), self._visible
-        for rbm, down, own in zip(self._rbms, self._down, states.split(self._sizes, dim=1), strict=False):
+        for rbm, down, own in zip(self._rbms, self._down, torch.split(states, self._sizes, dim=1), strict=False):
             total += log_probability(rbm.visible, below, own @ down)
             below = own
         return total - self._rbms[-1].free_energy(below).double()
 
-    def sweep(self, states: Tensor, random: Random, backwards: bool = False) -> Tensor:
-        """States drawn from T( . <- states), or from T' with `backwards`."""
+    def sweep(self, states: Tensor, random: Random, backwards: bool = False, temperature: float = 1.0) -> Tensor:
+        """States drawn from T( . <- states), or from T' with `backwards`; below a temperature of 1 likelier ones.
+
+        With a temperature a unit is 1 with probability sigmoid(log-odds / temperature).
+        """
         uniform = random.uniform_(torch.empty_like(states))
-        return self._sweep(states, torch.logit(uniform), backwards)[0]
+        return self._sweep(states, temperature * torch.logit(uniform), backwards)[0]
 
     def log_transition(self, states: Tensor, target: Tensor, backwards: bool = False) -> Tensor:
         """log T(target <- states), the sum of the logs of what each unit is drawn with; shape (items,), float64."""
         forced = torch.where(target > 0, -torch.inf, torch.inf).to(states)
         log_odds = self._sweep(states, forced, backwards)[1]
-        return (target * log_odds - torch.nn.functional.softplus(log_odds)).double().sum(dim=1)
+        return torch.nn.functional.logsigmoid((2 * target - 1) * log_odds).double().sum(dim=1)
 
+    @torch.no_grad()
     def _sweep(self, states: Tensor, thresholds: Tensor, backwards: bool) -> tuple[Tensor, Tensor]:
         """Each unit in turn becomes 1 where its log-odds given all others exceed its threshold, else 0.
 
         Logistic random thresholds thus draw it, and infinite ones force it. Returns the states and the log-odds.
         """
         states = states.clone()
-        layers, log_odds = states.split(self._sizes, dim=1), torch.empty_like(states)
-        each = list(zip(thresholds.split(self._sizes, dim=1), log_odds.split(self._sizes, dim=1), strict=True))
-        for number in reversed(range(len(layers))) if backwards else range(len(layers)):
+        log_odds = torch.empty_like(states)
+        layers, limits, odds = (torch.split(one, self._sizes, dim=1) for one in (states, thresholds, log_odds))
+        step = -1 if backwards else 1
+        for number in range(len(layers))[::step]:
+            order = range(self._sizes[number])[::step]
             linear, moving = self._conditional(layers, number)
-            units = range(self._sizes[number])
-            _visit(layers[number], linear, moving, *each[number], reversed(units) if backwards else units)
+            _visit(layers[number], linear, moving, limits[number], odds[number], order)
         return states, log_odds
 
-    def _conditional(self, layers: Sequence[Tensor], number: int) -> tuple[Tensor, "list[_LogPartition]"]:
+    def _conditional(self, layers: Sequence[Tensor], number: int) -> tuple[Tensor, list["_LogPartition"]]:
         """log p of one layer given the others: a part linear in its units, and log partitions that they move."""
         rbm, above, own = self._rbms[number], self._rbms[number + 1], layers[number]
         linear = above.visible.bias + (layers[number - 1] @ rbm.weights if number else self._signal)
@@ -137,17 +142,17 @@ def _visit(
     moving: list[_LogPartition],
     thresholds: Tensor,
     log_odds: Tensor,
-    order: "range | reversed[int]",
+    order: range,
 ) -> None:
     """The visits of a sweep to one layer; states and log-odds are written in place."""
     for unit in order:
-        before = states[:, unit]
-        change = 1 - 2 * before
+        own = states[:, unit]
+        change = 1 - 2 * own
         odds = linear[:, unit].clone()
         for part in moving:
             odds += change * part.gain(unit, change)
-        moved = (odds > thresholds[:, unit]) != (before > 0)
+        moved = (odds > thresholds[:, unit]) != (own > 0)
         for part in moving:
             part.accept(unit, moved, change)
         log_odds[:, unit] = odds
-        before += change * moved
+        own += change * moved
