@@ -1,10 +1,11 @@
-"""Small RBMs of all kinds of units, and their exact mathematics by enumeration, in double precision."""
+"""Small RBMs and DBNs of all kinds of units, and their exact mathematics by enumeration, in double precision."""
 
 import itertools
 
 import torch
 from torch import Tensor
 
+from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 from deepbelief.randomness import Random
@@ -64,3 +65,25 @@ def log_z(rbm: RBM) -> Tensor:
 def log_likelihood(rbm: RBM, visible: Tensor) -> Tensor:
     """Mean exact log p(v); differentiable."""
     return -rbm.free_energy(visible).mean() - log_z(rbm)
+
+
+def tiny_dbn(*layers: Units) -> DBN:
+    """A random DBN of these units, float64."""
+    random = Random(11)
+    dbn = DBN.from_units(layers, random)
+    for number in range(1, len(dbn) + 1):
+        randomise(dbn.layer(number), random, 0.8)
+    return dbn.requires_grad_(False)
+
+
+def exact_log_probabilities(dbn: DBN, visible: Tensor) -> Tensor:
+    """log p(v) of a DBN of any number of layers, (batch,), by sums over all states of each layer from the top down."""
+    top = dbn.layer(len(dbn))
+    states = all_states(top.visible) if len(dbn) > 1 else visible
+    log_p = -top.free_energy(states) - log_z(top)
+    for number in range(len(dbn) - 1, 0, -1):
+        rbm = dbn.layer(number)
+        below, field = all_states(rbm.visible) if number > 1 else visible, states @ rbm.weights.T
+        given = field @ below.T - rbm.visible.energy(below) - rbm.visible.log_partition(field)[:, None]
+        states, log_p = below, torch.logsumexp(given + log_p[:, None], dim=0)
+    return log_p

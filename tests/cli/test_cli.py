@@ -156,6 +156,9 @@ def test_likelihood(tmp_path: Path) -> None:
     assert "layer 2, 30-7, exact" in deep.stdout
     again = deepbelief("likelihood", "deep.safetensors", "digits", *short, cwd=tmp_path)
     assert again.stdout.splitlines()[:-1] == deep.stdout.splitlines()[:-1]  # but the seconds
+    more = deepbelief("likelihood", "deep.safetensors", "digits", *short, "--estimate", 3, cwd=tmp_path)
+    assert "log-likelihood, by chains (AIS)" in more.stdout
+    assert "log-likelihood, by chains (AIS)" not in deep.stdout
     other = deepbelief("likelihood", "deep.safetensors", "digits", *short, "--seed", 1, cwd=tmp_path)
     assert other.stdout.splitlines()[:-1] != deep.stdout.splitlines()[:-1]
     np.save(tmp_path / "own.npy", np.zeros((3, 5, 5), dtype=np.uint8))

@@ -35,7 +35,16 @@ from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units
 from deepbelief.randomness import Random
-from tests.small_models import PAIRS, all_states, log_z, randomise, small_rbm, some_values
+from tests.small_models import (
+    PAIRS,
+    all_states,
+    exact_log_probabilities,
+    log_z,
+    randomise,
+    small_rbm,
+    some_values,
+    tiny_dbn,
+)
 
 pairs = pytest.mark.parametrize(("visible", "hidden"), PAIRS)
 
@@ -382,27 +391,6 @@ def test_log_z_along_a_training(trained: RBM, stripes: Tensor) -> None:
 # The DBN.
 
 
-def tiny_dbn(*layers: Units) -> DBN:
-    random = Random(11)
-    dbn = DBN.from_units(layers, random)
-    for number in range(1, len(dbn) + 1):
-        randomise(dbn.layer(number), random, 0.8)
-    return dbn.requires_grad_(False)
-
-
-def exact_log_probability(dbn: DBN, visible: Tensor) -> Tensor:
-    """log p(v) of a DBN of three layers of units above v, by the sum over all states of the two in between."""
-    low, middle, top = (dbn.layer(number) for number in (1, 2, 3))
-    first, second = all_states(middle.visible), all_states(top.visible)
-    log_second = -top.free_energy(second) - exact_log_z(top)
-    field = second @ middle.weights.T
-    given = field @ first.T - middle.visible.energy(first) - middle.visible.log_partition(field)[:, None]
-    log_first = torch.logsumexp(given + log_second[:, None], dim=0)
-    field = first @ low.weights.T
-    given = field @ visible.T - low.visible.energy(visible) - low.visible.log_partition(field)[:, None]
-    return torch.logsumexp(given + log_first[:, None], dim=0)
-
-
 @pytest.mark.parametrize("visible", [Bernoulli(4), Gaussian(3), ReLU(2)])
 def test_the_bound_of_a_deep_network_is_below_its_likelihood(visible: Units) -> None:
     dbn, random = tiny_dbn(visible, Bernoulli(3), Categorical(1, 3), Bernoulli(2)), Random(12)
@@ -410,7 +398,7 @@ def test_the_bound_of_a_deep_network_is_below_its_likelihood(visible: Units) -> 
     path = layer_path(dbn, 3, TensorSource(items))
     exact_z = AISResult(torch.full((10,), exact_log_z(dbn.layer(3)), dtype=torch.float64), 0.0)
     both = dbn_bound(dbn, path, items.repeat(3000, 1), exact_z, random, AISSettings.of(30))
-    exact = exact_log_probability(dbn, items)
+    exact = exact_log_probabilities(dbn, items)
     for side in (both.upper, both.lower):
         assert (side.view(3000, 4).mean(dim=0) < exact).all()
     # As probabilities the samples give the likelihood itself.

@@ -16,11 +16,16 @@ def likelihood(
     images: Annotated[int, typer.Option(min=2, help="Test images to measure, drawn from all.")] = 100,
     temperatures: Annotated[int, typer.Option(min=1, help="Temperatures of AIS and RAISE.")] = 14_500,
     chains: Annotated[int, typer.Option(min=2, help="Chains of AIS.")] = 100,
+    estimate: Annotated[
+        int, typer.Option(min=0, help="Steps of a chain for each image: a deep DBN's likelihood itself; 0 for none.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Choice of the images and states of the units.")] = 0,
     data: Folder = None,
     device: Device = "auto",
 ) -> None:
     """Estimate a DBN's mean log-likelihood in nats (a bound of it, if deep), from both sides: by AIS and by RAISE.
+
+    With --estimate the likelihood of a deep DBN itself is estimated, too, by Markov chains over its hidden layers.
 
     Grey images are drawn once as zeros and ones where the visible units are binary; real values are taken as they are.
 
@@ -31,7 +36,7 @@ def likelihood(
     from deepbelief.checkpoint import load_dbn
     from deepbelief.cli.inputs import images_for
     from deepbelief.cli.output import print_results, steps_line
-    from deepbelief.likelihood import AISSettings, evaluate
+    from deepbelief.likelihood import AISSettings, ChainSettings, evaluate
     from deepbelief.randomness import Random
     from deepbelief.report.tables import Table
     from deepbelief.system.machine import choose_device
@@ -42,9 +47,10 @@ def likelihood(
     dbn = load_dbn(model).to(on)
     training, test = (images_for(model, dataset, data, part) for part in Part)
     settings = AISSettings.of(temperatures, chains)
-    found = evaluate(dbn, training, test, Random(seed, "likelihood", on), settings, images, steps_line)
+    random, steps = Random(seed, "likelihood", on), ChainSettings(estimate) if estimate else None
+    found = evaluate(dbn, training, test, random, settings, images, steps_line, steps)
     title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
     print_results(Console(), Table(title, ("nats", "", "95 % interval", "effective chains"), tuple(found.rows())))
-    for sentence in found.bracket.warnings:
+    for sentence in found.warnings:
         typer.echo(f"Beware: {sentence}")
     typer.echo(f"{temperatures} temperatures, {chains} chains, {time.perf_counter() - started:.0f} s")

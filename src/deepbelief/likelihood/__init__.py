@@ -2,6 +2,7 @@
 
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais, trajectory_log_z
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood, upper_side
+from deepbelief.likelihood.estimate import ChainSettings, Estimate, dbn_estimate
 from deepbelief.likelihood.evaluation import Evaluation, LayerZ, evaluate, layer_path
 from deepbelief.likelihood.exact import exact_log_z
 from deepbelief.likelihood.reverse import raise_bound
@@ -10,11 +11,14 @@ __all__ = [
     "AISResult",
     "AISSettings",
     "Bracket",
+    "ChainSettings",
+    "Estimate",
     "Evaluation",
     "LayerZ",
     "ais",
     "as_states",
     "dbn_bound",
+    "dbn_estimate",
     "evaluate",
     "exact_log_z",
     "layer_path",

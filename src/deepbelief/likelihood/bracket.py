@@ -53,17 +53,17 @@ class Bracket:
     @property
     def upper_interval(self) -> Interval:
         """95 % interval of the mean over all items like these, for the choice of items and the chains of log Z."""
-        return _around(self.upper_mean, math.hypot(error_of_mean(self.upper), self.z.error))
+        return around(self.upper_mean, math.hypot(error_of_mean(self.upper), self.z.error))
 
     @property
     def lower_interval(self) -> Interval:
         """95 % interval of the mean over all items like these; each has chains of its own."""
-        return _around(self.lower_mean, error_of_mean(self.lower))
+        return around(self.lower_mean, error_of_mean(self.lower))
 
     @property
     def gap_interval(self) -> Interval:
         """95 % interval of the gap; narrow, because the differences between items cancel."""
-        return _around(self.gap, math.hypot(error_of_mean(self.upper - self.lower), self.z.error))
+        return around(self.gap, math.hypot(error_of_mean(self.upper - self.lower), self.z.error))
 
     @property
     def warnings(self) -> list[str]:
@@ -86,7 +86,8 @@ class Bracket:
         return found
 
 
-def _around(middle: float, half: float) -> Interval:
+def around(middle: float, half: float) -> Interval:
+    """The interval from `middle` - `half` to `middle` + `half`."""
     return middle - half, middle + half
 
 
@@ -190,21 +191,26 @@ def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random | int
 
 def _sample_up(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Tensor]:
     """The share of the layers below the top in the bound, (batch,), and samples of the top RBM's visible units."""
-    visible = checked_values(dbn.layer(1).visible, given)
-    below = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
-    if dbn.standardisation is not None:
-        visible = dbn.standardisation(visible)
-        below -= dbn.standardisation.log_jacobian
+    visible, below = as_seen(dbn, given)
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
         field = visible @ rbm.weights
         hidden = rbm.hidden.sample(field, random)
-        below += _log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
-        below -= _log_probability(rbm.hidden, hidden, field)
+        below += log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
+        below -= log_probability(rbm.hidden, hidden, field)
         visible = hidden
     return below, visible
 
 
-def _log_probability(units: Units, values: Tensor, field: Tensor) -> Tensor:
+def as_seen(dbn: DBN, given: TensorLike) -> tuple[Tensor, Tensor]:
+    """The values as the first RBM sees them, standardised if need be, and log p(given) - log p(seen), (batch,)."""
+    visible = checked_values(dbn.layer(1).visible, given)
+    correction = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
+    if dbn.standardisation is None:
+        return visible, correction
+    return dbn.standardisation(visible), correction - dbn.standardisation.log_jacobian
+
+
+def log_probability(units: Units, values: Tensor, field: Tensor) -> Tensor:
     """log p(x | field) = field . x - E(x) - log_partition(field), shape (batch,), float64."""
     return ((field * values).sum(dim=-1) - units.energy(values) - units.log_partition(field)).double()

@@ -10,7 +10,9 @@ from deepbelief.data import SourceLike, as_source, evenly_spaced
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
+from deepbelief.likelihood.estimate import ChainSettings, Estimate, dbn_estimate
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
+from deepbelief.likelihood.posterior import check_latent
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
 from deepbelief.models.checks import check_width
 from deepbelief.models.dbn import DBN
@@ -34,16 +36,33 @@ class LayerZ:
 @final
 @dataclass(frozen=True)
 class Evaluation:
-    """The log Z of every layer, and the (bound of the) mean log-likelihood of some items."""
+    """The log Z of every layer, and the (bound of the) mean log-likelihood of some items, in nats.
+
+    `estimate` is of the log-likelihood itself where `bracket` is of its bound, if it was asked for.
+    """
 
     layers: list[LayerZ]
     bracket: Bracket
+    estimate: Estimate | None = None
 
     @property
     def exact_mean(self) -> float | None:
-        """The mean over the items with the exact log Z of the RBM on top, where that is known."""
+        """The mean of `bracket` over the items with the exact log Z of the RBM on top, where that is known."""
+        return self._with_exact_z(self.bracket.upper_mean)
+
+    def _with_exact_z(self, mean: float) -> float | None:
         top = self.layers[-1]
-        return None if top.exact is None else self.bracket.upper_mean + top.ais.log_z - top.exact
+        return None if top.exact is None else mean + top.ais.log_z - top.exact
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each reason to trust the figures less."""
+        found = self.bracket.warnings
+        if self.estimate is not None and self.estimate.mean < self.bracket.upper_mean:
+            found.append(
+                "the estimate of the log-likelihood is below its bound, so it is too low: take chains of more steps."
+            )
+        return found
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """The figures as text: name, nats, 95 % interval, effective chains."""
@@ -60,6 +79,11 @@ class Evaluation:
             yield f"{name}, log Z exact", f"{self.exact_mean:.2f}", "", ""
         yield f"{name}, lower side (RAISE)", f"{both.lower_mean:.2f}", _interval(both.lower_interval), ""
         yield "between the two sides", f"{both.gap:.2f}", _interval(both.gap_interval), ""
+        if self.estimate is not None:
+            mean, exact = self.estimate.mean, self._with_exact_z(self.estimate.mean)
+            yield "log-likelihood, by chains (AIS)", f"{mean:.2f}", _interval(self.estimate.interval), ""
+            if exact is not None:
+                yield "log-likelihood, by chains, log Z exact", f"{exact:.2f}", "", ""
 
 
 def _interval(ends: tuple[float, float]) -> str:
@@ -98,8 +122,9 @@ def evaluate(
     settings: AISSettings | None = None,
     number: int = 100,
     progress: Progress | None = None,
+    estimate: ChainSettings | None = None,
 ) -> Evaluation:
-    """AIS on every layer, and both sides of the (bound of the) log-likelihood.
+    """AIS on every layer, both sides of the (bound of the) log-likelihood, and an estimate of it if asked for.
 
     Args:
         dbn: the model.
@@ -108,10 +133,12 @@ def evaluate(
         random: for the choice of the items, their states and all chains; on the DBN's device.
         settings: temperatures and chains.
         number: how many of the items to use, drawn at random.
-        progress: gets the method (and layer) and counts temperatures.
+        progress: gets the method (and layer) and counts temperatures, or steps of chains.
+        estimate: of the chains of `dbn_estimate`; None for none. A single layer needs none: it has no bound.
 
     Raises:
-        SettingsError: the data have another width than the DBN, or there are no items.
+        SettingsError: the data have another width than the DBN, or there are no items; or an estimate is asked for
+            and a layer between the visible and the top one is not Bernoulli.
         DataError: the units cannot take one of the values that are used.
     """
     random = as_random(random, dbn.layer(1).weights.device)
@@ -120,6 +147,8 @@ def evaluate(
         check_width(source, units, "the DBN")
     if not len(measured) or number < 1:
         raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
+    if estimate is not None:
+        check_latent(dbn)  # before the long work
     visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
 
     def of_layer(layer: int) -> Progress | None:
@@ -133,4 +162,7 @@ def evaluate(
         z = ais(path, random, settings, of_layer(layer))
         exact = exact_log_z(path.rbm) if fewest_states(path.rbm) <= _QUICK else None
         layers.append(LayerZ(layer, (path.rbm.visible.size, path.rbm.hidden.size), z, exact))
-    return Evaluation(layers, dbn_bound(dbn, path, visible, z, random, settings, progress))
+    bracket = dbn_bound(dbn, path, visible, z, random, settings, progress)
+    if estimate is None or len(dbn) == 1:
+        return Evaluation(layers, bracket)
+    return Evaluation(layers, bracket, dbn_estimate(dbn, visible, z, random, estimate, progress))
