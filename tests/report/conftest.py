@@ -91,6 +91,8 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
         found[f"loss/readout_{layer}@1"] = 2.3
     found |= {"label_units/accuracy": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
+    found |= {"of_each_class/taken": 0.83, "of_each_class/least_taken": 0.61, "of_each_class/spread": 0.77}
+    found |= {"fantasies/unevenness": 0.12}
     found |= {"log_likelihood/upper": -100 + float(random.normal()), "log_likelihood/lower": -102.0}
     chance = 1 / len(plan.names)
     for number, name in enumerate(plan.contestants):
@@ -229,6 +231,9 @@ def _generation_stage(plan: Synthetic, images: np.ndarray) -> dict[str, Any]:
         "warnings": ["log Z rests on few chains."] * plan.optional,
     }
     facts |= {"upper_interval": [-101.0, -99.0], "lower_interval": [-103.0, -101.0]}
+    judged = {"images": 20, "judge": "ffnn", "taken": [0.71] * len(plan.names), "real": [0.9] * len(plan.names)}
+    if plan.optional:
+        facts |= {"of_each_class": judged, "fantasies": {**judged, "images": 6}}
     every = images.reshape(-1, *plan.shape)
     arrays = {"fantasies": every[:6], "of_each_class": images[:, :2].reshape(-1, *plan.shape)}
     return {"generation": (facts, arrays | {"originals": every[:4], "completed": every[4:8]})}

@@ -10,11 +10,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from deepbelief.data import Dataset, Images
+from deepbelief.checkpoint import load_labelled_dbn
+from deepbelief.data import Dataset, Images, Labelled
 from deepbelief.insight import receptive_fields
-from deepbelief.models.feedforward import accuracy
+from deepbelief.learning import Pretraining
+from deepbelief.models import DBN, Bernoulli, LabelledRBM
+from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import fgsm
-from deepbelief.sampling import fantasies, inpaint
+from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study import context as contexts
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent
@@ -81,7 +84,7 @@ NAMES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "generation": (
         {"class_names", "steps", "upper_interval", "lower_interval", "binary", "warnings", "images", "temperatures"}
-        | {"chains", "layers"},
+        | {"chains", "layers", "fantasies", "of_each_class"},
         {"fantasies", "originals", "completed", "of_each_class"},
     ),
 }  # fmt: skip
@@ -230,6 +233,41 @@ def test_pictures_of_generation_are_drawn_with_the_stage_s_own_random_numbers(
     images = context.test_pixels[: section.inpainted]
     completed = inpaint(context.dbn, images, torch.arange(12) < 6, random, section.steps)
     np.testing.assert_array_equal(made["completed"], context.picture(completed))
+
+
+def test_images_of_each_class_are_judged_beside_test_images(
+    finished: tuple[Path, float], stages: dict[str, tuple[StageRecord, Arrays]], context: Context
+) -> None:
+    metrics, facts, section = (
+        read_results(finished[0]).metrics,
+        stages["generation"][0].facts,
+        context.recipe.generation,
+    )
+    model = load_labelled_dbn(finished[0] / "seed-0" / "models" / "labelled.safetensors")
+    judge, wanted = context.contestants["ffnn"], context.test.required_labels()
+    labels = torch.arange(3).repeat_interleave(section.of_each_class)
+    random = context.random("labels")
+    seen = Labelled(context.features[-1], context.training.required_labels(), 3)
+    top = LabelledRBM(Bernoulli(8), 3, Bernoulli(section.labels.hidden), random)
+    list(Pretraining(DBN([top.rbm]), seen, section.labels.training, random=random).epochs())
+    made = labelled_fantasies(model, labels, random, section.steps)
+    taken = [float((predict(judge, made)[labels == n] == n).double().mean()) for n in range(3)]
+    real = [float((predict(judge, context.test_pixels)[wanted == n] == n).double().mean()) for n in range(3)]
+    assert facts["of_each_class"]["taken"] == pytest.approx(taken)
+    assert facts["of_each_class"]["real"] == pytest.approx(real)
+    assert metrics["of_each_class/taken"].mean == pytest.approx(np.mean(taken) / np.mean(real))
+    assert metrics["of_each_class/least_taken"].mean == pytest.approx(min(np.divide(taken, real)))
+    apart = [
+        float(torch.pdist(made[labels == n]).mean() / torch.pdist(context.test_pixels[wanted == n]).mean())
+        for n in range(3)
+    ]
+    assert metrics["of_each_class/spread"].mean == pytest.approx(np.mean(apart), rel=1e-4)
+    shares = np.array(facts["fantasies"]["taken"]), np.array(facts["fantasies"]["real"])
+    assert shares[0].sum() == pytest.approx(1)
+    assert metrics["fantasies/unevenness"].mean == pytest.approx(np.abs(shares[0] - shares[1]).sum() / 2)
+    random = context.random("generation")
+    dreams = predict(judge, fantasies(context.dbn, section.fantasies, random, section.steps))
+    np.testing.assert_allclose(shares[0], np.bincount(dreams, minlength=3) / len(dreams))
 
 
 def test_saved_models_know_the_shape_of_an_image(finished: tuple[Path, float]) -> None:

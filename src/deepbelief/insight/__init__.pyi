@@ -2,5 +2,9 @@ from .classes import class_means as class_means
 from .classes import class_tree as class_tree
 from .classes import confusion as confusion
 from .classes import most_confused as most_confused
+from .generated import class_shares as class_shares
+from .generated import share_taken as share_taken
+from .generated import spread as spread
+from .generated import unevenness as unevenness
 from .neighbours import nearest as nearest
 from .receptive_fields import receptive_fields as receptive_fields

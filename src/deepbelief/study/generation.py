@@ -3,19 +3,25 @@
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from deepbelief.checkpoint import save_labelled_dbn
 from deepbelief.data import Labelled, TensorSource
+from deepbelief.insight import class_shares, share_taken, spread, unevenness
+from deepbelief.learning.labels.calibration import fit_label_biases
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
 from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import predict
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import encode_source
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 
-_OF_EACH_CLASS: Final = 8  # generated images
+_FANTASIES: Final = 20  # drawn
+_OF_EACH_CLASS: Final = 8  # drawn
+_JUDGE: Final = "ffnn"  # who says what generated images show: a classifier that is no part of the DBN
 _PARTS: Final = 4  # steps of the stage's progress
 
 
@@ -23,7 +29,9 @@ def generation(context: Context) -> Findings:
     """Fantasies, images completed from their upper half, images of each class, and the log-likelihood's bracket."""
     section, random = context.recipe.generation, context.random("generation")
     found = Findings(facts={"class_names": list(context.dataset.class_names), "steps": section.steps})
-    found.arrays["fantasies"] = context.picture(fantasies(context.dbn, section.fantasies, random, section.steps))
+    made = fantasies(context.dbn, section.fantasies, random, section.steps)
+    found.arrays["fantasies"] = context.picture(made[:_FANTASIES])
+    _judge_fantasies(context, made, found)
     context.progress.step(1, _PARTS, "images made up")
 
     images, half = context.test_pixels[: section.inpainted], context.training.width // 2
@@ -49,13 +57,47 @@ def _of_each_class(context: Context, found: Findings) -> None:
     for record in context.train("labels", job):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
+    if settings.clamp_labels:
+        fit_label_biases(top, seen)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
-    labels = torch.arange(context.classes, device=context.device).repeat_interleave(_OF_EACH_CLASS)
-    found.arrays["of_each_class"] = context.picture(labelled_fantasies(model, labels, random, section.steps))
+    labels = torch.arange(context.classes, device=context.device).repeat_interleave(section.of_each_class)
+    made = labelled_fantasies(model, labels, random, section.steps)
+    drawn = made.view(context.classes, section.of_each_class, -1)[:, :_OF_EACH_CLASS]
+    found.arrays["of_each_class"] = context.picture(drawn.flatten(0, 1))
+    _judge_classes(context, made, labels, found)
     with torch.no_grad():
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
     found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())
     context.progress.step(3, _PARTS, "images of each class")
+
+
+def _judge_fantasies(context: Context, made: Tensor, found: Findings) -> None:
+    """How evenly fantasies show the classes, beside the test images, which the same judge sees."""
+    taken, real = (
+        class_shares(predicted, context.classes)
+        for predicted in (predict(context.contestants[_JUDGE], made), context.clean_predictions[_JUDGE])
+    )
+    found.metrics["fantasies/unevenness"] = unevenness(taken, real)
+    found.facts["fantasies"] = {"images": len(made), "judge": _JUDGE, "taken": taken.tolist(), "real": real.tolist()}
+
+
+def _judge_classes(context: Context, made: Tensor, labels: Tensor, found: Findings) -> None:
+    """Whether images made of each class are taken for it, and differ among each other, as much as test images do."""
+    wanted, classes = context.test.required_labels(), context.classes
+    taken = share_taken(predict(context.contestants[_JUDGE], made), labels, classes)
+    real = share_taken(context.clean_predictions[_JUDGE], wanted, classes)
+    spreads = spread(made, labels, classes) / spread(context.test_pixels, wanted, classes)
+    found.metrics |= {
+        "of_each_class/taken": float(taken.mean() / real.nanmean()),
+        "of_each_class/least_taken": float((taken / real).nan_to_num(torch.inf).min()),
+        "of_each_class/spread": float(spreads.nanmean()),
+    }
+    found.facts["of_each_class"] = {
+        "images": len(made) // classes,
+        "judge": _JUDGE,
+        "taken": taken.tolist(),
+        "real": real.nan_to_num().tolist(),
+    }
 
 
 def _held_out(context: Context) -> Labelled:

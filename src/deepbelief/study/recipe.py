@@ -109,9 +109,13 @@ class LabelsSection(_Section):
 
 @final
 class GenerationSection(_Section):
-    """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate."""
+    """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate.
+
+    Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn.
+    """
 
     fantasies: int = Field(default=20, ge=1)
+    of_each_class: int = Field(default=20, ge=2)
     steps: int = Field(default=1000, ge=2)
     inpainted: int = Field(default=8, ge=1)
     labels: LabelsSection = LabelsSection()
@@ -166,6 +170,12 @@ class Recipe(_Section):
             written = [f"{level:g}" for level in levels]
             if twice := [level for level in written if written.count(level) > 1]:
                 raise ValueError(f"{name} holds {twice[0]} twice: give each level once")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_only_where_they_are_seen(self) -> "Recipe":
+        if any(settings.clamp_labels for settings in self.pretraining):
+            raise ValueError("pretraining.clamp_labels: pre-training sees no labels, leave it out")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from deepbelief.report.chapter import Chapter, Drawing, Picture
 from deepbelief.report.images import grid, named_rows
 from deepbelief.report.run import Run, Stage
 from deepbelief.report.tables import Table
-from deepbelief.report.text import ABSENT, interval, percent
+from deepbelief.report.text import ABSENT, contestant_name, interval, percent
 
 _SIDES: Final = {"lower": "lower side, by RAISE", "upper": "upper side, by AIS"}
 
@@ -30,11 +30,19 @@ def generation(run: Run, stage: Stage) -> Chapter:
         + _told(run, stage),
     )
     formula = "log p(v) >= E_Q[ log p(v, h) - log Q(h | v) ]" if facts["layers"] > 1 else ""
-    return Chapter(text, _pictures(stage), (_bracket(run, stage),), formula)
+    return Chapter(text, _pictures(run, stage), (*_judged(run, stage), _bracket(run, stage)), formula)
 
 
-def _pictures(stage: Stage) -> tuple[Picture, Picture, Picture]:
+def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
     names = [str(name) for name in stage.fact("class_names")]
+    judged = stage.record.facts.get("of_each_class")  # records of earlier versions have none
+    rows, told = names, ""
+    if judged:
+        rows = [f"{name}, {taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
+        told = (
+            f"The percentages: how many of {judged['images']} such images the {contestant_name(judged['judge'])} "
+            "takes for that class. "
+        )
     made, classes, originals = (stage.array(name) for name in ("fantasies", "of_each_class", "originals"))
     half = "upper" if made.shape[-2] > 1 else "left"
     fantasies = Picture(
@@ -48,9 +56,9 @@ def _pictures(stage: Stage) -> tuple[Picture, Picture, Picture]:
     of_each_class = Picture(
         "of-each-class",
         f"Images made up of each of the {len(names)} classes.",
-        "Images made up with the label clamped. Where a row shows another class, the label has too little say, or the "
-        "chains ended before they found their way to its images.",
-        named_rows(classes.reshape(len(names), -1, *classes.shape[1:]), names),
+        f"Images made up with the label clamped. {told}Where a row shows another class, the label has too little say, "
+        "or the chains ended before they found their way to its images.",
+        named_rows(classes.reshape(len(names), -1, *classes.shape[1:]), rows),
     )
     completed = Picture(
         "completed",
@@ -60,6 +68,21 @@ def _pictures(stage: Stage) -> tuple[Picture, Picture, Picture]:
         _completed(originals, stage.array("completed")),
     )
     return fantasies, of_each_class, completed
+
+
+def _judged(run: Run, stage: Stage) -> list[Table]:
+    """What a classifier that is no part of the network says of its images; nothing in records of earlier versions."""
+    facts = stage.record.facts
+    if "of_each_class" not in facts or "fantasies" not in facts:
+        return []
+    judge, images = contestant_name(facts["of_each_class"]["judge"]), facts["of_each_class"]["images"]
+    rows = [
+        ("taken for the class asked for, relative to test images", percent(run.metric("of_each_class/taken"))),
+        ("the same, of the class with the lowest share", percent(run.metric("of_each_class/least_taken"))),
+        ("distance of two images of a class, relative to test images", percent(run.metric("of_each_class/spread"))),
+        ("fantasies too many of some classes, and too few of others", percent(run.metric("fantasies/unevenness"))),
+    ]
+    return [Table(f"Images made up, {images} of each class, judged by the {judge}", ("", "measured"), rows)]
 
 
 def _completed(originals: NDArray[Any], completed: NDArray[Any]) -> Drawing:
