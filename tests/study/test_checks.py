@@ -223,6 +223,7 @@ def test_what_cannot_be_studied_is_refused_before_the_folder_is_claimed(
         ),
         ("generation", "chains = 10000000000", "generation.chains asks for"),
         ("generation", "fantasies = 10000000000", "generation.fantasies asks for"),
+        ("generation", "of_each_class = 10000000000", "generation.of_each_class asks for"),
         ("dbn", "hidden = [10, 100000000000]", "dbn.hidden asks for"),
         ("pretraining", "persistent_chains = 10000000000", "pretraining.persistent_chains asks for"),
     ],

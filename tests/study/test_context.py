@@ -43,6 +43,7 @@ def context(folder: Path, text: str, listener: Listener | None = None) -> Contex
     recipe = parse_recipe(text, "tiny.toml")
     made = Context(recipe, load_dataset("digits"), 0, torch.device("cpu"), FP32, folder, listener or Listener())
     save_dbn(made.models / "dbn.safetensors", DBN.from_sizes(SIZES, Random(0), 0.3))
+    made.save_network("ffnn", FeedForward([SIZES[0], 10], torch.relu, Random(0)), "relu")
     return made
 
 

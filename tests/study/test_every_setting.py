@@ -30,6 +30,7 @@ attack = { epsilons = [0.0, 0.1], example_epsilon = 0.1, pgd = { images = 20, st
 defence.steps = [1]
 [generation]
 fantasies = 2
+of_each_class = 2
 steps = 4
 inpainted = 2
 temperatures = 4
@@ -44,6 +45,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "dbn.hidden": ([7, 6], "pretraining"),
     "dbn.visible": ("gaussian", "pretraining"),
     "dbn.weight_std": (0.1, "pretraining"),
+    "dbn.training": ("joint", "pretraining"),
     "pretraining.0": ({"epochs": 2, "batch_size": 20}, "pretraining"),
     "pretraining.1": ({"epochs": 2, "batch_size": 20}, "pretraining"),
     "readouts": ({"method": "converged", "l2": [0.1], "max_iterations": 5}, "readouts"),
@@ -62,6 +64,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "attack.pgd.epsilons": ([0.2], "topdown_defence"),
     "defence.steps": ([2], "topdown_defence"),
     "generation.fantasies": (3, "generation"),
+    "generation.of_each_class": (3, "generation"),
     "generation.steps": (5, "generation"),
     "generation.inpainted": (3, "generation"),
     "generation.labels.hidden": (5, "generation"),

@@ -139,3 +139,24 @@ def test_files(tmp_path: Path, tiny: str) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="cannot be read as text"):
         load_recipe(str(path))
+
+
+def test_layers_that_learn_together_and_labels_in_the_wrong_place_are_refused() -> None:
+    text = recipe_text("smoke")
+    together = text.replace("[dbn]", '[dbn]\ntraining = "joint"')
+    assert together != text
+    for setting, message in (
+        ("epochs = [2, 1, 1]", "give them the same epochs"),
+        ("patience = 2", "set patience to 0"),
+    ):
+        name = setting.split(" ")[0]
+        start = together.index("[pretraining]")
+        end = together.index("\n[", start)
+        lines = [line for line in together[start:end].splitlines()[1:] if not line.startswith(name)]
+        changed = together[:start] + "\n".join(["[pretraining]", setting, *lines]) + together[end:]
+        with pytest.raises(SettingsError, match=f"pretraining: .*{message}"):
+            parse_recipe(changed, "mine.toml")
+    with pytest.raises(SettingsError, match="pre-training sees no labels, leave it out"):
+        parse_recipe(
+            text.replace("[pretraining]", "[pretraining]\npersistent_chains = 5\nclamp_labels = true"), "mine.toml"
+        )

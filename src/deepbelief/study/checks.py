@@ -107,7 +107,8 @@ def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, 
     for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
         yield f"{name}.persistent_chains", settings.persistent_chains * settings.tempering.temperatures * size
     yield "generation.chains", section.chains * units[-1]
-    yield "generation.fantasies", section.fantasies * units[-1]
+    yield "generation.fantasies", section.fantasies * max(units[-1], width)
+    yield "generation.of_each_class", len(dataset.class_names) * section.of_each_class * max(seen, width)
 
 
 def _weights(sizes: Sequence[int]) -> int:

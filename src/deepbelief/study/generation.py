@@ -18,6 +18,7 @@ from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import encode_source
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
+from deepbelief.study.loading import with_standardisation
 
 _FANTASIES: Final = 20  # drawn
 _OF_EACH_CLASS: Final = 8  # drawn
@@ -71,27 +72,33 @@ def _of_each_class(context: Context, found: Findings) -> None:
     context.progress.step(3, _PARTS, "images of each class")
 
 
+def _judged(context: Context, images: Tensor) -> Tensor:
+    """The classes that the feed-forward network, which is no part of the DBN, takes images for."""
+    return predict(with_standardisation(context.dbn, context.network(_JUDGE)), images)
+
+
 def _judge_fantasies(context: Context, made: Tensor, found: Findings) -> None:
     """How evenly fantasies show the classes, beside the test images, which the same judge sees."""
-    taken, real = (
-        class_shares(predicted, context.classes)
-        for predicted in (predict(context.contestants[_JUDGE], made), context.clean_predictions[_JUDGE])
-    )
+    taken, real = (class_shares(_judged(context, images), context.classes) for images in (made, context.test_pixels))
     found.metrics["fantasies/unevenness"] = unevenness(taken, real)
     found.facts["fantasies"] = {"images": len(made), "judge": _JUDGE, "taken": taken.tolist(), "real": real.tolist()}
 
 
 def _judge_classes(context: Context, made: Tensor, labels: Tensor, found: Findings) -> None:
-    """Whether images made of each class are taken for it, and differ among each other, as much as test images do."""
+    """Whether images made of each class are taken for it, and differ among each other, as much as test images do.
+
+    What cannot be told, such as the spread of a class with a single test image, is left out.
+    """
     wanted, classes = context.test.required_labels(), context.classes
-    taken = share_taken(predict(context.contestants[_JUDGE], made), labels, classes)
-    real = share_taken(context.clean_predictions[_JUDGE], wanted, classes)
+    taken = share_taken(_judged(context, made), labels, classes)
+    real = share_taken(_judged(context, context.test_pixels), wanted, classes)
     spreads = spread(made, labels, classes) / spread(context.test_pixels, wanted, classes)
-    found.metrics |= {
-        "of_each_class/taken": float(taken.mean() / real.nanmean()),
-        "of_each_class/least_taken": float((taken / real).nan_to_num(torch.inf).min()),
-        "of_each_class/spread": float(spreads.nanmean()),
+    compared = {
+        "taken": taken.mean() / real.nanmean(),
+        "least_taken": (taken / real).nan_to_num(torch.inf).min(),
+        "spread": spreads.nanmean(),
     }
+    found.metrics |= {f"of_each_class/{name}": float(value) for name, value in compared.items() if value.isfinite()}
     found.facts["of_each_class"] = {
         "images": len(made) // classes,
         "judge": _JUDGE,

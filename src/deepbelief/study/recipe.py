@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import FullBatchSettings, MinibatchSettings
 from deepbelief.learning.backprop.readout import ConvergedSettings
+from deepbelief.learning.rbm.joint import check_joint
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.settings import sentence
 from deepbelief.study.recipes import RECIPES, recipe_text
@@ -38,12 +39,14 @@ class DataSection(_Section):
 class DBNSection(_Section):
     """The shape of the network, its visible units, and the std of its initial weights (Xavier's by default).
 
-    Gaussian visible units see standardised pixels.
+    Gaussian visible units see standardised pixels. Training is "greedy", layer by layer (`Pretraining`), or "joint",
+    all layers at once (`JointTraining`).
     """
 
     hidden: Sizes = (300, 300, 700)
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     weight_std: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    training: Literal["greedy", "joint"] = "greedy"
 
 
 @final
@@ -170,6 +173,15 @@ class Recipe(_Section):
             written = [f"{level:g}" for level in levels]
             if twice := [level for level in written if written.count(level) > 1]:
                 raise ValueError(f"{name} holds {twice[0]} twice: give each level once")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_that_learn_together(self) -> "Recipe":
+        if self.dbn.training == "joint":
+            try:
+                check_joint(self.pretraining)
+            except SettingsError as error:
+                raise ValueError(f"pretraining: {str(error).removesuffix('.')}") from None
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from deepbelief.learning.backprop.classifier import (
 )
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
+from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.training import DivergedError, EpochRecord
 from deepbelief.models.dbn import DBN
@@ -34,7 +35,7 @@ _LOGGED: Final = {
 
 
 def pretraining(context: Context) -> Findings:
-    """Train the DBN greedily, layer by layer, without labels."""
+    """Train the DBN without labels, layer by layer or all layers together."""
     recipe, random = context.recipe, context.random("pretraining")
     visible = {"bernoulli": Bernoulli, "gaussian": Gaussian}[recipe.dbn.visible](context.training.width)
     dbn = DBN.from_units([visible, *map(Bernoulli, recipe.dbn.hidden)], random, recipe.dbn.weight_std)
@@ -43,7 +44,8 @@ def pretraining(context: Context) -> Findings:
         standardise(dbn, context.training)
     held_out = context.held_out if len(context.held_out) else None
     products = context.precision.products
-    job = Pretraining(dbn, context.training, recipe.pretraining, random=random, held_out=held_out, products=products)
+    kind = JointTraining if recipe.dbn.training == "joint" else Pretraining
+    job = kind(dbn, context.training, recipe.pretraining, random=random, held_out=held_out, products=products)
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:

@@ -61,11 +61,7 @@ class JointTraining:
     ) -> None:
         self._dbn, self._random = dbn, as_random(random, dbn.layer(1).weights.device)
         items, held, for_each = fitting_stack(dbn, source, held_out, settings)
-        for name in _SHARED:
-            if len({getattr(one, name) for one in for_each}) > 1:
-                raise SettingsError(f"all layers learn from the same batches: give them the same {name}.")
-        if any(one.patience for one in for_each):
-            raise SettingsError("layers that learn together do not stop one by one: set patience to 0.")
+        check_joint(for_each)
         self._settings = for_each[0]
         self._layers = [
             RBMTraining(
@@ -149,3 +145,12 @@ class JointTraining:
         for number, training in enumerate(self._layers, start=1):
             tensors = tensors_under(f"{number}.", state.tensors)
             training.restore(TrainingState(tensors, {"records": []}))
+
+
+def check_joint(settings: Sequence[RBMSettings]) -> None:
+    """Raise a `SettingsError` if the layers cannot learn from the same batches by these settings."""
+    for name in _SHARED:
+        if len({getattr(one, name) for one in settings}) > 1:
+            raise SettingsError(f"all layers learn from the same batches: give them the same {name}.")
+    if any(one.patience for one in settings):
+        raise SettingsError("layers that learn together do not stop one by one: set patience to 0.")

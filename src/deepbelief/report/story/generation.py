@@ -12,6 +12,12 @@ from deepbelief.report.run import Run, Stage
 from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, contestant_name, interval, percent
 
+_JUDGED: Final = {
+    "of_each_class/taken": "taken for the class asked for, relative to test images",
+    "of_each_class/least_taken": "the same, of the class with the lowest share",
+    "of_each_class/spread": "distance of two images of a class, relative to test images",
+    "fantasies/unevenness": "fantasies too many of some classes, and too few of others",
+}
 _SIDES: Final = {"lower": "lower side, by RAISE", "upper": "upper side, by AIS"}
 
 
@@ -76,12 +82,7 @@ def _judged(run: Run, stage: Stage) -> list[Table]:
     if "of_each_class" not in facts or "fantasies" not in facts:
         return []
     judge, images = contestant_name(facts["of_each_class"]["judge"]), facts["of_each_class"]["images"]
-    rows = [
-        ("taken for the class asked for, relative to test images", percent(run.metric("of_each_class/taken"))),
-        ("the same, of the class with the lowest share", percent(run.metric("of_each_class/least_taken"))),
-        ("distance of two images of a class, relative to test images", percent(run.metric("of_each_class/spread"))),
-        ("fantasies too many of some classes, and too few of others", percent(run.metric("fantasies/unevenness"))),
-    ]
+    rows = [(what, percent(run.metric(name))) for name, what in _JUDGED.items() if name in run.results.metrics]
     return [Table(f"Images made up, {images} of each class, judged by the {judge}", ("", "measured"), rows)]
 
 
