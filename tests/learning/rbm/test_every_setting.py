@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepbelief.data import TensorSource
+from deepbelief.data import Labelled, TensorSource
 from deepbelief.learning import Tempering
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.learning.backprop.classifier import (
@@ -48,8 +48,9 @@ def outcome(module: torch.nn.Module, records: Sequence[Any]) -> Outcome:
 
 
 def layer(settings: RBMSettings) -> Outcome:
-    dbn = DBN.from_sizes([6, 5], Random(0), weight_std=0.5)
-    job = Pretraining(dbn, data[0], [settings], random=Random(1), held_out=held_out[0])
+    dbn = DBN([LabelledRBM(Bernoulli(6), CLASSES, Bernoulli(5), Random(0), weight_std=0.5).rbm])
+    seen, measured = (Labelled(*part, CLASSES) for part in (data, held_out))
+    job = Pretraining(dbn, seen, [settings], random=Random(1), held_out=measured)
     return outcome(dbn, list(job.epochs()))
 
 
@@ -108,6 +109,7 @@ WAYS: dict[type, tuple[Callable[[Any], Outcome], dict[str, Any], Changes]] = {
             "weight_decay": (0.01, {}),
             "l1": (0.01, {}),
             "gibbs_steps": (2, {}),
+            "clamp_labels": (True, CHAINS),
             "growing_gibbs_steps": (True, {"gibbs_steps": 3}),
             "visible_samples": (False, {}),
             "persistent_chains": (8, {}),
