@@ -219,9 +219,10 @@ def test_full_batches_are_standardised_as_the_contestant_is(finished: tuple[Path
 def test_fields_are_drawn_above_the_threshold(stages: dict[str, tuple[StageRecord, Arrays]], context: Context) -> None:
     for stage, layer in (("receptive_fields", 1), ("deep_receptive_fields", 2)):
         expected = receptive_fields(context.dbn, layer, context.recipe.receptive_fields.threshold)
-        np.testing.assert_allclose(stages[stage][1][f"layer_{layer}"].reshape(len(expected), -1), expected, atol=1e-6)
+        drawn = stages[stage][1][f"layer_{layer}"].reshape(len(expected), -1)
+        np.testing.assert_allclose(drawn, expected.detach().numpy(), atol=1e-6)
     counts = torch.histc(context.features[0], bins=50, min=0.0, max=1.0)
-    np.testing.assert_allclose(stages["features"][1]["layer_1/histogram"], counts / counts.sum(), atol=1e-6)
+    np.testing.assert_allclose(stages["features"][1]["layer_1/histogram"], (counts / counts.sum()).numpy(), atol=1e-6)
 
 
 def test_pictures_of_generation_are_drawn_with_the_stage_s_own_random_numbers(
@@ -267,7 +268,7 @@ def test_images_of_each_class_are_judged_beside_test_images(
     assert metrics["fantasies/unevenness"].mean == pytest.approx(np.abs(shares[0] - shares[1]).sum() / 2)
     random = context.random("generation")
     dreams = predict(judge, fantasies(context.dbn, section.fantasies, random, section.steps))
-    np.testing.assert_allclose(shares[0], np.bincount(dreams, minlength=3) / len(dreams))
+    np.testing.assert_allclose(shares[0], np.bincount(dreams.numpy(), minlength=3) / len(dreams))
 
 
 def test_saved_models_know_the_shape_of_an_image(finished: tuple[Path, float]) -> None:
