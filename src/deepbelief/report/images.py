@@ -39,7 +39,7 @@ def grid(
 
 
 def named_rows(rows: NDArray[Any], names: Sequence[str]) -> Drawing:
-    """Rows of images (rows, k, h, w), each with its name on the left."""
+    """Rows of images (rows, k, h, w), each with its name, of one line or more, on the left."""
     left = 1.05  # inches for the names
     width = (WIDTH - left) / rows.shape[1] - 0.06
     height = cell_height(rows, width)
@@ -48,7 +48,8 @@ def named_rows(rows: NDArray[Any], names: Sequence[str]) -> Drawing:
         sheet = Sheet(figure)
         for number, (name, images) in enumerate(zip(names, rows, strict=True)):
             y = 0.01 + number * (height + 0.06)
-            sheet.write(0.0, y + height / 2, shorten(name, int(left / 0.078)), ha="left", va="center")
+            lines = [shorten(line, int(left / 0.078)) for line in name.splitlines()]
+            sheet.write(0.0, y + height / 2, "\n".join(lines), ha="left", va="center")
             for column, image in enumerate(images):
                 sheet.place(image, left + column * (width + 0.06), y, width)
 

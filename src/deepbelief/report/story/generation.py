@@ -44,7 +44,7 @@ def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
     judged = stage.record.facts.get("of_each_class")  # records of earlier versions have none
     rows, told = names, ""
     if judged:
-        rows = [f"{name}, {taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
+        rows = [f"{name}\n{taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
         told = (
             f"The percentages: how many of {judged['images']} such images the {contestant_name(judged['judge'])} "
             "takes for that class. "
