@@ -47,7 +47,7 @@ def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
         rows = [f"{name}\n{taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
         told = (
             f"The percentages: how many of {judged['images']} such images the {contestant_name(judged['judge'])} "
-            "takes for that class. "
+            "network takes for that class. "
         )
     made, classes, originals = (stage.array(name) for name in ("fantasies", "of_each_class", "originals"))
     half = "upper" if made.shape[-2] > 1 else "left"
@@ -83,7 +83,7 @@ def _judged(run: Run, stage: Stage) -> list[Table]:
         return []
     judge, images = contestant_name(facts["of_each_class"]["judge"]), facts["of_each_class"]["images"]
     rows = [(what, percent(run.metric(name))) for name, what in _JUDGED.items() if name in run.results.metrics]
-    return [Table(f"Images made up, {images} of each class, judged by the {judge}", ("", "measured"), rows)]
+    return [Table(f"Images made up, {images} of each class, judged by the {judge} network", ("", "measured"), rows)]
 
 
 def _completed(originals: NDArray[Any], completed: NDArray[Any]) -> Drawing:
