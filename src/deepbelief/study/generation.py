@@ -32,7 +32,8 @@ def generation(context: Context) -> Findings:
     found = Findings(facts={"class_names": list(context.dataset.class_names), "steps": section.steps})
     made = fantasies(context.dbn, section.fantasies, random, section.steps)
     found.arrays["fantasies"] = context.picture(made[:_FANTASIES])
-    _judge_fantasies(context, made, found)
+    of_test = _judged(context, context.test_pixels)
+    _judge_fantasies(context, made, of_test, found)
     context.progress.step(1, _PARTS, "images made up")
 
     images, half = context.test_pixels[: section.inpainted], context.training.width // 2
@@ -40,13 +41,14 @@ def generation(context: Context) -> Findings:
     completed = inpaint(context.dbn, images, known, random, section.steps)
     found.arrays |= {"originals": context.picture(images), "completed": context.picture(completed)}
     context.progress.step(2, _PARTS, "images completed")
-    _of_each_class(context, found)
+    _judge_classes(context, _of_each_class(context, found), of_test, found)
+    context.progress.step(3, _PARTS, "images of each class")
     _likelihood(context, found)
     return found
 
 
-def _of_each_class(context: Context, found: Findings) -> None:
-    """Train an RBM with labels on top of the DBN, and sample images of every class from it."""
+def _of_each_class(context: Context, found: Findings) -> Tensor:
+    """Train an RBM with labels on top of the DBN, and sample images of every class from it: (classes, n, width)."""
     section, random = context.recipe.generation, context.random("labels")
     visible, hidden = Bernoulli(context.dbn.sizes[-1]), Bernoulli(section.labels.hidden)
     top = LabelledRBM(visible, context.classes, hidden, random).to(context.precision.parameters)
@@ -62,14 +64,12 @@ def _of_each_class(context: Context, found: Findings) -> None:
         fit_label_biases(top, seen)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
     labels = torch.arange(context.classes, device=context.device).repeat_interleave(section.of_each_class)
-    made = labelled_fantasies(model, labels, random, section.steps)
-    drawn = made.view(context.classes, section.of_each_class, -1)[:, :_OF_EACH_CLASS]
-    found.arrays["of_each_class"] = context.picture(drawn.flatten(0, 1))
-    _judge_classes(context, made, labels, found)
+    made = labelled_fantasies(model, labels, random, section.steps).view(context.classes, section.of_each_class, -1)
+    found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
     found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())
-    context.progress.step(3, _PARTS, "images of each class")
+    return made
 
 
 def _judged(context: Context, images: Tensor) -> Tensor:
@@ -77,22 +77,22 @@ def _judged(context: Context, images: Tensor) -> Tensor:
     return predict(with_standardisation(context.dbn, context.network(_JUDGE)), images)
 
 
-def _judge_fantasies(context: Context, made: Tensor, found: Findings) -> None:
-    """How evenly fantasies show the classes, beside the test images, which the same judge sees."""
-    taken, real = (class_shares(_judged(context, images), context.classes) for images in (made, context.test_pixels))
+def _judge_fantasies(context: Context, made: Tensor, of_test: Tensor, found: Findings) -> None:
+    """How evenly fantasies show the classes, beside what the same judge says of the test images, (n,)."""
+    taken, real = (class_shares(judged, context.classes) for judged in (_judged(context, made), of_test))
     found.metrics["fantasies/unevenness"] = unevenness(taken, real)
     found.facts["fantasies"] = {"images": len(made), "judge": _JUDGE, "taken": taken.tolist(), "real": real.tolist()}
 
 
-def _judge_classes(context: Context, made: Tensor, labels: Tensor, found: Findings) -> None:
+def _judge_classes(context: Context, made: Tensor, of_test: Tensor, found: Findings) -> None:
     """Whether images made of each class are taken for it, and differ among each other, as much as test images do.
 
     What cannot be told, such as the spread of a class with a single test image, is left out.
     """
-    wanted, classes = context.test.required_labels(), context.classes
-    taken = share_taken(_judged(context, made), labels, classes)
-    real = share_taken(_judged(context, context.test_pixels), wanted, classes)
-    spreads = spread(made, labels, classes) / spread(context.test_pixels, wanted, classes)
+    wanted, (classes, each, _) = context.test.required_labels(), made.shape
+    images, labels = made.flatten(0, 1), torch.arange(classes, device=made.device).repeat_interleave(each)
+    taken, real = share_taken(_judged(context, images), labels, classes), share_taken(of_test, wanted, classes)
+    spreads = spread(images, labels, classes) / spread(context.test_pixels, wanted, classes)
     compared = {
         "taken": taken.mean() / real.nanmean(),
         "least_taken": (taken / real).nan_to_num(torch.inf).min(),
@@ -100,7 +100,7 @@ def _judge_classes(context: Context, made: Tensor, labels: Tensor, found: Findin
     }
     found.metrics |= {f"of_each_class/{name}": float(value) for name, value in compared.items() if value.isfinite()}
     found.facts["of_each_class"] = {
-        "images": len(made) // classes,
+        "images": each,
         "judge": _JUDGE,
         "taken": taken.tolist(),
         "real": real.nan_to_num().tolist(),

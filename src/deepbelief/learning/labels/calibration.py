@@ -4,10 +4,10 @@ from typing import Final
 
 import torch
 
-from deepbelief.data import LabelledLike
-from deepbelief.data.views import as_labelled
+from deepbelief.data import LabelledLike, as_labelled, in_batches
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 
+_BATCH: Final = 2000  # items at a time
 _ROUNDS: Final = 200
 _ENOUGH: Final = 1e-6
 
@@ -27,8 +27,8 @@ def fit_label_biases(model: LabelledRBM | LabelledDBN, source: LabelledLike) -> 
     items = as_labelled(source, model.classes)
     top = model if isinstance(model, LabelledRBM) else model.top
     biases = top.rbm.visible.bias[top.values :]
-    values = items.source.batch(slice(0, len(items))).to(biases)
-    logits = model.predict_log_proba(values).double()
+    batches = in_batches(items.source, _BATCH)
+    logits = torch.cat([model.predict_log_proba(batch.to(biases)) for batch in batches]).double()
     share = torch.bincount(items.labels, minlength=model.classes).to(logits) / len(items)
     occurs, change = share > 0, torch.zeros_like(share)
     for _ in range(_ROUNDS):

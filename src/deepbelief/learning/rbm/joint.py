@@ -99,7 +99,7 @@ class JointTraining:
         """Train; after each epoch one record for each layer. After `restore`, only the epochs that are left.
 
         Raises:
-            DivergedError: a layer diverged; its parameters are as after the last good epoch.
+            DivergedError: a layer diverged; the parameters of all layers are as after the last good epoch.
         """
         for epoch in range(len(self.records) // len(self._layers) + 1, self._settings.epochs + 1):
             for training in self._layers:
@@ -120,7 +120,10 @@ class JointTraining:
         values = self._read(rows)
         for number, training in enumerate(self._layers):
             drawn = number > 0 and training.settings.binarise  # the states of layer 1 were drawn when they were read
-            values = training.learn(self._random.bernoulli(values) if drawn else values)
+            seen = self._random.bernoulli(values) if drawn else values
+            values = training.learn(seen)
+            if training.settings.dropout:  # the layer above sees all units together
+                values = training.rbm.hidden_mean(seen).detach()
 
     def _check(self, epoch: int) -> None:
         """If one layer has diverged, all go back to before the epoch: upper ones learnt from features of it."""

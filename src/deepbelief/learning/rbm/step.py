@@ -53,9 +53,9 @@ class Step:
 
     @torch.no_grad()
     def __call__(self, visible: Tensor, random: Random, learning_rate: float, momentum: float) -> Tensor:
-        """Learn from a batch, (batch, visible), and return its p, (batch, hidden), for a layer above.
+        """Learn from a batch, (batch, visible), and return its p, (batch, hidden); with dropout 0 for absent units.
 
-        With dropout p is that of all units together. It is overwritten at the next call.
+        It is overwritten at the next call.
         """
         settings = self._settings
         statistics = self.phase.statistics(visible, random)
@@ -74,8 +74,7 @@ class Step:
             self.sizes.add(self.update.size())
             if statistics.squared_error is not None:
                 self.errors.add(statistics.squared_error / self._rbm.visible.size)
-        if statistics.data_hidden is None or settings.dropout:
-            return self._rbm.hidden_mean(visible)
+        assert statistics.data_hidden is not None  # every negative phase gives them
         return statistics.data_hidden
 
     def state(self) -> dict[str, Tensor]:

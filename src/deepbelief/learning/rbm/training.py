@@ -184,7 +184,7 @@ class RBMTraining(Training[EpochRecord]):
         self._step.squared_error.zero_()
 
     def learn(self, visible: Tensor) -> Tensor:
-        """Learn from a batch, (batch, visible); its hidden means before the update, (batch, hidden)."""
+        """Learn from a batch, (batch, visible); its hidden means in that update, (batch, hidden), see `Step`."""
         return self._step(visible, self._random, *self._rates)
 
     @torch.no_grad()

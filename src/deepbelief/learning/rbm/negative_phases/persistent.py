@@ -67,7 +67,8 @@ class PersistentContrastiveDivergence(NegativePhase):
         torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
         torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
         self._sum.sub_(self._model_sum, alpha=n / len(self.chains))
-        self._sum[self._free :] = 0
+        if self._clamped is not None:
+            self._sum[self._free :] = 0
         return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
 
     def mixing(self) -> dict[str, float]:
