@@ -19,7 +19,8 @@ from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import fgsm
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study import context as contexts
-from deepbelief.study.context import Context
+from deepbelief.study.context import Context, Findings
+from deepbelief.study.generation import _judge_classes
 from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
 from deepbelief.study.records import Arrays, StageRecord, read_results, read_stage
@@ -269,6 +270,18 @@ def test_images_of_each_class_are_judged_beside_test_images(
     random = context.random("generation")
     dreams = predict(judge, fantasies(context.dbn, section.fantasies, random, section.steps))
     np.testing.assert_allclose(shares[0], np.bincount(dreams.numpy(), minlength=3) / len(dreams))
+
+
+def test_a_judge_that_errs_is_compared_with_its_errors_on_test_images(context: Context) -> None:
+    wanted, found = context.test.required_labels(), Findings()
+    of_test = torch.where(torch.arange(len(wanted)) % 4 == 0, 2, wanted)  # takes a fourth of all for class 2
+    made = torch.stack([context.test_pixels[wanted == number][:6] for number in range(3)]).flip(0)  # as 2, 1, 0
+    _judge_classes(context, made, of_test, found)
+    taken = found.facts["of_each_class"]["taken"]
+    real = [float((of_test[wanted == number] == number).double().mean()) for number in range(3)]
+    assert found.facts["of_each_class"]["real"] == pytest.approx(real)
+    assert found.metrics["of_each_class/taken"] == pytest.approx(np.mean(taken) / np.mean(real))
+    assert np.mean(real) < 0.9 and taken[1] > 0.5 > taken[0]
 
 
 def test_saved_models_know_the_shape_of_an_image(finished: tuple[Path, float]) -> None:

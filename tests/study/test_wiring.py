@@ -249,6 +249,22 @@ def test_attacks_go_through_what_they_attack(finished: Path, tmp_path: Path) -> 
     assert differences != {0.0}  # the two attacks are not the same
 
 
+def test_unattacked_images_behind_the_defence_count_as_the_classifier_takes_them(finished: Path) -> None:
+    """Also those that it hardly gets wrong."""
+    one, labels = context(finished), context(finished).test.required_labels()
+    defence, hardly_wrong = robustness.topdown_defence(one).metrics, 0
+    for layer in (1, 2):
+        name = f"readout_{layer}"
+        for steps in (1, 2):
+            logits = Defended(one.contestants[name], one.dbn.reconstruct, steps)(one.test_pixels).detach()
+            measured = float((logits.argmax(dim=1) == labels).double().mean())
+            for kind in ("defended", "adaptive"):
+                assert defence[f"accuracy/{name}/fgsm_{kind}_{steps}@0"] == measured
+            short = logits.amax(dim=1) - logits.gather(1, labels[:, None]).squeeze(1)
+            hardly_wrong += int(((short > 0) & (short < 1)).sum())
+    assert hardly_wrong > 0
+
+
 def test_the_base_rates_are_those_of_the_training_images(finished: Path) -> None:
     one = context(finished)
     random, settings = one.random("likelihood"), AISSettings.of(20, 10)
