@@ -32,6 +32,15 @@ def dbn_of(visible: Units, values: Tensor) -> DBN:
     return dbn
 
 
+@given(st.lists(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), min_size=12, max_size=12))
+def test_a_layer_that_takes_the_scaling_in_sees_the_values_themselves(numbers: list[float]) -> None:
+    values, layer = torch.tensor(numbers).view(4, 3), torch.nn.Linear(3, 2)
+    scaling = Standardisation.of([values]).to(values)
+    expected = layer(scaling(values)).detach()
+    scaling.fold_into(layer)
+    torch.testing.assert_close(layer(values).detach(), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_real_units_are_those_without_states_and_counts(kind: str) -> None:
     units = KINDS[kind]()

@@ -14,9 +14,20 @@ from deepbelief.study.records import Arrays, Metric, Results, StageRecord, write
 
 STAGES = [
     *("data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts"),
-    *("baseline", "finetuning", "psychometric", "clusters", "confusion", "noise_attack", "gradient_attack"),
+    *(
+        "mlp_head",
+        "baseline",
+        "finetuning",
+        "random_start",
+        "psychometric",
+        "clusters",
+        "confusion",
+        "noise_attack",
+        "gradient_attack",
+    ),
     *("robustness", "topdown_defence", "encoding", "generation"),
 ]
+OPTIONAL = {"mlp_head", "random_start"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,8 @@ class Synthetic:
 
     @property
     def contestants(self) -> list[str]:
-        return [*(f"readout_{layer}" for layer in self.layers), "ffnn", "finetuned"]
+        more = ["all_layers", "mlp_head", "random_start"] if self.optional else []
+        return [*(f"readout_{layer}" for layer in self.layers), *more, "ffnn", "finetuned"]
 
 
 def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -> Path:
@@ -66,10 +78,12 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
             "readouts": {"max_iterations": 150},
             "baseline": {"training": {"epochs": plan.epochs, "patience": 3}},
             "finetuning": {"epochs": 20, "patience": 0},
+            "random_start": {"epochs": 20, "patience": 0},
+            "all_layers": {"mlp_head": {"training": {"epochs": 20, "patience": 0}}},
         },
         published=plan.published,
         seeds=list(plan.seeds),
-        stages=STAGES,
+        stages=[stage for stage in STAGES if plan.optional or stage not in OPTIONAL],
         contestants=plan.contestants,
         metrics={name: Metric.over_seeds([found[name] for found in metrics]) for name in metrics[0]},
         data={"name": "made up", "fingerprint": "0123"},
@@ -92,7 +106,7 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         found[f"loss/readout_{layer}@1"] = 2.3
     found |= {"label_units/accuracy": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
     found |= {"of_each_class/taken": 0.83, "of_each_class/least_taken": 0.61, "of_each_class/spread": 0.77}
-    found |= {"fantasies/unevenness": 0.12}
+    found |= {"fantasies/unevenness": 0.12, "gain_of_pretraining/finetuned": 0.0213}
     found |= {"log_likelihood/upper": -100 + float(random.normal()), "log_likelihood/lower": -102.0}
     chance = 1 / len(plan.names)
     for number, name in enumerate(plan.contestants):
@@ -168,6 +182,9 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
     network = {"layers": [*plan.widths, count], "method": "minibatch", "best_epoch": 17 if plan.optional else None}
     whole = network | {"method": "full-batch", "best_epoch": None}
     read = {f"readout_{x}/{key}": course[key] + 0.1 * x * (key == "loss") for x in plan.layers for key in course}
+    if plan.optional:
+        read |= {f"all_layers/{key}": course[key] for key in course}
+    more = {"mlp_head": (network, epochs), "random_start": (network, epochs)} if plan.optional else {}
     method = "converged" if plan.optional else "full-batch"
     converged = {"converged": {f"readout_{x}": x == 1 for x in plan.layers}} if plan.optional else {}
     matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
@@ -177,6 +194,7 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
         "readouts": ({"method": method, "l2": {f"readout_{x}": 1e-4 for x in plan.layers}, **converged}, read),
         "baseline": (network, epochs) if plan.optional else (whole, course),
         "finetuning": (network, epochs),
+        **more,
         "clusters": ({"class_names": list(plan.names)}, trees),
         "confusion": ({"most_confused": {c: [0, 1, 0.12] for c in who}}, dict.fromkeys(who, matrix)),
     }

@@ -59,7 +59,10 @@ def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "stage"),
-    [("dbn", "pretraining"), ("readout_1", "readouts"), ("ffnn", "baseline"), ("finetuned", "finetuning")],
+    [
+        *[("dbn", "pretraining"), ("readout_1", "readouts"), ("all_layers", "readouts"), ("mlp_head", "mlp_head")],
+        *[("ffnn", "baseline"), ("finetuned", "finetuning"), ("random_start", "random_start")],
+    ],
 )
 def test_a_damaged_model_is_one_sentence_that_names_the_stage(tmp_path: Path, tiny: str, name: str, stage: str) -> None:
     made = context(tmp_path, tiny)

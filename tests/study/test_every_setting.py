@@ -24,6 +24,8 @@ pretraining = { epochs = 2, batch_size = 20, gibbs_steps = 2 }
 readouts = { method = "converged", l2 = [0.01], max_iterations = 5 }
 baseline = { hidden = [5], training = { method = "minibatch", epochs = 2, batch_size = 20, patience = 0 } }
 finetuning = { epochs = 2, batch_size = 20, patience = 0 }
+random_start = { epochs = 2, batch_size = 20, patience = 0 }
+all_layers.mlp_head = { hidden = [5], training = { epochs = 2, batch_size = 20, patience = 0 } }
 receptive_fields = { threshold = 0.1, units = 4 }
 noise = { levels = [0.0, 0.3], uniform_epsilon = 0.3 }
 attack = { epsilons = [0.0, 0.1], example_epsilon = 0.1, pgd = { images = 20, steps = 3, epsilons = [0.1] } }
@@ -52,6 +54,9 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "baseline.hidden": ([6], "baseline"),
     "baseline.training": (MINIBATCH, "baseline"),
     "finetuning": (MINIBATCH, "finetuning"),
+    "random_start": (MINIBATCH, "random_start"),
+    "all_layers.mlp_head.hidden": ([6], "mlp_head"),
+    "all_layers.mlp_head.training": (MINIBATCH, "mlp_head"),
     "receptive_fields.threshold": (0.9, "receptive_fields"),
     "receptive_fields.units": (3, "deep_receptive_fields"),
     "noise.levels": ([0.0, 0.5], "psychometric"),
@@ -107,7 +112,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the models of the recipe as it stands."""
     folder = tmp_path_factory.mktemp("trained")
     one = context(folder, parse_recipe(RECIPE, "recipe"))
-    for name in ("pretraining", "readouts", "baseline", "finetuning"):
+    for name in ("pretraining", "readouts", "mlp_head", "baseline", "finetuning", "random_start"):
         STAGES[name](one)
     return folder
 

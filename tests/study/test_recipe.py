@@ -16,7 +16,10 @@ def test_what_comes_with_the_package_is_valid(name: str) -> None:
     found, recipe = load_recipe(name)
     assert found == name
     assert len(recipe.pretraining) == len(recipe.dbn.hidden) == 3
-    assert recipe.contestants == ["readout_1", "readout_2", "readout_3", "ffnn", "finetuned"]
+    of_features, others = ["readout_1", "readout_2", "readout_3"], ["ffnn", "finetuned"]
+    if name == "thorough":
+        of_features, others = [*of_features, "all_layers", "mlp_head"], ["ffnn", "random_start", "finetuned"]
+    assert recipe.contestants == [*of_features, *others]
 
 
 def test_the_reference_is_the_published_study() -> None:

@@ -31,7 +31,7 @@ from tests.study.test_wiring import RECIPE, dataset
 
 FULL_BATCH = '{ method = "full-batch", steps = 120, learning_rate = 0.1 }'
 LOW, SPAN = -1.0, 4.0
-BOTH = ["readout_1", "readout_2", "ffnn", "finetuned"]
+BOTH = ["readout_1", "readout_2", "all_layers", "mlp_head", "ffnn", "random_start", "finetuned"]
 LAYERS = ["layer_1", "layer_2"]
 MONITORS = ["free_energy_gap", "held_out_error_unit", "reconstruction_error", "reconstruction_error_unit"]
 # Stage -> the names of its facts and of its arrays.
@@ -57,10 +57,12 @@ NAMES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "readouts": (
         {"method", "l2", "converged"},
-        {f"readout_{layer}/{what}" for layer in (1, 2) for what in ("loss", "step")},
+        {f"{name}/{what}" for name in ("readout_1", "readout_2", "all_layers") for what in ("loss", "step")},
     ),
+    "mlp_head": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
     "baseline": ({"layers", "method", "best_epoch"}, {"loss", "step"}),
     "finetuning": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
+    "random_start": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
     "psychometric": (
         {"example_label"},
         {"levels", "examples_unclipped", "examples_clipped"}

@@ -23,7 +23,7 @@ from deepbelief.study import robustness, training
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import Recipe, parse_recipe
-from deepbelief.study.records import Arrays, StageRecord, read_stage
+from deepbelief.study.records import Arrays, StageRecord, read_results, read_stage
 from deepbelief.study.run import Study
 from deepbelief.system.precision import FP32
 
@@ -37,6 +37,8 @@ pretraining = { epochs = [8, 4], batch_size = 12, patience = 2 }
 readouts = { method = "converged", l2 = [1000.0, 0.001], max_iterations = 30 }
 baseline = { hidden = [10], training = { method = "minibatch", epochs = 8, batch_size = 12, learning_rate = 0.02 } }
 finetuning = { epochs = 8, batch_size = 12, learning_rate = 0.02 }
+random_start = { epochs = 20, batch_size = 12, learning_rate = 0.1, patience = 15 }
+all_layers.mlp_head = { hidden = [9], training = { epochs = 8, batch_size = 12, learning_rate = 0.02 } }
 noise.levels = [0.0, 0.5]
 attack = { epsilons = [0.0, 0.1, 0.3] }
 defence.steps = [1, 2]
@@ -49,7 +51,9 @@ chains = 10
 images = 10
 labels = { hidden = 6, training = { epochs = 1, batch_size = 12 } }
 """
-LEARNT = ["dbn", "readout_1", "readout_2", "ffnn", "finetuned", "labelled"]
+LEARNT = ["dbn", "readout_1", "readout_2", "all_layers", "mlp_head", "ffnn", "random_start", "finetuned", "labelled"]
+# The stages that train a network with early stopping -> what they train.
+TRAINED = {"mlp_head": "mlp_head", "baseline": "ffnn", "random_start": "random_start", "finetuning": "finetuned"}
 
 
 def images(n: int, seed: int, contrast: float) -> Images:
@@ -123,7 +127,7 @@ def test_with_other_test_images_all_that_is_learnt_is_the_same(finished: Path, t
     ours, theirs = models(finished), models(poisoned)
     assert all(same(ours[name], theirs[name]) for name in LEARNT)
     noticed = False
-    for name in ("pretraining", "readouts", "baseline", "finetuning", "features", "clusters", "generation"):
+    for name in ("pretraining", "readouts", *TRAINED, "features", "clusters", "generation"):
         (one, arrays), (other, others) = stage(finished, name), stage(poisoned, name)
         assert one.metrics.keys() == other.metrics.keys()
         learnt = {key for key in one.metrics if key.startswith(("loss/", "reconstruction", "accuracy_train/", "mean_"))}
@@ -148,10 +152,10 @@ def test_classifiers_stop_and_choose_by_held_out_images(finished: Path, tmp_path
         for name, change in (("clean", lambda one: one), ("poisoned", other_held_out_images(mistaken)))
     )
     assert same(models(clean)["dbn"], models(poisoned)["dbn"])  # which does not stop early here
-    for name in ("baseline", "finetuning"):
+    for name in TRAINED:
         (one, arrays), (other, others) = stage(clean, name), stage(poisoned, name)
         both = min(len(arrays["loss"]), len(others["loss"]))
-        if name == "baseline":  # fine-tuning starts from the read-out, which was chosen
+        if name != "finetuning":  # which starts from the read-out that was chosen
             assert np.array_equal(arrays["loss"][:both], others["loss"][:both])
         assert arrays["validation_accuracy"].max() > 0.8
         assert others["validation_accuracy"][-1] < 0.5
@@ -162,9 +166,10 @@ def test_classifiers_stop_and_choose_by_held_out_images(finished: Path, tmp_path
 
 def test_what_is_told_of_held_out_images_is_what_the_kept_network_gives(finished: Path) -> None:
     one = context(finished)
-    for name, network in (("baseline", "ffnn"), ("finetuning", "finetuned")):
+    for name, network in TRAINED.items():
         record, arrays = stage(finished, name)
-        right = one.network(network)(one.held_out.batch(slice(0, 36))).argmax(dim=1) == one.held_out.required_labels()
+        guessed = one.contestants[network](one.held_out.batch(slice(0, 36))).argmax(dim=1)
+        right = guessed == one.held_out.required_labels()
         best = arrays["validation_accuracy"].max()
         assert best == pytest.approx(float(right.double().mean()))
         assert arrays["epoch"][arrays["validation_accuracy"].argmax()] == record.facts["best_epoch"]
@@ -200,6 +205,48 @@ def test_training_images_are_those_that_are_not_held_out() -> None:
     assert len(torch.cat([few.training.pixels, one.training.pixels]).unique(dim=0)) == 108
     assert torch.equal(few.held_out.pixels, one.held_out.pixels)
     assert not torch.equal(context(Path(), seed=1).held_out.pixels, one.held_out.pixels)
+
+
+def test_a_network_from_a_random_start_has_the_shape_of_the_finetuned_one_and_none_of_its_weights(
+    finished: Path, tmp_path: Path
+) -> None:
+    one = context(finished)
+    made, tuned = one.network("random_start"), one.network("finetuned")
+    assert made.sizes == tuned.sizes == [WIDTH, 10, 8, CLASSES]
+    assert made.activation is tuned.activation is torch.sigmoid
+    metrics = stage(finished, "random_start")[0].metrics
+    gained = stage(finished, "finetuning")[0].metrics["accuracy/finetuned"] - metrics["accuracy/random_start"]
+    assert metrics["gain_of_pretraining/finetuned"] == pytest.approx(gained)
+    (tmp_path / "models").mkdir()
+    for name in ("dbn", "finetuned"):
+        shutil.copy(finished / "models" / f"{name}.safetensors", tmp_path / "models")
+    still = recipe(("random_start = { epochs = 20, batch_size = 12, learning_rate = 0.1, patience = 15 }",
+                    "random_start = { epochs = 1, batch_size = 12, learning_rate = 1e-30, patience = 0 }"))  # fmt: skip
+    untrained = context(tmp_path, settings=still)
+    training.random_start(untrained)
+    weights = untrained.network("random_start").linear(1).weight
+    assert float(weights.abs().max()) <= WIDTH**-0.5  # as a layer begins
+    assert not torch.isclose(weights, one.dbn.layer(1).weights.T, rtol=0.01).any()
+
+
+@pytest.mark.parametrize("name", ["all_layers", "mlp_head"])
+def test_classifiers_of_all_layers_see_them_side_by_side(finished: Path, name: str) -> None:
+    one = context(finished)
+    features = torch.cat([one.dbn.encode(one.test_pixels, layer) for layer in (1, 2)], dim=1)
+    logits = one.network(name)(features)
+    torch.testing.assert_close(one.contestants[name](one.test_pixels), logits)
+    right = float((logits.argmax(dim=1) == one.test.required_labels()).double().mean())
+    in_stage = {"all_layers": "readouts"}.get(name, name)
+    assert stage(finished, in_stage)[0].metrics[f"accuracy/{name}"] == pytest.approx(right)
+    assert torch.equal(one.clean_predictions[name], logits.argmax(dim=1))
+
+
+def test_what_a_recipe_does_not_ask_for_is_left_out(tmp_path: Path) -> None:
+    lines = [line for line in RECIPE.splitlines() if not line.startswith(("random_start", "all_layers"))]
+    folder = run(tmp_path / "run", dataset(), parse_recipe("\n".join(lines), "wiring.toml"))
+    left_out = {"all_layers", "mlp_head", "random_start"}
+    assert not {path.stem for kind in ("stages", "models") for path in (folder / kind).iterdir()} & left_out
+    assert read_results(tmp_path / "run").contestants == ["readout_1", "readout_2", "ffnn", "finetuned"]
 
 
 def test_finetuning_starts_from_the_readout(finished: Path, tmp_path: Path) -> None:

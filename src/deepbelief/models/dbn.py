@@ -102,10 +102,10 @@ class DBN(nn.Module):
 
     forward = encode  # to the top, so that a DBN can be part of a `torch.nn.Sequential`
 
-    def encode_all(self, visible: TensorLike) -> list[Tensor]:
-        """The means of every hidden layer, from layer 1 up; each product is computed once."""
+    def encode_all(self, visible: TensorLike, layer: int | None = None) -> list[Tensor]:
+        """The means of every hidden layer from layer 1 up to `layer` (the top one if None), each computed once."""
         values = [self._standardised(visible)]
-        for number in range(1, len(self) + 1):
+        for number in range(1, self.layer_number(layer) + 1):
             values.append(self.layer(number).hidden_mean(values[-1]))
         return values[1:]
 

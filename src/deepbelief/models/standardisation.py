@@ -83,6 +83,12 @@ class Standardisation(nn.Module):
         """z, shape (batch, width); differentiable."""
         return (values - self.mean) / self.divisor
 
+    @torch.no_grad()
+    def fold_into(self, layer: nn.Linear) -> None:
+        """Let a linear layer that learnt from z take x: W x + b becomes W (x - mean) / scale + b."""
+        layer.weight.div_(self.divisor)
+        layer.bias.sub_(layer.weight @ self.mean)
+
     def undo(self, standardised: Tensor) -> Tensor:
         """x, shape (batch, width)."""
         return standardised * self.scale + self.mean

@@ -76,7 +76,7 @@ def _render(run: Run, chapters: dict[str, Chapter], images: dict[str, Markup]) -
         results=results_table(run.results),
         note=results_note(run.results),
         published=published_tables(run.results),
-        story=[(stage, heading, chapters.get(stage)) for stage, heading, _ in STORY],
+        story=[(stage, heading, chapters.get(stage)) for stage, heading, _ in STORY if stage in run.results.stages],
         images=images,
         size=size_in_pixels,
         settings=as_toml(run.results.settings),

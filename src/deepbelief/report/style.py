@@ -23,8 +23,14 @@ ALARM: Final = "#d1495b"
 
 # Read-outs run from light to dark blue. Vermilion and purple stay apart from it under the common colour deficiencies.
 _DEPTH: Final = LinearSegmentedColormap.from_list("depth", ["#66abda", "#2373b6", "#0b2d52"])
-_FIXED: Final = {"ffnn": ("#d55e00", "X"), "finetuned": ("#a3328a", "P")}
-_SPARE: Final = (("#00856a", "v"), ("#8a6d00", "<"), ("#444444", ">"))
+_FIXED: Final = {
+    "ffnn": ("#d55e00", "X"),
+    "finetuned": ("#a3328a", "P"),
+    "all_layers": ("#00856a", "v"),
+    "mlp_head": ("#8a6d00", "<"),
+    "random_start": ("#444444", ">"),
+}
+_SPARE: Final = (("#7a4b2a", "d"), ("#5f7f00", "*"))
 _MARKERS: Final = ("o", "s", "D", "^", "h", "p")
 
 _STYLE: Final[dict[str, Any]] = {

@@ -8,7 +8,7 @@ from deepbelief.study.records import Metric
 ABSENT: Final = "–"  # noqa: RUF001
 
 _SPACE: Final = "\N{NO-BREAK SPACE}"
-_CONTESTANTS: Final = {"ffnn": "feed-forward", "finetuned": "fine-tuned"}
+_CONTESTANTS: Final = {"ffnn": "feed-forward", "finetuned": "fine-tuned", "mlp_head": "MLP head"}
 
 
 def contestant_name(contestant: str) -> str:

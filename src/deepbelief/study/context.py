@@ -29,6 +29,13 @@ from deepbelief.study.resumption import Record, Resumable, resume, save_checkpoi
 from deepbelief.system.precision import Precision
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
+# The stages that train networks which are no linear read-outs.
+_TRAINED_IN: Final = {
+    "ffnn": "baseline",
+    "finetuned": "finetuning",
+    "mlp_head": "mlp_head",
+    "random_start": "random_start",
+}
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -141,6 +148,11 @@ class Context:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
         return encode_source_all(self.dbn, self.training)
 
+    @cached_property
+    def held_out_features(self) -> list[Tensor]:
+        """The same of the held-out images."""
+        return encode_source_all(self.dbn, self.held_out)
+
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network, for `network` to load."""
         description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
@@ -148,8 +160,7 @@ class Context:
 
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""
-        stage = {"ffnn": "baseline", "finetuned": "finetuning"}.get(name, "readouts")
-        return self._model(name, load_network, stage)
+        return self._model(name, load_network, _TRAINED_IN.get(name, "readouts"))
 
     def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
         """A model that an earlier stage has saved, on the device."""
@@ -165,7 +176,7 @@ class Context:
     @cached_property
     def contestants(self) -> dict[str, Classifier]:
         """The trained classifiers by name, each a differentiable function from images to logits."""
-        return classifiers(self.dbn, self.network)
+        return classifiers(self.recipe, self.dbn, self.network)
 
     @torch.no_grad()
     def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
@@ -175,7 +186,7 @@ class Context:
             layers = self.dbn.encode_all(batch)
             for name, classifier in self.contestants.items():
                 if isinstance(classifier, ReadoutClassifier):
-                    logits = classifier.readout(layers[classifier.layer - 1])
+                    logits = classifier.of_layers(layers)
                 else:
                     logits = classifier(batch)
                 parts[name].append(logits.argmax(dim=1))

@@ -37,7 +37,7 @@ class Run:
     labelled: LabelledDBN
     """The DBN with the RBM on top that sees labels."""
     classifiers: dict[str, Classifier]
-    """`readout_1`, ..., `ffnn`, `finetuned`: images (batch, width), as in the data set -> logits (batch, classes)."""
+    """By the names of `Recipe.contestants`: images (batch, width), as in the data set -> logits (batch, classes)."""
 
 
 def load_run(folder: Path | str, seed: int | None = None, device: torch.device | str = "cpu") -> Run:
@@ -68,14 +68,17 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
     def network(name: str) -> FeedForward:
         return load_network(models / f"{name}.safetensors").to(device).requires_grad_(False)
 
-    return Run(recipe, results, chosen, dbn, labelled, classifiers(dbn, network))
+    return Run(recipe, results, chosen, dbn, labelled, classifiers(recipe, dbn, network))
 
 
-def classifiers(dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:
+def classifiers(recipe: Recipe, dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:
     """The trained classifiers of a study by name, each a differentiable function from images to logits."""
-    names = {layer: f"readout_{layer}" for layer in range(1, len(dbn) + 1)}
-    readouts = {name: ReadoutClassifier(dbn, layer, network(name)) for layer, name in names.items()}
-    return {**readouts, **{name: with_standardisation(dbn, network(name)) for name in ("ffnn", "finetuned")}}
+
+    def of(name: str) -> Classifier:
+        layers = recipe.layers_seen_by(name)
+        return ReadoutClassifier(dbn, layers, network(name)) if layers else with_standardisation(dbn, network(name))
+
+    return {name: of(name) for name in recipe.contestants}
 
 
 def with_standardisation(dbn: DBN, network: FeedForward) -> Classifier:

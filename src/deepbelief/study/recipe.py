@@ -66,6 +66,21 @@ class BaselineSection(_Section):
 
 
 @final
+class HeadSection(_Section):
+    """The hidden ReLU units of a network, and its training."""
+
+    hidden: Sizes = (256,)
+    training: MinibatchSettings
+
+
+@final
+class AllLayersSection(_Section):
+    """A linear read-out of the features of all layers side by side, and with `mlp_head` also a network on them."""
+
+    mlp_head: HeadSection | None = None
+
+
+@final
 class NoiseSection(_Section):
     """Standard deviations of the Gaussian noise, and the largest change of the uniform noise on one image."""
 
@@ -129,7 +144,10 @@ class GenerationSection(_Section):
 
 @final
 class Recipe(_Section):
-    """All settings of a study. `pretraining` holds one `RBMSettings` for each layer."""
+    """All settings of a study. `pretraining` holds one `RBMSettings` for each layer.
+
+    `all_layers` and `random_start`, which trains a network of the DBN's shape from random weights, add contestants.
+    """
 
     title: str
     precision: PrecisionName = "auto"
@@ -140,6 +158,8 @@ class Recipe(_Section):
     readouts: Annotated[FullBatchSettings | ConvergedSettings, Field(discriminator="method")]
     baseline: BaselineSection
     finetuning: MinibatchSettings
+    all_layers: AllLayersSection | None = None
+    random_start: MinibatchSettings | None = None
     noise: NoiseSection = NoiseSection()
     attack: AttackSection = AttackSection()
     defence: DefenceSection = DefenceSection()
@@ -149,7 +169,21 @@ class Recipe(_Section):
     @property
     def contestants(self) -> list[str]:
         """Names of the classifiers that are compared."""
-        return [*(f"readout_{layer}" for layer in range(1, len(self.dbn.hidden) + 1)), "ffnn", "finetuned"]
+        optional = {
+            "all_layers": self.all_layers is not None,
+            "mlp_head": self.all_layers is not None and self.all_layers.mlp_head is not None,
+            "ffnn": True,
+            "random_start": self.random_start is not None,
+            "finetuned": True,
+        }
+        readouts = (f"readout_{layer}" for layer in range(1, len(self.dbn.hidden) + 1))
+        return [*readouts, *(name for name, asked_for in optional.items() if asked_for)]
+
+    def layers_seen_by(self, contestant: str) -> tuple[int, ...]:
+        """The numbers of the hidden layers whose frozen features a contestant sees; none if it sees the images."""
+        if contestant in ("all_layers", "mlp_head"):
+            return tuple(range(1, len(self.dbn.hidden) + 1))
+        return (int(number),) if (number := contestant.removeprefix("readout_")) != contestant else ()
 
     @model_validator(mode="after")
     def _one_training_for_each_layer(self) -> "Recipe":
@@ -192,10 +226,13 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _held_out_where_chosen(self) -> "Recipe":
+        head = self.all_layers.mlp_head if self.all_layers is not None else None
         choices = {
             "readouts.l2": isinstance(self.readouts, ConvergedSettings) and len(self.readouts.l2) > 1,
             "baseline.training.patience": getattr(self.baseline.training, "patience", 0) > 0,
             "finetuning.patience": self.finetuning.patience > 0,
+            "random_start.patience": self.random_start is not None and self.random_start.patience > 0,
+            "all_layers.mlp_head.training.patience": head is not None and head.training.patience > 0,
             "pretraining.patience": any(settings.patience > 0 for settings in self.pretraining),
             "generation.labels.training.patience": self.generation.labels.training.patience > 0,
         }

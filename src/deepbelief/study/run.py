@@ -30,7 +30,7 @@ from deepbelief.study.records import (
     write_json,
     write_stage,
 )
-from deepbelief.study.stages import STAGES
+from deepbelief.study.stages import stages_of
 from deepbelief.system.atomic import is_temporary, sweep
 from deepbelief.system.machine import describe_machine, peak_memory
 from deepbelief.system.precision import FP32, choose_precision
@@ -146,18 +146,19 @@ class Study:
         """Read what is there: a damaged record is found now and not at the end."""
         for seed in self.seeds:
             folder = self._seed_folder(seed) / "stages"
-            for stage in STAGES:
+            for stage in stages_of(self.recipe):
                 if (folder / f"{stage}.json").exists():
                     read_stage(folder, stage)
 
     def _run_seed(self, seed: int, progress: StudyProgress) -> None:
         folder = self._seed_folder(seed)
         context = Context(self.recipe, self.dataset, seed, self.device, self._precision, folder, progress)
-        for number, (name, stage) in enumerate(STAGES.items(), start=1):
+        stages = stages_of(self.recipe)
+        for number, (name, stage) in enumerate(stages.items(), start=1):
             if (folder / "stages" / f"{name}.json").exists():
                 progress.finished(name, 0.0, "already there")
                 continue
-            progress.stage(name, number, len(STAGES), seed)
+            progress.stage(name, number, len(stages), seed)
             context.start_clock()
             found = stage(context)
             seconds = context.seconds()
@@ -181,7 +182,7 @@ class Study:
             settings=_settings(self.recipe),
             published=self.recipe.published,
             seeds=self.seeds,
-            stages=list(STAGES),
+            stages=list(stages_of(self.recipe)),
             contestants=self.recipe.contestants,
             metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in names},
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
@@ -193,7 +194,7 @@ class Study:
 
     def _metrics(self, seed: int) -> dict[str, float]:
         """All metrics of a seed, with the times of its stages and the largest of its memory peaks."""
-        records = [read_stage(self._seed_folder(seed) / "stages", stage)[0] for stage in STAGES]
+        records = [read_stage(self._seed_folder(seed) / "stages", stage)[0] for stage in stages_of(self.recipe)]
         metrics = {name: value for record in records for name, value in record.metrics.items()}
         times = {f"time/{record.stage}": record.seconds for record in records}
         peak = max(record.metrics.get("memory/peak", 0.0) for record in records)

@@ -5,6 +5,7 @@ from typing import Final
 
 from deepbelief.study import data, generation, insights, robustness, training
 from deepbelief.study.context import Context, Findings
+from deepbelief.study.recipe import Recipe
 
 Stage = Callable[[Context], Findings]
 
@@ -16,8 +17,10 @@ STAGES: Final[dict[str, Stage]] = {
     "deep_receptive_fields": insights.deep_receptive_fields,
     "features": insights.features,
     "readouts": training.readouts,
+    "mlp_head": training.mlp_head,
     "baseline": training.baseline,
     "finetuning": training.finetuning,
+    "random_start": training.random_start,
     "psychometric": robustness.psychometric,
     "clusters": insights.clusters,
     "confusion": insights.confusion_matrices,
@@ -28,3 +31,14 @@ STAGES: Final[dict[str, Stage]] = {
     "encoding": insights.encoding,
     "generation": generation.generation,
 }
+
+# The stages that a recipe may leave out, and what tells that it does not.
+OPTIONAL: Final[dict[str, Callable[[Recipe], bool]]] = {
+    "mlp_head": lambda recipe: "mlp_head" in recipe.contestants,
+    "random_start": lambda recipe: "random_start" in recipe.contestants,
+}
+
+
+def stages_of(recipe: Recipe) -> dict[str, Stage]:
+    """The stages of a recipe, in order."""
+    return {name: stage for name, stage in STAGES.items() if name not in OPTIONAL or OPTIONAL[name](recipe)}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Source, TensorSource
+from deepbelief.data import Source, TensorSource, in_batches
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
     FullBatchTraining,
@@ -14,17 +14,19 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchTraining,
 )
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier, side_by_side
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.training import DivergedError, EpochRecord
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
+from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Gaussian
-from deepbelief.models.views import encode_source, standardise
+from deepbelief.models.views import Standardised, standardise
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.loading import with_standardisation
 
+_STANDARDISED: Final = 1000  # items at a time, for means and standard deviations
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {
     "reconstruction_error_unit": "reconstruction_error_unit",
@@ -82,19 +84,40 @@ def _log_layer(layer: int, records: list[EpochRecord], found: Findings) -> None:
 
 
 def readouts(context: Context) -> Findings:
-    """Train one linear read-out for each layer on its frozen features."""
-    found = Findings(facts={"method": context.recipe.readouts.method, "l2": {}, "converged": {}})
-    for layer in range(1, len(context.dbn) + 1):
-        name = f"readout_{layer}"
-        features, sizes = TensorSource(context.features[layer - 1]), [context.dbn.sizes[layer], context.classes]
-        network = FeedForward(sizes, torch.relu, context.random(name)).to(context.precision.parameters)
-        if isinstance(context.recipe.readouts, ConvergedSettings):
-            _converged(context, name, layer, network, context.recipe.readouts, found)
+    """Train a linear read-out of each layer's frozen features, and one of all layers' where the recipe asks for it."""
+    recipe = context.recipe
+    found = Findings(facts={"method": recipe.readouts.method, "l2": {}, "converged": {}})
+    for name in recipe.contestants:
+        layers = recipe.layers_seen_by(name)
+        if not layers or name == "mlp_head":
+            continue
+        features = TensorSource(side_by_side(context.features, layers))
+        network = FeedForward([features.width, context.classes], torch.relu, context.random(name))
+        network.to(context.precision.parameters)
+        if isinstance(recipe.readouts, ConvergedSettings):
+            _converged(context, name, network, features, recipe.readouts, found)
         else:
-            _full_batch(context, name, network, features, context.recipe.readouts, found)
-        context.save_network(name, network, "relu")
-        found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
-        _test(context, name, ReadoutClassifier(context.dbn, layer, network), found)
+            _full_batch(context, name, network, features, recipe.readouts, found)
+        _finish_readout(context, name, network, features, found)
+    return found
+
+
+def mlp_head(context: Context) -> Findings:
+    """Train a network with hidden ReLU units on the frozen features of all layers side by side, standardised."""
+    assert context.recipe.all_layers is not None
+    section, name = context.recipe.all_layers.mlp_head, "mlp_head"
+    assert section is not None
+    layers = context.recipe.layers_seen_by(name)
+    features, of_held_out = (
+        TensorSource(side_by_side(means, layers)) for means in (context.features, context.held_out_features)
+    )
+    network = FeedForward([features.width, *section.hidden, context.classes], torch.relu, context.random(name))
+    found = _of_network(network)
+    scaling = Standardisation.of(in_batches(features, _STANDARDISED)).to(features.values)
+    training, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
+    _minibatch(context, name, network, training, held_out, section.training, found)
+    scaling.fold_into(network.linear(1))
+    _finish_readout(context, name, network, features, found)
     return found
 
 
@@ -102,11 +125,11 @@ def baseline(context: Context) -> Findings:
     """Train a feed-forward network of ReLU units on the pixels."""
     section, random = context.recipe.baseline, context.random("ffnn")
     network = FeedForward([context.training.width, *section.hidden, context.classes], torch.relu, random)
-    network.to(context.precision.parameters)
-    found = Findings(facts={"layers": network.sizes, "method": section.training.method, "best_epoch": None})
+    found = _of_network(network, section.training.method)
     if isinstance(section.training, MinibatchSettings):
-        _minibatch(context, "ffnn", network, section.training, found)
+        _on_pixels(context, "ffnn", network, section.training, found)
     else:
+        network.to(context.precision.parameters)
         _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
     _finish(context, "ffnn", network, "relu", found)
     return found
@@ -118,18 +141,43 @@ def finetuning(context: Context) -> Findings:
     layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
     network = network_to_finetune(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
     network.requires_grad_(True)
-    found = Findings(facts={"layers": network.sizes, "method": "minibatch", "best_epoch": None})
-    _minibatch(context, "finetuned", network, context.recipe.finetuning, found)
+    found = _of_network(network)
+    _on_pixels(context, "finetuned", network, context.recipe.finetuning, found)
     _finish(context, "finetuned", network, "sigmoid", found)
     return found
 
 
+def random_start(context: Context) -> Findings:
+    """Train a network of the DBN's shape and of sigmoid units as in it, but from random weights: the control."""
+    name, settings = "random_start", context.recipe.random_start
+    assert settings is not None
+    network = FeedForward([*context.dbn.sizes, context.classes], torch.sigmoid, context.random(name))
+    found = _of_network(network)
+    _on_pixels(context, name, network, settings, found)
+    _finish(context, name, network, "sigmoid", found)
+    finetuned = with_standardisation(context.dbn, context.network("finetuned"))
+    reached = accuracy(finetuned, TensorSource(context.test_pixels), context.test.required_labels())
+    found.metrics["gain_of_pretraining/finetuned"] = reached - found.metrics[f"accuracy/{name}"]
+    return found
+
+
+def _of_network(network: FeedForward, method: str = "minibatch") -> Findings:
+    return Findings(facts={"layers": network.sizes, "method": method, "best_epoch": None})
+
+
 def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
-    """Save a trained network, and measure it on the training and the test images."""
+    """Save a network that sees images, and measure it on the training and the test images."""
     context.save_network(name, network, activation)
     classifier, training = with_standardisation(context.dbn, network), context.training
     found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
     _test(context, name, classifier, found)
+
+
+def _finish_readout(context: Context, name: str, network: FeedForward, features: Source, found: Findings) -> None:
+    """Save a network that sees the training images' features, and measure it on the training and the test images."""
+    context.save_network(name, network, "relu")
+    found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
+    _test(context, name, ReadoutClassifier(context.dbn, context.recipe.layers_seen_by(name), network), found)
 
 
 def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
@@ -139,12 +187,13 @@ def _test(context: Context, name: str, classifier: Any, found: Findings) -> None
 
 
 def _converged(
-    context: Context, name: str, layer: int, network: FeedForward, settings: ConvergedSettings, found: Findings
+    context: Context, name: str, network: FeedForward, features: Source, settings: ConvergedSettings, found: Findings
 ) -> None:
     held_out = None
     if len(context.held_out):
-        held_out = encode_source(context.dbn, context.held_out, layer), context.held_out.required_labels()
-    training = context.features[layer - 1], context.training.required_labels()
+        seen = side_by_side(context.held_out_features, context.recipe.layers_seen_by(name))
+        held_out = seen, context.held_out.required_labels()
+    training = features, context.training.required_labels()
     job = ConvergedTraining(network, training, settings, held_out=held_out)
     for record in context.train(name, job):
         context.progress.step(record.epoch, len(settings.l2), f"{name} l2 {record.l2:g} loss {record.losses[-1]:.4f}")
@@ -171,12 +220,26 @@ def _full_batch(
     found.metrics |= {f"loss/{name}@{step}": losses[step - 1] for step in shown}
 
 
-def _minibatch(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
-    parts = context.training, context.held_out
-    training, held_out = ((context.standardised(part), part.required_labels()) for part in parts)
-    checked, random = held_out if settings.patience else None, context.random(f"{name}/training")
-    products = context.precision.products
-    job = MinibatchTraining(network, training, settings, random=random, held_out=checked, products=products)
+def _on_pixels(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
+    training, held_out = (context.standardised(part) for part in (context.training, context.held_out))
+    _minibatch(context, name, network, training, held_out, settings, found)
+
+
+def _minibatch(
+    context: Context,
+    name: str,
+    network: FeedForward,
+    training: Source,
+    held_out: Source,
+    settings: MinibatchSettings,
+    found: Findings,
+) -> None:
+    """Train a network, in the study's precision, on the training images as it sees them."""
+    network.to(context.precision.parameters)
+    learnt = training, context.training.required_labels()
+    checked = (held_out, context.held_out.required_labels()) if settings.patience else None
+    random, products = context.random(f"{name}/training"), context.precision.products
+    job = MinibatchTraining(network, learnt, settings, random=random, held_out=checked, products=products)
     for record in context.train(name, job):
         score = "" if record.score is None else f" validation {record.score:.4f}"
         line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{score}"

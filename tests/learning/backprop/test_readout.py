@@ -118,6 +118,13 @@ def test_the_classifier_is_encoder_then_readout() -> None:
     assert torch.autograd.grad(logits.sum(), images)[0].abs().sum() > 0
 
 
+def test_a_classifier_of_several_layers_sees_them_side_by_side() -> None:
+    dbn, random = DBN.from_sizes([6, 5, 4, 3], Random(0)), Random(1)
+    readout, images = FeedForward([9, 7, 3], torch.relu, random), random.uniform((7, 6))
+    layers = [dbn.encode(images, layer) for layer in (1, 2)]
+    torch.testing.assert_close(ReadoutClassifier(dbn, [1, 2], readout)(images), readout(torch.cat(layers, dim=1)))
+
+
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="l2"):
         ConvergedSettings(l2=())

@@ -40,10 +40,8 @@ def network_to_finetune(
         rbm, layer = dbn.layer(number), network.linear(number)
         layer.weight.copy_(rbm.weights.T)
         layer.bias.copy_(rbm.hidden.bias)
-    if dbn.standardisation is not None:  # (x - mean) / scale, done by the first layer
-        first, scaling = network.linear(1), dbn.standardisation
-        first.weight.div_(scaling.divisor)
-        first.bias.sub_(first.weight @ scaling.mean)
+    if dbn.standardisation is not None:
+        dbn.standardisation.fold_into(network.linear(1))
     if readout is not None:
         network.linear(-1).load_state_dict(readout.linear(1).state_dict())
     return network

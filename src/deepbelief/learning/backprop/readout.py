@@ -1,6 +1,6 @@
-"""Linear read-outs: what a linear classifier can tell from a layer whose weights it cannot change."""
+"""Linear read-outs: what a linear classifier can tell from layers whose weights it cannot change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, final
 
 import numpy as np
@@ -28,18 +28,31 @@ _CHUNK: Final = 1024
 
 @final
 class ReadoutClassifier(nn.Module):
-    """A DBN up to hidden layer `layer`, then a linear read-out: images -> logits, differentiable from end to end."""
+    """A DBN up to hidden layer `layer`, or several of its layers side by side, then a read-out, linear or not.
 
-    def __init__(self, dbn: DBN, layer: int, readout: FeedForward) -> None:
+    Differentiable from end to end.
+    """
+
+    def __init__(self, dbn: DBN, layer: int | Sequence[int], readout: FeedForward) -> None:
         super().__init__()
         self.dbn = dbn
         self.readout = readout
-        self.layer: Final = layer
+        self.layers: Final = (layer,) if isinstance(layer, int) else tuple(layer)
 
     def forward(self, images: TensorLike) -> Tensor:
         """(batch, visible) values in [0, 1] -> (batch, classes) logits."""
-        logits: Tensor = self.readout(self.dbn.encode(images, self.layer))
+        return self.of_layers(self.dbn.encode_all(images, max(self.layers)))
+
+    def of_layers(self, means: Sequence[Tensor]) -> Tensor:
+        """The means of the hidden layers from layer 1 up, (batch, units) each -> (batch, classes) logits."""
+        logits: Tensor = self.readout(side_by_side(means, self.layers))
         return logits
+
+
+def side_by_side(means: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
+    """Of the means of the hidden layers from layer 1 up, (n, units) each, some as one tensor, (n, all their units)."""
+    chosen = [means[layer - 1] for layer in layers]
+    return chosen[0] if len(chosen) == 1 else torch.cat(chosen, dim=1)
 
 
 @final

@@ -1,6 +1,7 @@
 """Chapters about the classifiers: linear read-outs, the feed-forward network, the fine-tuned one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +11,20 @@ from deepbelief.report.curves import Curve
 from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import contestant_looks
 from deepbelief.report.tables import Table
-from deepbelief.report.text import ABSENT, contestant_name, listing, percent, points
+from deepbelief.report.text import ABSENT, contestant_name, interval, listing, percent, points
 
 _METHODS = {
     "converged": "L-BFGS, until it has converged or its iterations are used up",
     "full-batch": "gradient descent with momentum, each step over all training images",
     "minibatch": "small batches in random order",
+}
+
+# Where the training of a network is, in the settings of a study.
+_SETTINGS = {
+    "mlp_head": ("all_layers", "mlp_head", "training"),
+    "ffnn": ("baseline", "training"),
+    "finetuned": ("finetuning",),
+    "random_start": ("random_start",),
 }
 
 _LOSS = "Training loss (cross-entropy, nats)"
@@ -33,11 +42,10 @@ def _shape(stage: Stage) -> str:
 
 def readouts(run: Run, stage: Stage) -> Chapter:
     """One linear classifier per layer on frozen features."""
-    numbers = stage.numbered("readout_", "/loss")
-    names = [f"readout_{number}" for number in numbers]
+    names = [name for name in run.contestants if f"{name}/loss" in stage.arrays]
     looks = contestant_looks(names, run.layers)
     curves = [Curve(looks[name], stage.floats(f"{name}/step"), stage.floats(f"{name}/loss")) for name in names]
-    reached = [f"{percent(run.metric(f'accuracy/readout_{n}'))} from layer {n}" for n in numbers]
+    reached = [f"{percent(run.metric(f'accuracy/{name}'))} from {_seen_by(name)}" for name in names]
     text = (
         "How much does a layer know about the classes, although nobody told it? Freeze the network and train one "
         "linear classifier on each layer's features: whatever it gets right must already lie there, in a form that a "
@@ -52,6 +60,12 @@ def readouts(run: Run, stage: Stage) -> Chapter:
         charts_drawing([Chart(_LOSS, "step", curves)]),
     )
     return Chapter(text, (picture,), (_readouts_table(run, stage, names),))
+
+
+def _seen_by(contestant: str) -> str:
+    """`layer 2`, or `all layers side by side`."""
+    number = contestant.removeprefix("readout_")
+    return f"layer {number}" if number != contestant else "all layers side by side"
 
 
 def _ends(run: Run, stage: Stage, names: list[str]) -> list[str]:
@@ -95,6 +109,17 @@ def _reached(run: Run, contestant: str, losses: Floats) -> list[str]:
     return [contestant_name(contestant), *accuracies, f"{losses[-1]:.4f}"]
 
 
+def mlp_head(run: Run, stage: Stage) -> Chapter:
+    """A network on the frozen features of all layers."""
+    text = (
+        "A linear read-out finds what lies in the features ready to be weighed. Is there more? Here a small network, "
+        f"{_shape(stage)} units with rectifiers between the layers, learns from the frozen features of all layers side "
+        "by side.",
+        f"It is trained by {_method(stage)}.",
+    )
+    return Chapter(text, (_course(run, stage, "mlp_head"),), (_course_table(run, stage, "mlp_head"),))
+
+
 def baseline(run: Run, stage: Stage) -> Chapter:
     """A feed-forward network trained on pixels."""
     text = (
@@ -118,6 +143,19 @@ def finetuning(run: Run, stage: Stage) -> Chapter:
     return Chapter(text, (_course(run, stage, "finetuned"),), (_course_table(run, stage, "finetuned"),))
 
 
+def random_start(run: Run, stage: Stage) -> Chapter:
+    """The control: the fine-tuned network's shape from random weights."""
+    gain, seeds = interval(run.metric("gain_of_pretraining/finetuned"), scale=100, digits=1), len(run.results.seeds)
+    text = (
+        "Is it the pre-training that helps, or only the shape of the network? The same "
+        f"{_shape(stage)} units once more, trained by backpropagation as well, but from random weights.",
+        f"It is trained by {_method(stage)}. The accuracy of the pre-trained and fine-tuned network on the test "
+        f"images, less this one's, is {gain} percentage points, "
+        + (f"the mean over {seeds} seeds with its 95 % interval." if seeds > 1 else "of a single seed."),
+    )
+    return Chapter(text, (_course(run, stage, "random_start"),), (_course_table(run, stage, "random_start"),))
+
+
 def _course(run: Run, stage: Stage, contestant: str) -> Picture:
     look = contestant_looks([contestant], run.layers)[contestant]
     loss, step = stage.floats("loss"), stage.floats("step")
@@ -138,8 +176,9 @@ def _course(run: Run, stage: Stage, contestant: str) -> Picture:
 
 def _kept(run: Run, contestant: str, epochs: int, best: int | None) -> str:
     """Whether training ended early, and which epoch's network is kept."""
-    section = run.results.settings.get("finetuning" if contestant == "finetuned" else "baseline", {})
-    settings = section.get("training", section)
+    settings: Any = run.results.settings
+    for name in _SETTINGS[contestant]:
+        settings = settings.get(name, {})
     if best is None or "epochs" not in settings:
         return ""
     if not settings["patience"]:
