@@ -28,6 +28,7 @@ LABELS = {
     "hybrid": ("hybrid RBM", "1.28 (Larochelle & Bengio 2008)"),
     "updown": ("up-down with a hybrid top RBM", ""),
     "updown-published": ("up-down as published", "1.25 (Hinton, Osindero & Teh 2006)"),
+    "finetuned": ("DBN fine-tuned with dropout", "0.92 (Srivastava et al. 2014)"),
 }
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
@@ -221,7 +222,7 @@ def labels_name(record: dict[str, Any]) -> str:
     """The name in `LABELS` of the model that labels.py trained."""
     if record["name"] == "up-down" and not record["settings"].get("discriminative_weight"):
         return "updown-published"
-    return {"up-down": "updown", "hybrid RBM": "hybrid"}[record["name"]]
+    return {"up-down": "updown", "hybrid RBM": "hybrid", "fine-tuned DBN": "finetuned"}[record["name"]]
 
 
 def labels_table(record: dict[str, Any]) -> Table:

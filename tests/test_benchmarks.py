@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ import likelihood  # noqa: E402
 import precision  # noqa: E402
 import readme  # noqa: E402
 import scaling  # noqa: E402
+import search  # noqa: E402
 import speed  # noqa: E402
 
 from deepbelief import HybridSettings, RBMSettings, UpDownSettings  # noqa: E402
@@ -117,11 +119,77 @@ def test_the_published_up_down_has_a_record_of_its_own(
     assert readme.labels_table(record).title.startswith(title)
 
 
+def test_a_finetuned_dbn_has_a_record_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "load_dataset", lambda name, data: load_dataset("digits"))
+    out = tmp_path / "finetuned.json"
+    small = [
+        "--sizes",
+        "40,60",
+        "--pretraining-epochs",
+        "2",
+        "--epochs",
+        "30",
+        "--learning-rate",
+        "0.01",
+        "--held-out",
+        "200",
+    ]
+    drops = ["--dropout", "0.2", "--input-dropout", "0.1", "--precision", "fp32", "--out", str(out)]
+    done = CliRunner().invoke(labels.app, ["finetuned", *small, *drops], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    record = json.loads(out.read_text())
+    assert record["runs"][0]["test error"] < 20
+    assert len(record["runs"][0]["epochs"]) == 30
+    assert readme.labels_table(record).title.startswith("DBN fine-tuned with dropout, MNIST")
+
+
+def test_candidates_are_measured_on_images_held_out_and_once(tmp_path: Path) -> None:
+    candidates, out = tmp_path / "candidates.toml", tmp_path / "search.json"
+    dbn = """
+[[dbn]]
+name = "small"
+hidden = [30, 20]
+pretraining = { epochs = [6, 4], batch_size = 10, learning_rate = 0.1, visible_samples = false }
+"""
+    networks = """
+[[network]]
+name = "rival"
+hidden = [20]
+units = "relu"
+training = { epochs = 5, batch_size = 20, learning_rate = 0.01, patience = 0 }
+
+[[network]]
+name = "fine-tuned"
+dbn = "small"
+training = { epochs = 5, batch_size = 20, learning_rate = 0.01, patience = 0 }
+"""
+
+    def run() -> list[dict[str, Any]]:
+        search.main(tmp_path, None, candidates, out, "digits", 300, "fp32")
+        found: list[dict[str, Any]] = json.loads(out.read_text())["candidates"]
+        return found
+
+    candidates.write_text(dbn)
+    first = run()
+    candidates.write_text(dbn + networks)
+    found = run()
+    assert found[:1] == first  # with its seconds: it was not trained again
+    assert [one["candidate"]["name"] for one in found] == ["small", "rival", "fine-tuned"]
+    assert set(found[0]["accuracies"]) == {"layer 1", "layer 2", "all layers"}
+    for one in found:
+        for name, accuracies in one["accuracies"].items():
+            if name not in ("epochs", "best_epoch"):
+                assert accuracies[0] > 0.8 > accuracies[-1], (one, name)
+    training, held_out = load_dataset("digits").split(300, 0)
+    again = search.Search(load_dataset("digits"), tmp_path, 300, torch.float32)
+    assert torch.equal(again.held_out.labels, held_out.labels) and len(again.training) == len(training)
+
+
 def test_the_command_of_labels_says_what_it_does() -> None:
-    for command in ("hybrid", "updown"):
+    for command in ("hybrid", "updown", "finetuned"):
         done = CliRunner().invoke(labels.app, [command, "--help"])
         assert done.exit_code == 0
-        assert "2008" in done.output or "2006" in done.output
+        assert any(year in done.output for year in ("2006", "2008", "2014"))
 
 
 def test_kept_figures_say_on_what_they_were_measured() -> None:

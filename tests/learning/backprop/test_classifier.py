@@ -142,6 +142,21 @@ def test_dropout_keeps_the_mean_and_is_off_outside_training() -> None:
         assert torch.equal(net.forward_with_dropout(values, 0.0, random), net(values))
 
 
+def test_values_that_are_left_out_are_drawn_anew_at_each_sight() -> None:
+    source, labels = problem(30)
+    net, random = FeedForward([5, 3], torch.relu, Random(1)), Random(7)
+    losses = []
+    for _ in range(2):
+        rows = random.permutation(30)
+        values = source.values[rows]
+        left = values * random.dropout_mask(values, 0.4)
+        losses.append(float(cross_entropy(net(left), labels[rows]).detach()))
+    assert len(set(losses)) == 2
+    settings = MinibatchSettings(epochs=2, batch_size=30, learning_rate=1e-30, input_dropout=0.4, patience=0)
+    training = MinibatchTraining(net, (source, labels), settings, random=7)
+    assert [record.loss for record in training.epochs()] == pytest.approx(losses, rel=1e-6)
+
+
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     net, (source, labels) = network(), problem()
     assert torch.equal(predict(net, source, 7), predict(net, source, 90))

@@ -41,10 +41,15 @@ class FullBatchSettings:
 @final
 @settings_dataclass
 class MinibatchSettings(MinibatchCourseSettings):
-    """Adam on shuffled minibatches, with dropout of hidden units; the score of early stopping is the accuracy."""
+    """Adam on shuffled minibatches; the score of early stopping is the accuracy.
+
+    At each sight of an item every hidden unit is left out with probability `dropout` and every value of the item with
+    `input_dropout` (Srivastava et al. 2014); the others count for 1 / (1 - that) times as much.
+    """
 
     method: Literal["minibatch"] = "minibatch"
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=5, ge=0)
 
 
@@ -151,14 +156,16 @@ class MinibatchTraining(AdamTraining):
         self._held_out = _measured(network, held_out)
         random = as_random(random, next(network.parameters()).device)
         super().__init__(network, len(items), settings, self._held_out is not None, random)
-        self._network, self._dropout, self._products = network, settings.dropout, products
+        self._network, self._settings, self._products = network, settings, products
         self._labels = labels.to(random.device)
         self._read = items.source.reader(min(settings.batch_size, len(items)), next(network.parameters()).dtype)
 
     def _loss(self, rows: Tensor) -> Tensor:
         values = self._read(rows).to(self._labels.device)
+        if self._settings.input_dropout:
+            values = values * self._random.dropout_mask(values, self._settings.input_dropout)
         with products_in(self._products, values):
-            logits = self._network.forward_with_dropout(values, self._dropout, self._random)
+            logits = self._network.forward_with_dropout(values, self._settings.dropout, self._random)
         return cross_entropy(logits.to(values.dtype), self._labels[rows])
 
     def _score(self) -> float:
