@@ -6,7 +6,7 @@ import torch
 
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
 from deepbelief.insight.neighbours import nearest
-from deepbelief.insight.receptive_fields import receptive_fields
+from deepbelief.insight.receptive_fields import receptive_fields, scaled_each
 from deepbelief.models.dbn import DBN
 from deepbelief.randomness import Random
 
@@ -26,6 +26,12 @@ def test_fields_are_the_references_formula() -> None:
 def test_fields_of_a_blank_network_are_blank() -> None:
     fields = receptive_fields(DBN.from_sizes([6, 5], Random(0), weight_std=1e-9), 1)
     assert torch.isfinite(fields).all()
+
+
+def test_pictures_scaled_by_themselves_have_grey_for_nothing_and_one_end() -> None:
+    pictures = torch.tensor([[2.0, -4.0, 0.0], [1e-9, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    expected = torch.tensor([[0.75, 0.0, 0.5], [1.0, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    torch.testing.assert_close(scaled_each(pictures), expected)
 
 
 def test_class_means_and_tree() -> None:

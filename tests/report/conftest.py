@@ -41,7 +41,7 @@ class Synthetic:
     published: dict[str, float] = field(default_factory=dict)
     levels: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(14))
     epsilons: tuple[float, ...] = (0, 0.05, 0.1, 0.2)
-    optional: bool = True  # validation curves, free-energy gap
+    optional: bool = True  # validation curves, free-energy gap, views of the strongest units, maps
     aware: float = 0.065  # how wide a ball PGD through the defence needs; wider than others: its gradient is masked
     epochs: int = 20  # that the feed-forward network may take
 
@@ -104,6 +104,9 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
         found |= {f"reconstruction_error/layer_{layer}@{epoch}": 2.2 / epoch + layer for epoch in (1, 2)}
         found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
         found[f"loss/readout_{layer}@1"] = 2.3
+    for space in ("pixels", *(f"layer_{layer}" for layer in plan.layers)):
+        found[f"embedding_variance/{space}"] = 0.43
+        found |= {f"embedding_precision/{kind}/{space}": 0.64 for kind in ("full", "pca", "tsne")}
     found |= {"label_units/accuracy": 0.8, "log_z/top": 300.0, "effective_chains/top": 40.0}
     found |= {"of_each_class/taken": 0.83, "of_each_class/least_taken": 0.61, "of_each_class/spread": 0.77}
     found |= {"fantasies/unevenness": 0.12, "gain_of_pretraining/finetuned": 0.0213}
@@ -149,6 +152,8 @@ def _first_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarr
     grids |= {f"{part}_labels": labels[drawn] for part in ("train", "test")}
     error = {f"layer_{x}/reconstruction_error": x + 2 / np.arange(1.0, 51) for x in plan.layers}
     gap = {f"layer_{x}/free_energy_gap": np.linspace(0, x, 50) for x in plan.layers} if plan.optional else {}
+    chosen = {"threshold": 0.0, "choice": "strongest", "scale": "each"} if plan.optional else {"threshold": 0.1}
+    views = ("layer", "maximised", "top_down") if plan.optional else ("layer",)
     features: Arrays = {}
     for layer in plan.layers:
         features[f"layer_{layer}/examples"] = random.beta(0.2, 0.6, (count, plan.widths[layer]))
@@ -166,8 +171,11 @@ def _first_stages(plan: Synthetic, random: np.random.Generator, images: np.ndarr
             {"layers": list(plan.widths), "epochs": [50] * len(plan.layers), "parameters": 123456},
             error | gap,
         ),
-        "receptive_fields": ({"threshold": 0.1}, {"layer_1": every[: plan.widths[1]][:100]}),
-        "deep_receptive_fields": ({}, {f"layer_{x}": every[: plan.widths[x]][:100] for x in plan.layers if x > 1}),
+        "receptive_fields": (chosen, {"layer_1": every[: plan.widths[1]][:100]}),
+        "deep_receptive_fields": (
+            chosen,
+            {f"{view}_{x}": every[: plan.widths[x]][:100] for view in views for x in plan.layers if x > 1},
+        ),
         "features": (names | {"shapes": {f"layer_{x}": [55000, plan.widths[x]] for x in plan.layers}}, features),
     }
 
@@ -238,6 +246,10 @@ def _search_stage(plan: Synthetic, random: np.random.Generator, images: np.ndarr
     wrong = (np.arange(8)[:, None] + (random.random((8, 5)) < 0.2)) % count
     arrays = {"queries": images[labels, 1], "query_labels": labels}
     arrays |= {f"neighbours_{key}": images[wrong, found] for key in near} | {f"labels_{key}": wrong for key in near}
+    if plan.optional:
+        arrays["embedded_labels"] = np.arange(30) % count
+        for space in ("pixels", *(f"layer_{layer}" for layer in plan.layers)):
+            arrays |= {f"{kind}_{space}": random.normal(size=(30, 2)).astype(np.float32) for kind in ("pca", "tsne")}
     return {"encoding": ({"class_names": list(plan.names)}, arrays)}
 
 

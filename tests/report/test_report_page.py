@@ -190,6 +190,34 @@ def test_records_from_before_pgd_still_give_a_page(make_run: MakeRun) -> None:
     assert "Under FGSM at epsilon 0.1, going up and down once" in page
 
 
+def chapter(report: tuple[Path, str], stage: str) -> str:
+    """The part of the page about a stage, in one line."""
+    found = re.search(rf'<section id="{stage}">.*?</section>', report[1], re.DOTALL)
+    assert found is not None
+    return " ".join(found[0].split())
+
+
+def test_units_are_told_of_as_they_were_chosen_and_drawn(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    first, deep = chapter(one, "receptive_fields"), chapter(one, "deep_receptive_fields")
+    assert "The 12 strongest units of layer 1, the strongest first." in first
+    assert "scaled by itself" in first and "zero weights" not in first
+    names = re.findall(r'id="figure-([\w-]+)"', deep)
+    assert names == ["receptive-fields-2", "maximised-2", "top-down-2"]
+    assert "activation maximisation" in deep and "the mean difference" in deep and "at the same place" in deep
+    first, deep = chapter(several, "receptive_fields"), chapter(several, "deep_receptive_fields")
+    assert "The first 20 units of layer 1." in first
+    assert "weak weights are set to zero first" in first and "zero weights" in first
+    assert re.findall(r'id="figure-([\w-]+)"', deep) == ["receptive-fields-2", "receptive-fields-3"]
+    assert "maximisation" not in deep and "same place" not in deep
+
+
+def test_maps_are_shown_where_there_are_some(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    shown = chapter(one, "encoding")
+    assert "Maps of 30 test images by their pixels and by 2 layers" in shown and "t-SNE gives up" in shown
+    assert "<td>43.0</td><td>64.0</td>" in shown
+    assert 'id="figure-maps"' not in several[1] and "t-SNE" not in several[1]
+
+
 def test_circumstances_are_told(report: tuple[Path, str]) -> None:
     for told in ("# limit is not set", "[pretraining]\nrate = 0.1", "1.6 GiB", "16.0 GiB", "all together", "3.11"):
         assert told in report[1]

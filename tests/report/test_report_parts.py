@@ -9,9 +9,10 @@ import pytest
 
 from deepbelief.report.charts import Chart, charts_height, draw_charts
 from deepbelief.report.curves import Curve, moved_apart
+from deepbelief.report.maps import maps
 from deepbelief.report.settings import as_toml
 from deepbelief.report.sheet import grey, shorten
-from deepbelief.report.style import contestant_looks, layer_look, luminance, render
+from deepbelief.report.style import class_look, contestant_looks, layer_look, luminance, render
 from deepbelief.report.tables import defence_table, nearest_levels, published_tables, results_table
 from deepbelief.report.text import contestant_name, duration, interval, listing, measured_on, memory, percent, times
 from deepbelief.study.records import Metric, read_results
@@ -151,6 +152,21 @@ def test_every_contestant_has_one_look_of_its_own() -> None:
     assert len({look.marker for look in looks.values()}) == len(contestants)
     assert contestant_looks(["ffnn"], layers=1)["ffnn"] == looks["ffnn"]
     assert looks["readout_2"].colour == layer_look(2, 3).colour
+
+
+def test_classes_look_different() -> None:
+    looks = [class_look(number, f"class {number}") for number in range(26)]
+    assert len({(look.colour, look.marker) for look in looks}) == 26
+    assert len({look.colour for look in looks[:10]}) == 10
+
+
+@pytest.mark.parametrize(("spaces", "classes"), [(1, 1), (4, 10), (6, 23)])
+def test_maps_of_any_number_of_spaces_and_classes(spaces: int, classes: int) -> None:
+    random, labels = np.random.default_rng(0), np.arange(50) % classes
+    looks = [layer_look(number, spaces) for number in range(1, spaces + 1)]
+    rows = {"PCA": [random.normal(size=(50, 2)) for _ in looks], "t-SNE": [np.zeros((50, 2)) for _ in looks]}
+    drawing = maps(rows, looks, labels, [f"class {number}" for number in range(classes)])
+    assert render(drawing.draw, drawing.height).startswith(b"\x89PNG")
 
 
 def test_words_in_the_colour_of_a_contestant_are_readable_on_white() -> None:

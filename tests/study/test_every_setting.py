@@ -30,6 +30,7 @@ receptive_fields = { threshold = 0.1, units = 4 }
 noise = { levels = [0.0, 0.3], uniform_epsilon = 0.3 }
 attack = { epsilons = [0.0, 0.1], example_epsilon = 0.1, pgd = { images = 20, steps = 3, epsilons = [0.1] } }
 defence.steps = [1]
+embeddings.images = 6
 [generation]
 fantasies = 2
 of_each_class = 2
@@ -59,6 +60,9 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "all_layers.mlp_head.training": (MINIBATCH, "mlp_head"),
     "receptive_fields.threshold": (0.9, "receptive_fields"),
     "receptive_fields.units": (3, "deep_receptive_fields"),
+    "receptive_fields.choice": ("strongest", "receptive_fields"),
+    "receptive_fields.scale": ("each", "deep_receptive_fields"),
+    "receptive_fields.deep_views": (["weights", "top-down"], "deep_receptive_fields"),
     "noise.levels": ([0.0, 0.5], "psychometric"),
     "noise.uniform_epsilon": (0.5, "noise_attack"),
     "attack.epsilons": ([0.0, 0.2], "robustness"),
@@ -68,6 +72,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "attack.pgd.steps": (1, "topdown_defence"),
     "attack.pgd.epsilons": ([0.2], "topdown_defence"),
     "defence.steps": ([2], "topdown_defence"),
+    "embeddings.images": (7, "encoding"),
     "generation.fantasies": (3, "generation"),
     "generation.of_each_class": (3, "generation"),
     "generation.steps": (5, "generation"),

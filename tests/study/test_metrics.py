@@ -37,6 +37,7 @@ def recipe(tiny: str) -> Recipe:
         "pretraining": [layer, layer],
         "readouts": {"method": "converged", "l2": [1e-3], "max_iterations": 20},
     }
+    settings["embeddings"] = {"images": 50}
     settings["attack"] |= {"example": 7, "pgd": {"images": 150, "steps": 4, "epsilons": [EPSILON, 0.3, 0.0]}}
     return Recipe.model_validate(settings)
 

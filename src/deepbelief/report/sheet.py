@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from deepbelief.report.run import Floats
-from deepbelief.report.style import ALARM, GRID, INK, WIDTH
+from deepbelief.report.style import ALARM, GRID, INK, WIDTH, Look
 
 # Orange takes away, purple adds: told apart under all common colour deficiencies, and against grey images.
 _CHANGE: Final = LinearSegmentedColormap.from_list("change", ["#d9790f", "#ffffff", "#6f4fa8"])
@@ -61,6 +61,10 @@ class Sheet:
     def write(self, x: float, y: float, text: str, **options: Any) -> None:
         """Write centred text below the point (x, y)."""
         self._axes.text(x, y, text, **{"ha": "center", "va": "top", "fontsize": 10, "color": INK, **options})
+
+    def mark(self, x: float, y: float, look: Look) -> None:
+        """Draw the marker of a look at the point (x, y)."""
+        self._axes.plot(x, y, look.marker, color=look.colour, clip_on=False)
 
     def _place(self, image: Floats, x: float, y: float, width: float, alarm: bool, **colours: Any) -> None:
         """Draw an image in `colours`, options of `imshow`, inside a thin frame, or one that alarms."""

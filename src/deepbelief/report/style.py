@@ -33,6 +33,12 @@ _FIXED: Final = {
 _SPARE: Final = (("#7a4b2a", "d"), ("#5f7f00", "*"))
 _MARKERS: Final = ("o", "s", "D", "^", "h", "p")
 
+# As many hues as can be told apart in small points; light and dark ones take turns, which helps where hues look alike.
+_CLASSES: Final = (
+    *("#1f77b4", "#ff9f1c", "#2a7f3e", "#e0218a", "#7b3fb5"),
+    *("#8ecae6", "#8b4a1c", "#9ad14b", "#d62728", "#30343c"),
+)
+
 _STYLE: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
     "font.size": 10,
@@ -89,6 +95,11 @@ def layer_look(layer: int, layers: int, name: str = "") -> Look:
     """The look of a layer, counted from 1; its read-out shares it."""
     depth = 0.5 if layers < 2 else (layer - 1) / (layers - 1)
     return Look(name or f"layer {layer}", to_hex(_DEPTH(depth)), _MARKERS[(layer - 1) % len(_MARKERS)])
+
+
+def class_look(number: int, name: str) -> Look:
+    """The look of a class, counted from 0: ten colours, then the same with the next marker."""
+    return Look(name, _CLASSES[number % len(_CLASSES)], _MARKERS[number // len(_CLASSES) % len(_MARKERS)])
 
 
 def contestant_looks(contestants: Sequence[str], layers: int) -> dict[str, Look]:

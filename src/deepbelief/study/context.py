@@ -204,14 +204,18 @@ class Context:
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
         return self._signs[name]
 
+    def stratified(self, random: Random, count: int) -> Tensor:
+        """So many test images, or all if there are fewer: a random choice, stratified by class, (count,) int64."""
+        n, labels = len(self.test), self.test.required_labels()
+        count = min(count, n)
+        rows = random.permutation(n).to(self.device)
+        by_class = rows[labels[rows].argsort(stable=True)]
+        return by_class[torch.arange(count, device=self.device) * n // max(count, 1)]
+
     @cached_property
     def pgd_rows(self) -> Tensor:
-        """The test images for PGD, (images,) int64: a random choice, stratified by class."""
-        n, labels = len(self.test), self.test.required_labels()
-        count = min(self.recipe.attack.pgd.images, n)
-        rows = self.random("pgd").permutation(n).to(self.device)
-        by_class = rows[labels[rows].argsort(stable=True)]
-        return by_class[torch.arange(count, device=self.device) * n // count]
+        """The test images for PGD, (images,) int64."""
+        return self.stratified(self.random("pgd"), self.recipe.attack.pgd.images)
 
     def pgd_images(self, name: str, epsilon: float) -> Tensor:
         """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""

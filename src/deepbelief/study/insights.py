@@ -1,18 +1,26 @@
 """Stages that look inside the network: receptive fields, features, clusters, confusions, neighbours."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from deepbelief.insight.activation_maximisation import maximise_activation
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
-from deepbelief.insight.neighbours import nearest
-from deepbelief.insight.receptive_fields import receptive_fields
+from deepbelief.insight.embedding import principal_components, tsne
+from deepbelief.insight.neighbours import nearest, nearest_others
+from deepbelief.insight.receptive_fields import scaled_alike, scaled_each, weights_to_pixels
+from deepbelief.insight.strength import unit_strengths
+from deepbelief.insight.top_down import top_down_effects
 from deepbelief.study.context import Context, Findings, share
 
 _QUERIES: Final = 8  # drawn
 _MEASURED: Final = 500  # test images whose neighbours are counted
 _NEIGHBOURS: Final = 10
+_STATES: Final = 50  # of a layer, in which a unit is switched on to see what it changes
+_SCALES: Final = {"alike": scaled_alike, "each": scaled_each}
 
 
 def receptive_fields_of_pixels(context: Context) -> Findings:
@@ -26,12 +34,54 @@ def deep_receptive_fields(context: Context) -> Findings:
 
 
 def _fields(context: Context, layers: list[int]) -> Findings:
+    """Pictures of units of these layers: of the first its weights, of deeper ones all views that the recipe names."""
     section = context.recipe.receptive_fields
-    found = Findings(facts={"threshold": section.threshold})
-    for layer in layers:
-        fields = receptive_fields(context.dbn, layer, section.threshold)[: section.units]
-        found.arrays[f"layer_{layer}"] = context.shaped(fields)  # from 0 to 1 already
+    found = Findings(facts={"threshold": section.threshold, "choice": section.choice, "scale": section.scale})
+    for number, layer in enumerate(layers, start=1):
+        units = _chosen_units(context, layer)
+        found.arrays[f"units_{layer}"] = units.cpu().numpy()
+        for view in section.deep_views if layer > 1 else ("weights",):
+            name, look = _VIEWS[view]
+            found.arrays[f"{name}_{layer}"] = look(context, layer, units)
+        context.progress.step(number, len(layers), f"units of layer {layer}")
     return found
+
+
+def _chosen_units(context: Context, layer: int) -> Tensor:
+    """The numbers of the units of a layer that are drawn, in the order in which they are."""
+    section, rbm = context.recipe.receptive_fields, context.dbn.layer(layer)
+    if section.choice == "first":
+        order = torch.arange(rbm.hidden.size, device=context.device)
+    else:
+        order = unit_strengths(rbm, context.features[layer - 1]).argsort(descending=True, stable=True)
+    return order[: section.units]
+
+
+def _weights(context: Context, layer: int, units: Tensor) -> Any:
+    """The linear view of units, as images from 0 to 1."""
+    section = context.recipe.receptive_fields
+    return context.shaped(_SCALES[section.scale](weights_to_pixels(context.dbn, layer, section.threshold))[units])
+
+
+def _maximised(context: Context, layer: int, units: Tensor) -> Any:
+    """The images that excite units most."""
+    images = context.training.batch(slice(0, len(context.training)))
+    return context.picture(maximise_activation(context.dbn, layer, units, images, context.bounds))
+
+
+def _top_down(context: Context, layer: int, units: Tensor) -> Any:
+    """What units change in the images that the network makes of some features of training images."""
+    rows = context.random("top-down").permutation(len(context.training))[:_STATES]
+    effects = top_down_effects(context.dbn, layer, units, context.features[layer - 1][rows])
+    return context.shaped(_SCALES[context.recipe.receptive_fields.scale](effects))
+
+
+# Of a view: what its arrays are called, and the function that makes them.
+_VIEWS: Final[dict[str, tuple[str, Callable[[Context, int, Tensor], Any]]]] = {
+    "weights": ("layer", _weights),
+    "maximised": ("maximised", _maximised),
+    "top-down": ("top_down", _top_down),
+}
 
 
 def features(context: Context) -> Findings:
@@ -96,4 +146,24 @@ def encoding(context: Context) -> Findings:
     found.headline = f"same class among the {found.facts['neighbours']} nearest: " + ", ".join(
         f"{name} {found.metrics[f'retrieval_precision/{name}']:.3f}" for name in spaces
     )
+    _embed(context, found)
     return found
+
+
+def _embed(context: Context, found: Findings) -> None:
+    """Maps of some test images, of each class by its share, in two dimensions: of their pixels and of each layer."""
+    random, count = context.random("embeddings"), context.recipe.embeddings.images
+    rows = context.stratified(random, count).sort().values
+    if len(rows) < 2:  # none asked for, or a test set of one image
+        return
+    images, labels = context.test_pixels[rows], context.test.required_labels()[rows]
+    found.arrays["embedded_labels"] = labels.cpu().numpy()
+    spaces = {"pixels": images} | {f"layer_{n}": of for n, of in enumerate(context.dbn.encode_all(images), start=1)}
+    for number, (name, values) in enumerate(spaces.items(), start=1):
+        points, found.metrics[f"embedding_variance/{name}"] = principal_components(values)
+        maps = {"pca": points, "tsne": tsne(values, points)}
+        found.arrays |= {f"{kind}_{name}": placed.numpy() for kind, placed in maps.items()}
+        for kind, placed in {"full": values, **maps}.items():
+            near = labels[nearest_others(placed.to(values), _NEIGHBOURS)]
+            found.metrics[f"embedding_precision/{kind}/{name}"] = share(near == labels[:, None])
+        context.progress.step(number, len(spaces), f"map of {name.replace('_', ' ')}")

@@ -51,10 +51,19 @@ class DBNSection(_Section):
 
 @final
 class ReceptiveFieldSection(_Section):
-    """Weights weaker than the threshold are not drawn; the first `units` units are."""
+    """Which units of a layer are drawn, and how.
+
+    `units` of them: the "first", or the "strongest", by `unit_strengths` over the training images. Weights weaker than
+    the threshold are not drawn. The pictures are scaled "alike", or "each" by itself, so that weak units show as well.
+    Of deeper layers there are up to three views: the "weights" through the layers below, the image that excites a unit
+    most ("maximised"), and what a unit changes in the images that the network makes ("top-down").
+    """
 
     threshold: Level = 0.1
     units: int = Field(default=100, ge=1)
+    choice: Literal["first", "strongest"] = "first"
+    scale: Literal["alike", "each"] = "alike"
+    deep_views: Annotated[tuple[Literal["weights", "maximised", "top-down"], ...], Field(min_length=1)] = ("weights",)
 
 
 @final
@@ -118,6 +127,13 @@ class DefenceSection(_Section):
 
 
 @final
+class EmbeddingsSection(_Section):
+    """How many test images stand on the maps of the pixels and of each layer; 0: there are no maps."""
+
+    images: int = Field(default=0, ge=0)
+
+
+@final
 class LabelsSection(_Section):
     """The RBM that sees the labels beside the layer below the DBN's top: its size and its training."""
 
@@ -163,6 +179,7 @@ class Recipe(_Section):
     noise: NoiseSection = NoiseSection()
     attack: AttackSection = AttackSection()
     defence: DefenceSection = DefenceSection()
+    embeddings: EmbeddingsSection = EmbeddingsSection()
     generation: GenerationSection = GenerationSection()
     published: dict[MetricName, Annotated[float, Field(allow_inf_nan=False)]] = {}
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, Stage
-from deepbelief.report.story import attacks, classifiers, data, defence, generation, model, representations
+from deepbelief.report.story import attacks, classifiers, data, defence, generation, model, representations, units
 
 Teller = Callable[[Run, Stage], Chapter]
 
@@ -13,8 +13,8 @@ STORY: Final[tuple[tuple[str, str, Teller], ...]] = (
     ("data", "The data", data.data),
     ("samples", "A look at the images", data.samples),
     ("pretraining", "Learning without labels", model.pretraining),
-    ("receptive_fields", "What the first layer looks for", model.receptive_fields),
-    ("deep_receptive_fields", "What deeper layers look for", model.deep_receptive_fields),
+    ("receptive_fields", "What the first layer looks for", units.receptive_fields),
+    ("deep_receptive_fields", "What deeper layers look for", units.deep_receptive_fields),
     ("features", "Images as features", model.features),
     ("readouts", "Reading the classes out", classifiers.readouts),
     ("mlp_head", "A network on top of the features", classifiers.mlp_head),

@@ -1,4 +1,4 @@
-"""Chapters about the deep belief network itself: its training and its layers."""
+"""Chapters about the deep belief network itself: its training, and the features that it makes of images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,12 +7,11 @@ import numpy as np
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.charts import Chart, charts_drawing
 from deepbelief.report.curves import Curve
-from deepbelief.report.images import grid
 from deepbelief.report.matrices import activations, histograms
 from deepbelief.report.run import Floats, Run, Stage
 from deepbelief.report.style import layer_look
 from deepbelief.report.tables import Table
-from deepbelief.report.text import ABSENT, interval, listing, percent
+from deepbelief.report.text import interval, listing, percent
 
 
 def pretraining(run: Run, stage: Stage) -> Chapter:
@@ -69,50 +68,6 @@ def _error_table(run: Run, stage: Stage, widths: list[int]) -> Table:
     total = sum(total) if isinstance(total, list) else total
     header = ("layer", "units", "epochs", *(f"error, epoch {epoch:g}" for epoch in epochs))
     return Table(f"Reconstruction error; the stack has {total:,} parameters", header, rows)
-
-
-def receptive_fields(run: Run, stage: Stage) -> Chapter:
-    """Weights of the first layer, drawn as images."""
-    text = (
-        "The weights of a hidden unit of the first layer form an image: its receptive field. Bright pixels excite the "
-        "unit, dark ones inhibit it, and the common mid-grey is a weight of zero; weak weights are set to zero first "
-        "so that the pattern stands out.",
-    )
-    picture = _fields_picture(1, stage.array("layer_1"), "Look for strokes, edges and whole outlines.")
-    return Chapter(text, (picture,), (_fields_table(run, stage, [1]),))
-
-
-def deep_receptive_fields(run: Run, stage: Stage) -> Chapter:
-    """Weights of deeper layers, carried down to the image."""
-    layers = stage.numbered("layer_")
-    text = (
-        "A unit of a deeper layer sees no pixels, only units. Multiplying its weights with those of the layers below "
-        "gives the image it would favour if every layer were linear. They are not, so take these pictures as a hint "
-        "and not as the truth.",
-    )
-    look_for = "Each field is a mixture of fields of the layers below: expect larger, more object-like patterns."
-    pictures = [_fields_picture(layer, stage.array(f"layer_{layer}"), look_for) for layer in layers]
-    return Chapter(text, pictures, (_fields_table(run, stage, layers),))
-
-
-def _fields_picture(layer: int, fields: Floats, look_for: str) -> Picture:
-    return Picture(
-        f"receptive-fields-{layer}",
-        f"Receptive fields of {len(fields)} hidden units of layer {layer} as small grey images.",
-        f"The first {len(fields)} units of layer {layer}. {look_for}",
-        grid(fields, 10, gap=0.04),
-    )
-
-
-def _fields_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:
-    widths = run.facts("pretraining").get("layers")
-    rows = []
-    for layer in layers:
-        fields = stage.floats(f"layer_{layer}")
-        common = np.unique(fields, return_counts=True)[1].max() / fields.size
-        units = f"{widths[layer]:,}" if widths else ABSENT
-        rows.append((f"layer {layer}", str(len(fields)), units, percent(common, 0)))
-    return Table("Receptive fields", ("layer", "units drawn", "units in all", "zero weights"), rows)
 
 
 def features(run: Run, stage: Stage) -> Chapter:

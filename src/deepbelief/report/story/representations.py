@@ -1,14 +1,19 @@
-"""Chapters about similarity: clusters of classes, confusion matrices, search by features."""
+"""Chapters about similarity: clusters of classes, confusion matrices, search by features, maps of images."""
+
+from typing import Final
 
 import numpy as np
 
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.images import neighbours
+from deepbelief.report.maps import maps
 from deepbelief.report.matrices import confusion_matrix, dendrograms
 from deepbelief.report.run import Floats, Run, Stage
-from deepbelief.report.style import contestant_looks, layer_look
+from deepbelief.report.style import MUTED, Look, contestant_looks, layer_look
 from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, listing, percent, points
+
+_MAPS: Final = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 def clusters(run: Run, stage: Stage) -> Chapter:
@@ -100,4 +105,47 @@ def encoding(run: Run, stage: Stage) -> Chapter:
     rows = [(space, points(metric)) for space, metric in precisions.items() if metric]
     count = stage.record.facts.get("neighbours", 10)
     title = f"Share of the {count} nearest training images that have the query's class"
-    return Chapter(text, (picture,), (Table(title, ("representation", "same class, %"), rows),))
+    found = Table(title, ("representation", "same class, %"), rows)
+    if "embedded_labels" not in stage.arrays:  # the recipe asks for no maps, or the record is of an earlier version
+        return Chapter(text, (picture,), (found,))
+    return Chapter((*text, _ABOUT_MAPS), (picture, _maps(run, stage)), (found, _maps_table(run, spaces)))
+
+
+_ABOUT_MAPS: Final = (
+    "Who is near to whom can be drawn, at a price: two dimensions hold little of hundreds. Principal components "
+    "(PCA) are the two directions in which the images differ most. t-SNE gives up large distances and keeps neighbours "
+    "together, so read from it which images are next to which, and nothing from the distance or the size of groups. "
+    "Neither was told the classes; the colours were added afterwards."
+)
+
+
+def _maps(run: Run, stage: Stage) -> Picture:
+    """Test images as points, coloured by class, for the pixels and for each layer."""
+    labels, layers = stage.array("embedded_labels"), stage.numbered("pca_layer_")
+    names = ["pixels", *(f"layer_{layer}" for layer in layers)]
+    looks = [Look("pixels", MUTED, "o"), *(layer_look(layer, run.layers) for layer in layers)]
+    rows = {title: [stage.floats(f"{kind}_{name}") for name in names] for kind, title in _MAPS.items()}
+    return Picture(
+        "maps",
+        f"Maps of {len(labels)} test images by their pixels and by {len(layers)} layers, coloured by class.",
+        f"{len(labels)} test images, each a point in the colour of its class: by pixels, and by the features of each "
+        "layer. Where colours form islands, near neighbours are of one class; where they mix, a search by features "
+        "finds the wrong things.",
+        maps(rows, looks, labels, run.class_names),
+    )
+
+
+def _maps_table(run: Run, spaces: list[str]) -> Table:
+    """What is left on the maps of the variance, and of neighbours of the same class."""
+    rows = []
+    for space in spaces:
+        name = space.replace(" ", "_")
+        kinds = ("full", *_MAPS)
+        near = [points(run.metric(f"embedding_precision/{kind}/{name}")) for kind in kinds]
+        rows.append((space, points(run.metric(f"embedding_variance/{name}")), *near))
+    header = ("representation", "variance", "same class, in all dimensions", *(f"in {of}" for of in _MAPS.values()))
+    title = (
+        "Share of the variance that two principal components hold, and of the nearest other test images that have the "
+        "same class, in per cent"
+    )
+    return Table(title, header, rows)
