@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 
 from deepbelief.errors import DeepBeliefError
@@ -170,6 +171,48 @@ def test_records_from_before_pgd_still_give_a_page(make_run: MakeRun) -> None:
     page = built(folder)[1]
     assert "PGD" not in page
     assert "Under FGSM at epsilon 0.1, going up and down once" in page
+
+
+def test_what_one_sees_of_the_development_is_told(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    told = chapter(one[1], "development")
+    share = r"\d\d\.\d\s%"
+    assert "Epoch 0 is before it began" in told and "It learns from 5,000 training images" in told
+    assert re.search(rf"read-outs go from {share} to {share} in layer 1 and from {share} to {share} in layer 2", told)
+    assert re.search(
+        rf"In noise of standard deviation 0.5 the read-outs do best of layer 1 after epoch 1 \({share}, and {share} in "
+        rf"the end\) and of layer 2 in the end \({share}\)",
+        told,
+    )
+    assert "±" not in told and "Bands" not in told
+    told = chapter(several[1], "development")
+    assert re.search(r"from \d\d\.\d\s±\s\d\.\d\s% to", told)
+    assert "Bands are 95 % confidence intervals over seeds" in told
+
+
+def test_a_development_without_the_control_or_of_layers_that_learn_together(make_run: MakeRun) -> None:
+    folder = keep(make_run(), "development")
+    stages, results = folder / "seed-0" / "stages", folder / "results.json"
+    record, arrays = read_stage(stages, "development")
+    write_stage(stages, record, {**arrays, "layer_1/epochs": arrays["layer_1/epochs"][1:], "levels": np.zeros(1)})
+    found = Results.model_validate_json(results.read_text())
+    write_json(results, found.model_copy(update={"settings": {"dbn": {"training": "joint"}}}))
+    told = chapter(built(folder)[1], "development")
+    assert "Epoch 0" not in told and "In noise of" not in told
+    assert "All layers learnt together" in told
+
+
+def test_a_study_that_does_not_look_back_says_so(make_run: MakeRun) -> None:
+    folder = keep(make_run(), "development")
+    record, _ = read_stage(folder / "seed-0" / "stages", "development")
+    write_stage(folder / "seed-0" / "stages", record.model_copy(update={"facts": {}}), {})
+    assert "development.epochs of its recipe names no epoch" in chapter(built(folder)[1], "development")
+
+
+def chapter(page: str, stage: str) -> str:
+    """The part of a page about a stage."""
+    found = re.search(rf'<section id="{stage}">.*?</section>', page, re.DOTALL)
+    assert found is not None
+    return found[0]
 
 
 def test_circumstances_are_told(report: tuple[Path, str]) -> None:

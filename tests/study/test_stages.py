@@ -59,6 +59,10 @@ NAMES: dict[str, tuple[set[str], set[str]]] = {
         {"method", "l2", "converged"},
         {f"readout_{layer}/{what}" for layer in (1, 2) for what in ("loss", "step")},
     ),
+    "development": (
+        {"images", "test_images", "compared"},
+        {"levels"} | {f"{layer}/{what}" for layer in LAYERS for what in ("epochs", "accuracy", "cka")},
+    ),
     "baseline": ({"layers", "method", "best_epoch"}, {"loss", "step"}),
     "finetuning": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
     "psychometric": (

@@ -37,6 +37,7 @@ pretraining = { epochs = [8, 4], batch_size = 12, patience = 2 }
 readouts = { method = "converged", l2 = [1000.0, 0.001], max_iterations = 30 }
 baseline = { hidden = [10], training = { method = "minibatch", epochs = 8, batch_size = 12, learning_rate = 0.02 } }
 finetuning = { epochs = 8, batch_size = 12, learning_rate = 0.02 }
+development = { epochs = [0, 2], images = 40, levels = [0.5] }
 noise.levels = [0.0, 0.5]
 attack = { epsilons = [0.0, 0.1, 0.3] }
 defence.steps = [1, 2]

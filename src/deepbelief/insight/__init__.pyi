@@ -8,3 +8,7 @@ from .generated import spread as spread
 from .generated import unevenness as unevenness
 from .neighbours import nearest as nearest
 from .receptive_fields import receptive_fields as receptive_fields
+from .ridge_readout import ridge_readout as ridge_readout
+from .similarity import cka_matrix as cka_matrix
+from .similarity import linear_cka as linear_cka
+from .similarity import relative_change as relative_change

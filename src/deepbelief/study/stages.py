@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from deepbelief.study import data, generation, insights, robustness, training
+from deepbelief.study import data, development, generation, insights, robustness, training
 from deepbelief.study.context import Context, Findings
 
 Stage = Callable[[Context], Findings]
@@ -16,6 +16,7 @@ STAGES: Final[dict[str, Stage]] = {
     "deep_receptive_fields": insights.deep_receptive_fields,
     "features": insights.features,
     "readouts": training.readouts,
+    "development": development.development,
     "baseline": training.baseline,
     "finetuning": training.finetuning,
     "psychometric": robustness.psychometric,

@@ -5,7 +5,16 @@ from typing import Final
 
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, Stage
-from deepbelief.report.story import attacks, classifiers, data, defence, generation, model, representations
+from deepbelief.report.story import (
+    attacks,
+    classifiers,
+    data,
+    defence,
+    development,
+    generation,
+    model,
+    representations,
+)
 
 Teller = Callable[[Run, Stage], Chapter]
 
@@ -17,6 +26,7 @@ STORY: Final[tuple[tuple[str, str, Teller], ...]] = (
     ("deep_receptive_fields", "What deeper layers look for", model.deep_receptive_fields),
     ("features", "Images as features", model.features),
     ("readouts", "Reading the classes out", classifiers.readouts),
+    ("development", "How the layers developed", development.development),
     ("baseline", "The network to compare with", classifiers.baseline),
     ("finetuning", "Fine-tuning the whole network", classifiers.finetuning),
     ("psychometric", "Seeing through noise", attacks.psychometric),
