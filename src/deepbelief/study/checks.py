@@ -106,9 +106,6 @@ def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, 
     units = [low + high for low, high in pairwise(layers)]
     for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
         yield f"{name}.persistent_chains", settings.persistent_chains * settings.tempering.temperatures * size
-    if (look_back := recipe.development).epochs:  # what a layer sees and makes of images, the test images at each level
-        train, test = (min(look_back.images, len(part)) for part in (dataset.train, dataset.test))
-        yield "development.images", (train + len(look_back.levels) * test) * max(units)
     yield "generation.chains", section.chains * units[-1]
     yield "generation.fantasies", section.fantasies * max(units[-1], width)
     yield "generation.of_each_class", len(dataset.class_names) * section.of_each_class * max(seen, width)

@@ -89,7 +89,7 @@ def _picture(run: Run, stage: Stage, layers: list[int]) -> Picture:
         for name in ("accuracy", "cka_final")
     )
     learnt = [Curve.of_series(series, looks[layer]) for layer, series in accuracies.items()]
-    similar = [Curve(looks[layer], one.levels, one.mean, one.low, one.high) for layer, one in alike.items()]
+    similar = [Curve.of_series(series, looks[layer], whole=1) for layer, series in alike.items()]
     charts = [
         Chart("Test accuracy of a linear read-out (%)", _EPOCH, learnt, tall=2.1),
         Chart("Similarity to the features of the end (CKA)", _EPOCH, similar, tall=1.8),
