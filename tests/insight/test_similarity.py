@@ -64,6 +64,12 @@ def test_independent_values_have_as_little_in_common_as_their_numbers_say(n: int
     assert found == pytest.approx(units / (n + units), rel=0.1)
 
 
+@pytest.mark.parametrize(("n", "units"), [(10**6, 2), (3, 10**6)])
+def test_neither_many_items_nor_many_units_make_a_product_that_no_memory_holds(n: int, units: int) -> None:
+    values = Random(0).normal((n, units))
+    assert linear_cka(values, values.flip(1)) == pytest.approx(1, rel=1e-4)
+
+
 def test_each_is_compared_with_each() -> None:
     many = [*two(3, 9, 4, 2), *two(4, 9, 30, 1)]
     matrix = cka_matrix(many)

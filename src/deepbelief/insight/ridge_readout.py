@@ -36,12 +36,11 @@ def ridge_readout(features: Tensor, labels: Tensor, classes: int, l2: float) -> 
     mean, std = features.mean(dim=0), features.std(dim=0, correction=min(1, n - 1)).clamp_min(1e-3)
     standardised = (features - mean) / std
     targets = torch.nn.functional.one_hot(labels, classes).to(features)
-    base_rates = targets.mean(dim=0)
     penalised = (standardised.T @ standardised).double()
     penalised.diagonal().add_(n * l2)
-    solution = torch.linalg.solve(penalised, (standardised.T @ (targets - base_rates)).double())  # (units, classes)
+    solution = torch.linalg.solve(penalised, (standardised.T @ targets).double())  # (units, classes)
     weights = solution.T.to(features) / std
     network = FeedForward([units, classes], torch.relu, Random(0, device=features.device)).to(features.dtype)
     network.linear(1).weight.copy_(weights)
-    network.linear(1).bias.copy_(base_rates - weights @ mean)
+    network.linear(1).bias.copy_(targets.mean(dim=0) - weights @ mean)
     return network.requires_grad_(False)
