@@ -51,6 +51,10 @@ epsilons = [0.0, 0.1]
 example_epsilon = 0.2
 [defence]
 steps = [1, 2]
+[development]
+epochs = [0, 1]
+images = 150
+levels = [0.4]
 [generation]
 fantasies = 6
 steps = 10

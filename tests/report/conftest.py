@@ -14,18 +14,9 @@ from deepbelief.study.records import Arrays, Metric, Results, StageRecord, write
 
 STAGES = [
     *("data", "samples", "pretraining", "receptive_fields", "deep_receptive_fields", "features", "readouts"),
-    *(
-        "mlp_head",
-        "baseline",
-        "finetuning",
-        "random_start",
-        "psychometric",
-        "clusters",
-        "confusion",
-        "noise_attack",
-        "gradient_attack",
-    ),
-    *("robustness", "topdown_defence", "encoding", "generation"),
+    *("mlp_head", "development", "baseline", "finetuning", "random_start"),
+    *("psychometric", "clusters", "confusion", "noise_attack"),
+    *("gradient_attack", "robustness", "topdown_defence", "encoding", "generation"),
 ]
 OPTIONAL = {"mlp_head", "random_start"}
 
@@ -101,6 +92,7 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
     found = {f"time/{stage}": float(random.uniform(0.1, 400)) for stage in STAGES}
     found |= {"time/total": sum(found.values()), "memory/peak": 1.7e9, "retrieval_precision/pixels": 0.71}
     for layer in plan.layers:
+        found |= _development_metrics(layer, random)
         found |= {f"reconstruction_error/layer_{layer}@{epoch}": 2.2 / epoch + layer for epoch in (1, 2)}
         found |= {f"mean_activation/layer_{layer}": 0.2, f"retrieval_precision/layer_{layer}": 0.7 + 0.03 * layer}
         found[f"loss/readout_{layer}@1"] = 2.3
@@ -134,6 +126,19 @@ def _metrics(plan: Synthetic, random: np.random.Generator) -> dict[str, float]:
             for level in plan.epsilons:
                 found[f"accuracy/{name}/{kind}@{level:g}"] = clean * _fall(level, width - 0.004 * number, random)
     return found
+
+
+def _development_metrics(layer: int, random: np.random.Generator) -> dict[str, float]:
+    found = {}
+    for epoch in (0, 1, 50):
+        clean = 0.8 + 0.02 * layer - 0.1 / (1 + epoch) + float(random.normal(0, 0.001))
+        found |= {f"accuracy/layer_{layer}@{epoch}": clean, f"cka_final/layer_{layer}@{epoch}": 1 - 0.2 / (1 + epoch)}
+        curve = f"accuracy/layer_{layer}/epoch_{epoch}/gaussian"
+        # In noise layer 1 gets worse again.
+        found |= {f"{curve}@0": clean, f"{curve}@0.5": clean - 0.1 - 0.1 * (layer == 1 and epoch == 50)}
+        if epoch:
+            found |= {f"cka_before/layer_{layer}@{epoch}": 0.9, f"change/layer_{layer}@{epoch}": 0.4}
+    return {f"development/{name}": value for name, value in found.items()}
 
 
 def _fall(level: float, width: float, random: np.random.Generator) -> float:
@@ -198,7 +203,12 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
     matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
     means = {x: random.random((count, 5)) for x in plan.layers}
     trees = {f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(mean, "complete") for x, mean in means.items()}
+    looks: Arrays = {f"layer_{x}/epochs": np.asarray([0, 1, 50]) for x in plan.layers} | {
+        "levels": np.asarray([0, 0.5])
+    }
+    looked_at = {"images": 5000, "test_images": 5000, "compared": 2000}
     return {
+        "development": (looked_at, looks),
         "readouts": ({"method": method, "l2": {f"readout_{x}": 1e-4 for x in plan.layers}, **converged}, read),
         "baseline": (network, epochs) if plan.optional else (whole, course),
         "finetuning": (network, epochs),

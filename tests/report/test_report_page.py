@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 
 from deepbelief.errors import DeepBeliefError
@@ -190,21 +191,14 @@ def test_records_from_before_pgd_still_give_a_page(make_run: MakeRun) -> None:
     assert "Under FGSM at epsilon 0.1, going up and down once" in page
 
 
-def chapter(report: tuple[Path, str], stage: str) -> str:
-    """The part of the page about a stage, in one line."""
-    found = re.search(rf'<section id="{stage}">.*?</section>', report[1], re.DOTALL)
-    assert found is not None
-    return " ".join(found[0].split())
-
-
 def test_units_are_told_of_as_they_were_chosen_and_drawn(one: tuple[Path, str], several: tuple[Path, str]) -> None:
-    first, deep = chapter(one, "receptive_fields"), chapter(one, "deep_receptive_fields")
+    first, deep = chapter(one[1], "receptive_fields"), chapter(one[1], "deep_receptive_fields")
     assert "The 12 strongest units of layer 1, the strongest first." in first
     assert "scaled by itself" in first and "zero weights" not in first
     names = re.findall(r'id="figure-([\w-]+)"', deep)
     assert names == ["receptive-fields-2", "maximised-2", "top-down-2"]
     assert "activation maximisation" in deep and "the mean difference" in deep and "at the same place" in deep
-    first, deep = chapter(several, "receptive_fields"), chapter(several, "deep_receptive_fields")
+    first, deep = chapter(several[1], "receptive_fields"), chapter(several[1], "deep_receptive_fields")
     assert "The first 20 units of layer 1." in first
     assert "weak weights are set to zero first" in first and "zero weights" in first
     assert re.findall(r'id="figure-([\w-]+)"', deep) == ["receptive-fields-2", "receptive-fields-3"]
@@ -212,10 +206,45 @@ def test_units_are_told_of_as_they_were_chosen_and_drawn(one: tuple[Path, str], 
 
 
 def test_maps_are_shown_where_there_are_some(one: tuple[Path, str], several: tuple[Path, str]) -> None:
-    shown = chapter(one, "encoding")
+    shown = chapter(one[1], "encoding")
     assert "Maps of 30 test images by their pixels and by 2 layers" in shown and "t-SNE gives up" in shown
     assert "<td>43.0</td><td>64.0</td>" in shown
     assert 'id="figure-maps"' not in several[1] and "t-SNE" not in several[1]
+
+
+def test_what_one_sees_of_the_development_is_told(one: tuple[Path, str], several: tuple[Path, str]) -> None:
+    told = chapter(one[1], "development")
+    share = r"\d\d\.\d\s%"
+    assert "Epoch 0 is before it began" in told and "It learns from 5,000 training images" in told
+    assert re.search(rf"read-outs go from {share} to {share} in layer 1 and from {share} to {share} in layer 2", told)
+    assert re.search(
+        rf"In noise of standard deviation 0.5 the read-outs do best of layer 1 after epoch 1 \({share}, and {share} in "
+        rf"the end\) and of layer 2 in the end \({share}\)",
+        told,
+    )
+    assert "±" not in told and "Bands" not in told
+    told = chapter(several[1], "development")
+    assert re.search(r"from \d\d\.\d\s±\s\d\.\d\s% to", told)
+    assert "Bands are 95 % confidence intervals over seeds" in told
+
+
+def test_a_development_without_the_control_or_of_layers_that_learn_together(make_run: MakeRun) -> None:
+    folder = keep(make_run(), "development")
+    stages, results = folder / "seed-0" / "stages", folder / "results.json"
+    record, arrays = read_stage(stages, "development")
+    write_stage(stages, record, {**arrays, "layer_1/epochs": arrays["layer_1/epochs"][1:], "levels": np.zeros(1)})
+    found = Results.model_validate_json(results.read_text())
+    write_json(results, found.model_copy(update={"settings": {"dbn": {"training": "joint"}}}))
+    told = chapter(built(folder)[1], "development")
+    assert "Epoch 0" not in told and "In noise of" not in told
+    assert "All layers learnt together" in told
+
+
+def chapter(page: str, stage: str) -> str:
+    """The part of a page about a stage, in one line."""
+    found = re.search(rf'<section id="{stage}">.*?</section>', page, re.DOTALL)
+    assert found is not None
+    return re.sub(r"[ \n]+", " ", found[0])
 
 
 def test_circumstances_are_told(report: tuple[Path, str]) -> None:

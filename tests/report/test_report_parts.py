@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from deepbelief.report.charts import Chart, charts_height, draw_charts
-from deepbelief.report.curves import Curve, moved_apart
+from deepbelief.report.curves import Curve, fit_y, moved_apart
 from deepbelief.report.maps import maps
 from deepbelief.report.settings import as_toml
 from deepbelief.report.sheet import grey, shorten
@@ -185,3 +186,14 @@ def test_charts_stand_short_flat_and_diverged_courses(values: list[float]) -> No
     charts = [Chart("loss", "step", [curve]), Chart("accuracy", "epsilon", [curve], accuracy=True, chance=0.1)]
     content = render(lambda figure: draw_charts(figure, charts), charts_height(charts))
     assert content.startswith(b"\x89PNG")
+
+
+def test_an_axis_holds_the_bands_of_its_curves() -> None:
+    look, x, y = layer_look(1, 1), np.arange(3.0), np.asarray([80.0, np.nan, 82.0])
+    for band, (low, high) in {None: (80, 82), 9.0: (71, 91), 200.0: (-120, 282)}.items():
+        curve = Curve(look, x, y) if band is None else Curve(look, x, y, y - band, y + band)
+        axes = Figure().subplots()
+        fit_y(axes, [curve, Curve(look, x, y)])
+        bottom, top = axes.get_ylim()
+        assert bottom < low < high < top
+        assert top - bottom < 1.13 * (high - low)

@@ -1,5 +1,6 @@
 """Every setting of a recipe changes what the stage that it belongs to finds, or the models that it leaves."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ finetuning = { epochs = 2, batch_size = 20, patience = 0 }
 random_start = { epochs = 2, batch_size = 20, patience = 0 }
 all_layers.mlp_head = { hidden = [5], training = { epochs = 2, batch_size = 20, patience = 0 } }
 receptive_fields = { threshold = 0.1, units = 4 }
+development = { epochs = [0, 1], images = 30, levels = [0.5], l2 = 0.01 }
 noise = { levels = [0.0, 0.3], uniform_epsilon = 0.3 }
 attack = { epsilons = [0.0, 0.1], example_epsilon = 0.1, pgd = { images = 20, steps = 3, epsilons = [0.1] } }
 defence.steps = [1]
@@ -63,6 +65,10 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "receptive_fields.choice": ("strongest", "receptive_fields"),
     "receptive_fields.scale": ("each", "deep_receptive_fields"),
     "receptive_fields.deep_views": (["weights", "top-down"], "deep_receptive_fields"),
+    "development.epochs": ([0], "development"),
+    "development.images": (20, "development"),
+    "development.levels": ([1.0], "development"),
+    "development.l2": (10.0, "development"),
     "noise.levels": ([0.0, 0.5], "psychometric"),
     "noise.uniform_epsilon": (0.5, "noise_attack"),
     "attack.epsilons": ([0.0, 0.2], "robustness"),
@@ -124,11 +130,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def outcome(trained: Path, folder: Path, stage: str, recipe: Recipe) -> dict[str, Any]:
     """All that a stage finds and leaves, as bytes where they are numbers."""
-    (folder / "models").mkdir(parents=True)
-    for model in (trained / "models").iterdir():
-        (folder / "models" / model.name).write_bytes(model.read_bytes())
+    shutil.copytree(trained / "models", folder / "models")
     found = STAGES[stage](context(folder, recipe))
-    models = {path.name: load_file(path) for path in (folder / "models").iterdir()}
+    models = {path.name: load_file(path) for path in (folder / "models").rglob("*.safetensors")}
     arrays = {"found": found.arrays, **models}
     numbers = {f"{of}/{name}": array.tobytes() for of, each in arrays.items() for name, array in each.items()}
     return {**numbers, "metrics": found.metrics, "facts": found.facts}

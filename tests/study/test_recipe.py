@@ -80,6 +80,8 @@ def test_lists_give_each_layer_its_own_value(tiny: str) -> None:
         ("levels = [0.0, 0.3]", "levels = [0.0, 1e39]", "noise.levels = 1e+39 is impossible"),
         ("levels = [0.0, 0.3]", "levels = [0.3, 0.3000001]", "noise.levels holds 0.3 twice: give each level once"),
         ("epsilons = [0.0, 0.1]", "epsilons = [0.1, 0.1]", "attack.epsilons holds 0.1 twice"),
+        ("levels = [0.4]", "levels = [0.4, 0.4]", "development.levels holds 0.4 twice"),
+        ("epochs = [0, 1]", "epochs = [-1]", "development.epochs = -1 is impossible"),
         ("example_epsilon = 0.2", "example_epsilon = inf", "attack.example_epsilon = inf is impossible"),
         ("[defence]", '[published]\n"accuracy/.." = 1.0\n[defence]', "published.accuracy/.."),
     ],

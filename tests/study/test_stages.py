@@ -62,6 +62,10 @@ NAMES: dict[str, tuple[set[str], set[str]]] = {
         {f"{name}/{what}" for name in ("readout_1", "readout_2", "all_layers") for what in ("loss", "step")},
     ),
     "mlp_head": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
+    "development": (
+        {"images", "test_images", "compared"},
+        {"levels"} | {f"{layer}/{what}" for layer in LAYERS for what in ("epochs", "accuracy", "cka")},
+    ),
     "baseline": ({"layers", "method", "best_epoch"}, {"loss", "step"}),
     "finetuning": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
     "random_start": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),

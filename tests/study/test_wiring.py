@@ -39,6 +39,7 @@ baseline = { hidden = [10], training = { method = "minibatch", epochs = 8, batch
 finetuning = { epochs = 8, batch_size = 12, learning_rate = 0.02 }
 random_start = { epochs = 20, batch_size = 12, learning_rate = 0.1, patience = 15 }
 all_layers.mlp_head = { hidden = [9], training = { epochs = 8, batch_size = 12, learning_rate = 0.02 } }
+development = { epochs = [0, 2], images = 40, levels = [0.5] }
 noise.levels = [0.0, 0.5]
 attack = { epsilons = [0.0, 0.1, 0.3] }
 defence.steps = [1, 2]

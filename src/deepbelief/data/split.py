@@ -1,6 +1,8 @@
-"""Splits items, stratified by class."""
+"""Splits items and chooses among them, stratified by class."""
 
 import torch
+
+from deepbelief.randomness import Random
 
 
 def split_rows(labels: torch.Tensor, aside: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -18,3 +20,19 @@ def split_rows(labels: torch.Tensor, aside: int, seed: int) -> tuple[torch.Tenso
     rows = torch.arange(len(labels)).numpy()
     kept, held = train_test_split(rows, test_size=aside, random_state=seed, stratify=labels.cpu().numpy())
     return torch.from_numpy(kept), torch.from_numpy(held)
+
+
+def choose_rows(labels: torch.Tensor, count: int, random: Random) -> torch.Tensor:
+    """Positions of ``count`` random items, or of all where there are fewer, with each class by its share; by class.
+
+    ``labels``: (n,) int64.
+
+    >>> labels = torch.tensor([0, 1, 0, 1, 1, 1])
+    >>> labels[choose_rows(labels, 3, Random(0))].tolist()
+    [0, 1, 1]
+    """
+    n = len(labels)
+    count = min(count, n)
+    rows = random.permutation(n).to(labels.device)
+    by_class = rows[labels[rows].argsort(stable=True)]
+    return by_class[torch.arange(count, device=labels.device) * n // max(1, count)]

@@ -15,5 +15,9 @@ from .receptive_fields import receptive_fields as receptive_fields
 from .receptive_fields import scaled_alike as scaled_alike
 from .receptive_fields import scaled_each as scaled_each
 from .receptive_fields import weights_to_pixels as weights_to_pixels
+from .ridge_readout import ridge_readout as ridge_readout
+from .similarity import cka_matrix as cka_matrix
+from .similarity import linear_cka as linear_cka
+from .similarity import relative_change as relative_change
 from .strength import unit_strengths as unit_strengths
 from .top_down import top_down_effects as top_down_effects

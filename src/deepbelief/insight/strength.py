@@ -20,4 +20,4 @@ def unit_strengths(rbm: RBM, hidden: Tensor) -> Tensor:
     Returns:
         (hidden,), 0 or more.
     """
-    return torch.linalg.vector_norm(rbm.weights, dim=0) * hidden.std(dim=0, correction=0)
+    return rbm.weights.norm(dim=0) * hidden.std(dim=0, correction=0)

@@ -32,10 +32,10 @@ class Curve:
     dashed: bool = False
 
     @classmethod
-    def of_series(cls, series: Series, look: Look, *, dashed: bool = False) -> "Curve":
-        """A share over its levels, in per cent."""
-        low, high = (None if end is None else np.clip(100 * end, 0, 100) for end in (series.low, series.high))
-        return cls(look, series.levels, 100 * series.mean, low, high, dashed)
+    def of_series(cls, series: Series, look: Look, *, whole: float = 100, dashed: bool = False) -> "Curve":
+        """A share over its levels, in per cent or as a part of another `whole`."""
+        low, high = (None if end is None else np.clip(whole * end, 0, whole) for end in (series.low, series.high))
+        return cls(look, series.levels, whole * series.mean, low, high, dashed)
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -107,8 +107,9 @@ def fit_x(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def fit_y(axes: Axes, curves: Sequence[Curve]) -> None:
-    """Let the y axis hold all finite values, with a little air and never below zero if none is."""
-    values = np.concatenate([np.asarray(curve.y, float) for curve in curves]) if curves else np.empty(0)
+    """Let the y axis hold all finite values and bands, with a little air and never below zero if none is."""
+    drawn = [line for curve in curves for line in (curve.y, curve.low, curve.high) if line is not None]
+    values = np.concatenate([np.asarray(line, float) for line in drawn]) if drawn else np.empty(0)
     values = values[np.isfinite(values)]
     if not values.size:
         return

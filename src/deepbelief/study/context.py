@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from deepbelief.arrays import Classifier
-from deepbelief.checkpoint import UnusableFileError, load_dbn, save_module
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_state, save_dbn, save_module
 from deepbelief.data import Dataset, Images, Source
+from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.rbm import RBM
 from deepbelief.models.views import Standardised, encode_source_all
 from deepbelief.randomness import Random
 from deepbelief.robustness.attack import gradient_sign, pgd
@@ -153,6 +155,25 @@ class Context:
         """The same of the held-out images."""
         return encode_source_all(self.dbn, self.held_out)
 
+    @cached_property
+    def dbn_epochs(self) -> list[int]:
+        """Of each layer of the pre-trained network, the epoch after which its parameters were kept."""
+        epochs: list[int] = load_state(self.models / "dbn.safetensors").progress["epochs"]
+        return epochs
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of layers as they were during pre-training, which is there until the study is finished."""
+        return self.models / "snapshots"
+
+    def save_snapshot(self, dbn: DBN, layer: int, epoch: int) -> None:
+        """Save a layer of a DBN as it is after this epoch of its training, for `snapshot` to load."""
+        save_dbn(self.snapshots / f"layer_{layer}_epoch_{epoch}.safetensors", DBN([dbn.layer(layer)]))
+
+    def snapshot(self, layer: int, epoch: int) -> RBM:
+        """A layer as it was after an epoch of its training."""
+        return self._model(f"{self.snapshots.name}/layer_{layer}_epoch_{epoch}", load_dbn, "pretraining").layer(1)
+
     def save_network(self, name: str, network: FeedForward, activation: str) -> None:
         """Save a network, for `network` to load."""
         description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
@@ -204,18 +225,10 @@ class Context:
             self._signs[name] = gradient_sign(self.contestants[name], self.test_pixels, labels).to(torch.int8)
         return self._signs[name]
 
-    def stratified(self, random: Random, count: int) -> Tensor:
-        """So many test images, or all if there are fewer: a random choice, stratified by class, (count,) int64."""
-        n, labels = len(self.test), self.test.required_labels()
-        count = min(count, n)
-        rows = random.permutation(n).to(self.device)
-        by_class = rows[labels[rows].argsort(stable=True)]
-        return by_class[torch.arange(count, device=self.device) * n // max(count, 1)]
-
     @cached_property
     def pgd_rows(self) -> Tensor:
-        """The test images for PGD, (images,) int64."""
-        return self.stratified(self.random("pgd"), self.recipe.attack.pgd.images)
+        """The test images for PGD, (images,) int64: a random choice, stratified by class."""
+        return choose_rows(self.test.required_labels(), self.recipe.attack.pgd.images, self.random("pgd"))
 
     def pgd_images(self, name: str, epsilon: float) -> Tensor:
         """The images of `pgd_rows` after PGD through a contestant, (images, width); epsilon is a share of the range."""

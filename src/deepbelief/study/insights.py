@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepbelief.data.split import choose_rows
 from deepbelief.insight.activation_maximisation import maximise_activation
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
 from deepbelief.insight.embedding import principal_components, tsne
@@ -153,7 +154,7 @@ def encoding(context: Context) -> Findings:
 def _embed(context: Context, found: Findings) -> None:
     """Maps of some test images, of each class by its share, in two dimensions: of their pixels and of each layer."""
     random, count = context.random("embeddings"), context.recipe.embeddings.images
-    rows = context.stratified(random, count).sort().values
+    rows = choose_rows(context.test.required_labels(), count, random).sort().values
     if len(rows) < 2:  # none asked for, or a test set of one image
         return
     images, labels = context.test_pixels[rows], context.test.required_labels()[rows]

@@ -67,6 +67,20 @@ class ReceptiveFieldSection(_Section):
 
 
 @final
+class DevelopmentSection(_Section):
+    """The epochs of each layer's training after which it is looked at, 0 for before it; none: no look back.
+
+    Read-outs by least squares, with the penalty `l2`, learn from so many training `images`, and are tested on as many
+    test images, without noise and at each level of Gaussian noise.
+    """
+
+    epochs: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    images: int = Field(default=5000, ge=1)
+    levels: Levels = (0.0, 0.5, 1.0)
+    l2: float = Field(default=0.01, gt=0, allow_inf_nan=False)
+
+
+@final
 class BaselineSection(_Section):
     """The feed-forward network with ReLU units to compare with."""
 
@@ -172,6 +186,7 @@ class Recipe(_Section):
     pretraining: tuple[RBMSettings, ...]
     receptive_fields: ReceptiveFieldSection = ReceptiveFieldSection()
     readouts: Annotated[FullBatchSettings | ConvergedSettings, Field(discriminator="method")]
+    development: DevelopmentSection = DevelopmentSection()
     baseline: BaselineSection
     finetuning: MinibatchSettings
     all_layers: AllLayersSection | None = None
@@ -216,6 +231,7 @@ class Recipe(_Section):
     def _levels_that_differ(self) -> "Recipe":
         """Metrics are named by the levels, as they are written here."""
         lists = {
+            "development.levels": self.development.levels,
             "noise.levels": self.noise.levels,
             "attack.epsilons": self.attack.epsilons,
             "attack.pgd.epsilons": self.attack.pgd.epsilons,

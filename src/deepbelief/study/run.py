@@ -168,7 +168,10 @@ class Study:
             # The stage has its record: the checkpoints of its training are no longer needed.
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             progress.finished(name, seconds, found.headline)
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of a process that was killed just before it did so
+        # What is needed no longer, if all stages have their records: snapshots, and the checkpoints of a process that
+        # was killed just before it removed them.
+        for path in (context.snapshots, folder / "checkpoints"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"

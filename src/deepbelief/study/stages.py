@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from deepbelief.study import data, generation, insights, robustness, training
+from deepbelief.study import data, development, generation, insights, robustness, training
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import Recipe
 
@@ -18,6 +18,7 @@ STAGES: Final[dict[str, Stage]] = {
     "features": insights.features,
     "readouts": training.readouts,
     "mlp_head": training.mlp_head,
+    "development": development.development,
     "baseline": training.baseline,
     "finetuning": training.finetuning,
     "random_start": training.random_start,
@@ -35,6 +36,7 @@ STAGES: Final[dict[str, Stage]] = {
 # The stages that a recipe may leave out, and what tells that it does not.
 OPTIONAL: Final[dict[str, Callable[[Recipe], bool]]] = {
     "mlp_head": lambda recipe: "mlp_head" in recipe.contestants,
+    "development": lambda recipe: bool(recipe.development.epochs),
     "random_start": lambda recipe: "random_start" in recipe.contestants,
 }
 

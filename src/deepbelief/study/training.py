@@ -15,6 +15,7 @@ from deepbelief.learning.backprop.classifier import (
 )
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier, side_by_side
+from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.training import DivergedError, EpochRecord
@@ -25,6 +26,7 @@ from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import Standardised, standardise
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.loading import with_standardisation
+from deepbelief.study.snapshots import WithSnapshots
 
 _STANDARDISED: Final = 1000  # items at a time, for means and standard deviations
 # Monitors of an epoch that are metrics too, by the metrics' names.
@@ -51,17 +53,18 @@ def pretraining(context: Context) -> Findings:
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:
-        for record in context.train("pretraining", job):
+        for record in context.train("pretraining", WithSnapshots(job, dbn, context)):
             line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
             context.progress.step(len(job.records), total, line)
     except DivergedError:
         save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
         raise
-    save_dbn(path, dbn, image_shape=shape)
+    by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
+    kept = [best_epoch(records, each.patience) for records, each in zip(by_layer, recipe.pretraining, strict=True)]
+    save_dbn(path, dbn, image_shape=shape, epochs=kept)
 
     last = job.records[-1]
     found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")
-    by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
     for layer, records in enumerate(by_layer, start=1):
         _log_layer(layer, records, found)
     parameters = sum(parameter.numel() for parameter in dbn.parameters())

@@ -5,7 +5,17 @@ from typing import Final
 
 from deepbelief.report.chapter import Chapter
 from deepbelief.report.run import Run, Stage
-from deepbelief.report.story import attacks, classifiers, data, defence, generation, model, representations, units
+from deepbelief.report.story import (
+    attacks,
+    classifiers,
+    data,
+    defence,
+    development,
+    generation,
+    model,
+    representations,
+    units,
+)
 
 Teller = Callable[[Run, Stage], Chapter]
 
@@ -18,6 +28,7 @@ STORY: Final[tuple[tuple[str, str, Teller], ...]] = (
     ("features", "Images as features", model.features),
     ("readouts", "Reading the classes out", classifiers.readouts),
     ("mlp_head", "A network on top of the features", classifiers.mlp_head),
+    ("development", "How the layers developed", development.development),
     ("baseline", "The network to compare with", classifiers.baseline),
     ("finetuning", "Fine-tuning the whole network", classifiers.finetuning),
     ("random_start", "What pre-training is worth", classifiers.random_start),
