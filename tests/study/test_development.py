@@ -22,6 +22,7 @@ from deepbelief.study.context import Context
 from deepbelief.study.development import _labels_and_images, development
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.run import Study
+from deepbelief.study.stages import stages_of
 from tests.study.test_wiring import context, dataset, recipe
 
 PRETRAINING = "pretraining = { epochs = [8, 4], batch_size = 12, patience = 2 }"
@@ -145,8 +146,8 @@ def test_a_look_back_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
     one, other = (load_file(each.models / "dbn.safetensors") for each in (with_it, without))
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert not without.snapshots.exists()
-    found = development(without)
-    assert not found.metrics and not found.arrays
+    assert "development" in stages_of(recipe(*GREEDY))
+    assert "development" not in stages_of(recipe(*GREEDY, (DEVELOPMENT, "")))
 
 
 def test_snapshots_go_when_the_study_is_finished_and_a_lost_one_is_a_sentence(tmp_path: Path) -> None:

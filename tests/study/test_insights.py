@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from deepbelief.data import Dataset
+from deepbelief.data.split import choose_rows
 from deepbelief.insight import (
     maximise_activation,
     nearest_others,
@@ -87,7 +88,7 @@ def test_deep_units_are_drawn_as_what_excites_them_and_what_they_make(recipe: Re
 
 def test_maps_show_each_class_by_its_share(recipe: Recipe, folder: Path) -> None:
     one = context(folder, recipe)
-    found, rows = encoding(one), one.stratified(one.random("embeddings"), 21).sort().values
+    found, rows = encoding(one), choose_rows(one.test.required_labels(), 21, one.random("embeddings")).sort().values
     labels = torch.from_numpy(found.arrays["embedded_labels"])
     assert torch.equal(labels, one.test.required_labels()[rows])
     assert torch.bincount(labels).tolist() == [7, 7, 7]

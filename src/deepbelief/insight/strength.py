@@ -20,4 +20,5 @@ def unit_strengths(rbm: RBM, hidden: Tensor) -> Tensor:
     Returns:
         (hidden,), 0 or more.
     """
-    return rbm.weights.norm(dim=0) * hidden.std(dim=0, correction=0)
+    sent: Tensor = torch.linalg.vector_norm(rbm.weights, dim=0)
+    return sent * hidden.std(dim=0, correction=0)
