@@ -8,10 +8,11 @@ these, clean and under Gaussian noise; no test image is looked at. Writes benchm
 a candidate that is there already, with the same settings, is not trained again.
 """
 
+import itertools
 import json
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -115,6 +116,14 @@ def of_layer(settings: Mapping[str, Any], layer: int) -> dict[str, Any]:
     return {name: value[layer] if isinstance(value, list) else value for name, value in settings.items()}
 
 
+def combinations(candidate: Candidate) -> Iterator[Candidate]:
+    """Of a network: a list of values for a setting of its training stands for one candidate with each of them."""
+    training = candidate["training"]
+    choices = [value if isinstance(value, list) else [value] for value in training.values()]
+    for values in itertools.product(*choices):
+        yield {**candidate, "training": dict(zip(training, values, strict=True))}
+
+
 def main(
     models: Annotated[Path, typer.Option(help="A folder for the trained DBNs.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the data set's files.")] = None,
@@ -129,6 +138,7 @@ def main(
     console, chosen = Console(), choose_precision(precision, torch.device("cpu"))
     search = Search(load_dataset(name, data), models, held_out, chosen.products)
     wanted = tomllib.loads(candidates.read_text(encoding="utf-8"))
+    wanted["network"] = [one for network in wanted.get("network", []) for one in combinations(network)]
     found = json.loads(out.read_text(encoding="utf-8"))["candidates"] if out.exists() else []
     for kind, learn in (("dbn", search.dbn), ("network", search.network)):
         for candidate in wanted.get(kind, []):
@@ -140,7 +150,7 @@ def main(
             machine = {**describe_machine(torch.device("cpu")), "precision": chosen.name}
             found.append({"kind": kind, "candidate": candidate, "accuracies": measured, "seconds": seconds})
             for what, values in measured.items():
-                console.print(f"{candidate['name']}, {what}: {values}", highlight=False)
+                console.print(f"{candidate['name']} {candidate.get('training', '')}, {what}: {values}", highlight=False)
             record = {"machine": machine, "levels": LEVELS, "held_out": held_out, "data": name, "candidates": found}
             out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
