@@ -1,6 +1,7 @@
 """Log-likelihoods: log Z exactly where one side can be enumerated, and estimates from above and below."""
 
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais, trajectory_log_z
+from deepbelief.likelihood.bennett import LogRatio, bennett
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_likelihood, upper_side
 from deepbelief.likelihood.estimate import ChainSettings, Estimate, dbn_estimate
 from deepbelief.likelihood.evaluation import Evaluation, LayerZ, evaluate, layer_path
@@ -15,8 +16,10 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "LayerZ",
+    "LogRatio",
     "ais",
     "as_states",
+    "bennett",
     "dbn_bound",
     "dbn_estimate",
     "evaluate",
