@@ -229,15 +229,12 @@ def trajectory_table(*records: dict[str, Any]) -> Table:
                     f"{last['undone']:.0f}",
                     f"{model['log_likelihood_test']:.2f}",
                     f"{model['drift'][0]:+.2f} ± {1.96 * model['drift'][1]:.2f}",
-                    f"{model['log_total_probability']:.1f}",
                     f"{model['training_seconds']:.0f} s",
                 )
             )
     header = ("data, model", "log Z", "- exact", "- AIS", "snapshots", "undone", "test log-likelihood")
     title = "log Z along the training (nats, 95 % intervals)"
-    return Table(
-        title, (*header, "drift of its chains", "log of the images' total probability", "training"), tuple(rows)
-    )
+    return Table(title, (*header, "drift of its chains", "training"), tuple(rows))
 
 
 def nats(mean: float, interval: list[float]) -> str:

@@ -6,6 +6,7 @@ from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound, log_lik
 from deepbelief.likelihood.estimate import ChainSettings, Estimate, dbn_estimate
 from deepbelief.likelihood.evaluation import Evaluation, LayerZ, evaluate, layer_path
 from deepbelief.likelihood.exact import exact_log_z
+from deepbelief.likelihood.importance import ImportanceSettings, dbn_importance
 from deepbelief.likelihood.reverse import raise_bound
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ChainSettings",
     "Estimate",
     "Evaluation",
+    "ImportanceSettings",
     "LayerZ",
     "LogRatio",
     "ais",
@@ -22,6 +24,7 @@ __all__ = [
     "bennett",
     "dbn_bound",
     "dbn_estimate",
+    "dbn_importance",
     "evaluate",
     "exact_log_z",
     "layer_path",

@@ -71,7 +71,7 @@ def test_chains_along_a_trajectory_reach_the_model(visible: str, hidden: str) ->
     full = rbm.weights.clone()
     data = some_values(rbm.visible, 3, random)
     phase = TrajectoryTempering(rbm, 3, 1000, base_rate_bias(rbm.visible, [data]), random)
-    for share in [*torch.linspace(0.2, 1, 10), *[1.0] * 10]:
+    for share in [*torch.linspace(0.2, 1, 6), *[1.0] * 6]:
         rbm.weights.copy_(full * share)
         phase.statistics(data, random)
     assert not phase.undone
