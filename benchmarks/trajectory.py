@@ -30,7 +30,7 @@ from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
 
 HERE: Final = Path(__file__).parent
-SHOWN: Final = ("log_z", "log_z_error", "log_likelihood", "held_out_log_likelihood", "swap_rate", "snapshots", "undone")
+SHOWN: Final = ("log_z", "log_z_error", "log_likelihood", "swap_rate", "snapshots", "undone")
 SUMMED: Final = 20  # hidden units whose states are few enough to sum over
 
 
@@ -62,7 +62,7 @@ def measure(
     """Train one RBM, and find its log Z in every way there is."""
     random, started = Random(seed, "trajectory"), time.perf_counter()
     rbm = RBM(Bernoulli(training.width), Bernoulli(hidden), random, weight_std=0.01).requires_grad_(False)
-    job = RBMTraining(rbm, training, settings, random=random, held_out=test)
+    job = RBMTraining(rbm, training, settings, random=random)
     course = [{name: record.monitors[name] for name in SHOWN} for record in job.epochs()]
     seconds, last, phase = time.perf_counter() - started, course[-1], job.negative_phase
     assert isinstance(phase, TrajectoryTempering)
