@@ -213,6 +213,31 @@ def generative_table(*records: dict[str, Any]) -> Table:
     return Table(title, ("data", "model", *sides, "of so many images", "training"), tuple(rows))
 
 
+def trajectory_table(*records: dict[str, Any]) -> Table:
+    """What trajectory.py found: log Z by the Bennett ratio along the training beside the exact one and AIS."""
+    rows = []
+    for record in records:
+        for model in record["models"]:
+            exact, last = model["log_z_exact"], model["course"][-1]
+            low, high = model["log_z_ais_interval"]
+            rows.append(
+                (
+                    f"{record['data']}, {'-'.join(map(str, model['sizes']))}",
+                    f"{model['log_z']:.2f} ± {1.96 * model['log_z_error']:.2f}",
+                    "" if exact is None else f"{model['log_z'] - exact:+.3f}",
+                    f"{model['log_z'] - model['log_z_ais']:+.3f} ± {(high - low) / 2:.3f}",
+                    f"{last['snapshots']:.0f}",
+                    f"{last['undone']:.0f}",
+                    f"{model['log_likelihood_test']:.2f}",
+                    f"{model['drift'][0]:+.2f} ± {1.96 * model['drift'][1]:.2f}",
+                    f"{model['training_seconds']:.0f} s",
+                )
+            )
+    header = ("data, model", "log Z", "- exact", "- AIS", "snapshots", "undone", "test log-likelihood")
+    title = "log Z along the training (nats, 95 % intervals)"
+    return Table(title, (*header, "drift of its chains", "training"), tuple(rows))
+
+
 def nats(mean: float, interval: list[float]) -> str:
     """A figure and half of its interval."""
     return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
@@ -277,12 +302,14 @@ def blocks() -> dict[str, str]:
     if precision := kept("precision"):
         table = precision_table(precision)
         written["precision"] = titled(table, precision)
-    written |= dict.fromkeys(("likelihood", "generative"), "Not measured yet.")
+    written |= dict.fromkeys(("likelihood", "generative", "trajectory"), "Not measured yet.")
     if likelihood := kept("likelihood"):
         table = likelihood_table(likelihood)
         written["likelihood"] = titled(table, likelihood)
     if generative := [record for name in ("mnist", "fashion-mnist") if (record := kept(f"generative-{name}"))]:
         written["generative"] = titled(generative_table(*generative), *generative)
+    if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
+        written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
     for name in LABELS:
         record = kept(name)
         measured = "Not measured yet." if record is None else titled(labels_table(record), record)

@@ -22,6 +22,7 @@ import readme  # noqa: E402
 import scaling  # noqa: E402
 import search  # noqa: E402
 import speed  # noqa: E402
+import trajectory  # noqa: E402
 
 from deepbelief import HybridSettings, RBMSettings, UpDownSettings  # noqa: E402
 from deepbelief.data import load_dataset  # noqa: E402
@@ -82,6 +83,21 @@ def test_a_small_rbm_is_measured_three_ways() -> None:
     assert found["upper"] == pytest.approx(found["exact"], abs=0.2)
     table = readme.likelihood_table({"models": [found], "items": 50, "data": "digits"})
     assert table.rows[0][0] == "64-5, seed 0"
+    json.dumps(found)
+
+
+def test_log_z_along_a_training_is_measured_and_tabulated() -> None:
+    digits = load_dataset("digits")
+    settings = trajectory.settings_of(epochs=2, learning_rate=0.5, chains=100, batch_size=50)
+    found = [
+        trajectory.measure(digits.train, digits.test, hidden, settings, AISSettings.of(200, 50), 0)
+        for hidden in (5, 21)
+    ]
+    assert found[0]["log_z"] == pytest.approx(found[0]["log_z_exact"], abs=0.15)
+    assert found[1]["log_z_exact"] is None
+    assert len(found[0]["course"]) == 2
+    table = readme.trajectory_table({"models": found, "data": "digits"})
+    assert [row[0] for row in table.rows] == ["digits, 64-5", "digits, 64-21"]
     json.dumps(found)
 
 

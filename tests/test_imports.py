@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "insight": {"data", "models", "randomness"},
     "robustness": {"arrays", "randomness"},
     "learning": {"checkpoint", "randomness", "settings"},
-    "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
+    "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings"},
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
     "study": STUDIED,

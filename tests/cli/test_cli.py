@@ -159,6 +159,10 @@ def test_likelihood(tmp_path: Path) -> None:
     more = deepbelief("likelihood", "deep.safetensors", "digits", *short, "--estimate", 3, cwd=tmp_path)
     assert "log-likelihood, by chains (AIS)" in more.stdout
     assert "log-likelihood, by chains (AIS)" not in deep.stdout
+    sampled = ("--estimate", 50, "--estimate-by", "importance")
+    by_samples = deepbelief("likelihood", "deep.safetensors", "digits", *short, *sampled, cwd=tmp_path)
+    assert "log-likelihood, by importance sampling (AIS)" in by_samples.stdout
+    assert "by chains" not in by_samples.stdout
     other = deepbelief("likelihood", "deep.safetensors", "digits", *short, "--seed", 1, cwd=tmp_path)
     assert other.stdout.splitlines()[:-1] != deep.stdout.splitlines()[:-1]
     np.save(tmp_path / "own.npy", np.zeros((3, 5, 5), dtype=np.uint8))

@@ -15,7 +15,11 @@ from .labels.hybrid import HybridSettings as HybridSettings
 from .labels.hybrid import HybridTraining as HybridTraining
 from .labels.updown import UpDownSettings as UpDownSettings
 from .labels.updown import UpDownTraining as UpDownTraining
+from .rbm.equilibrium import Drift as Drift
+from .rbm.equilibrium import free_energy_drift as free_energy_drift
+from .rbm.equilibrium import log_total_probability as log_total_probability
 from .rbm.joint import JointTraining as JointTraining
+from .rbm.negative_phases.mixing import autocorrelation_time as autocorrelation_time
 from .rbm.pretraining import Pretraining as Pretraining
 from .rbm.settings import RBMSettings as RBMSettings
 from .rbm.settings import Tempering as Tempering

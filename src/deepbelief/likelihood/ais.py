@@ -173,8 +173,8 @@ def trajectory_log_z(
     """Estimate log Z of an RBM at several points of its training, each from the one before (Krause et al. 2020).
 
     The chains are annealed to the first model and then follow the later ones: log weights grow by F_t(v) - F_t+1(v),
-    then comes a Gibbs step under model t + 1. Models near each other, such as `TrajectoryTempering.snapshots`, need few
-    steps; training passes first-order transitions smoothly where a change of temperature does not (Bereux et al. 2025).
+    then comes a Gibbs step under model t + 1. Models near each other, such as copies after each epoch, need few steps;
+    training passes first-order transitions smoothly where a change of temperature does not (Bereux et al. 2025).
 
     Args:
         path: from independent units to the first model.

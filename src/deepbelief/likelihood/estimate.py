@@ -48,6 +48,8 @@ class Estimate:
 
     values: Tensor
     z: AISResult | float
+    method: str = "chains"
+    """By what, for the reader."""
 
     @property
     def mean(self) -> float:

@@ -12,6 +12,7 @@ from deepbelief.likelihood.ais import AISResult, AISSettings, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
 from deepbelief.likelihood.estimate import ChainSettings, Estimate, dbn_estimate
 from deepbelief.likelihood.exact import exact_log_z, fewest_states
+from deepbelief.likelihood.importance import ImportanceSettings, dbn_importance
 from deepbelief.likelihood.posterior import check_latent
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
 from deepbelief.models.checks import check_width
@@ -60,7 +61,8 @@ class Evaluation:
         found = self.bracket.warnings
         if self.estimate is not None and self.estimate.mean < self.bracket.upper_mean:
             found.append(
-                "the estimate of the log-likelihood is below its bound, so it is too low: take chains of more steps."
+                "the estimate of the log-likelihood is below its bound, so it is too low: take chains of more steps, "
+                "or more samples."
             )
         return found
 
@@ -81,9 +83,10 @@ class Evaluation:
         yield "between the two sides", f"{both.gap:.2f}", _interval(both.gap_interval), ""
         if self.estimate is not None:
             mean, exact = self.estimate.mean, self._with_exact_z(self.estimate.mean)
-            yield "log-likelihood, by chains (AIS)", f"{mean:.2f}", _interval(self.estimate.interval), ""
+            name = f"log-likelihood, by {self.estimate.method}"
+            yield f"{name} (AIS)", f"{mean:.2f}", _interval(self.estimate.interval), ""
             if exact is not None:
-                yield "log-likelihood, by chains, log Z exact", f"{exact:.2f}", "", ""
+                yield f"{name}, log Z exact", f"{exact:.2f}", "", ""
 
 
 def _interval(ends: tuple[float, float]) -> str:
@@ -122,7 +125,7 @@ def evaluate(
     settings: AISSettings | None = None,
     number: int = 100,
     progress: Progress | None = None,
-    estimate: ChainSettings | None = None,
+    estimate: ChainSettings | ImportanceSettings | None = None,
 ) -> Evaluation:
     """AIS on every layer, both sides of the (bound of the) log-likelihood, and an estimate of it if asked for.
 
@@ -133,12 +136,13 @@ def evaluate(
         random: for the choice of the items, their states and all chains; on the DBN's device.
         settings: temperatures and chains.
         number: how many of the items to use, drawn at random.
-        progress: gets the method (and layer) and counts temperatures, or steps of chains.
-        estimate: of the chains of `dbn_estimate`; None for none. A single layer needs none: it has no bound.
+        progress: gets the method (and layer) and counts temperatures, steps of chains, or samples.
+        estimate: of the chains of `dbn_estimate`, or the samples of `dbn_importance`; None for none. A single layer
+            needs none: it has no bound.
 
     Raises:
-        SettingsError: the data have another width than the DBN, or there are no items; or an estimate is asked for
-            and a layer between the visible and the top one is not Bernoulli.
+        SettingsError: the data have another width than the DBN, or there are no items; or an estimate by chains is
+            asked for and a layer between the visible and the top one is not Bernoulli.
         DataError: the units cannot take one of the values that are used.
     """
     random = as_random(random, dbn.layer(1).weights.device)
@@ -147,7 +151,7 @@ def evaluate(
         check_width(source, units, "the DBN")
     if not len(measured) or number < 1:
         raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
-    if estimate is not None:
+    if isinstance(estimate, ChainSettings):
         check_latent(dbn)  # before the long work
     visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
 
@@ -165,4 +169,6 @@ def evaluate(
     bracket = dbn_bound(dbn, path, visible, z, random, settings, progress)
     if estimate is None or len(dbn) == 1:
         return Evaluation(layers, bracket)
-    return Evaluation(layers, bracket, dbn_estimate(dbn, visible, z, random, estimate, progress))
+    if isinstance(estimate, ChainSettings):
+        return Evaluation(layers, bracket, dbn_estimate(dbn, visible, z, random, estimate, progress))
+    return Evaluation(layers, bracket, dbn_importance(dbn, visible, z, random, estimate, progress))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from deepbelief.likelihood.bracket import as_states
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
 
@@ -20,6 +21,13 @@ def free_energy_gap(rbm: RBM, training: Tensor, held_out: Tensor) -> float:
     The partition function cancels.
     """
     return float(rbm.free_energy(held_out).mean() - rbm.free_energy(training).mean())
+
+
+@torch.no_grad()
+def mean_log_likelihood(rbm: RBM, visible: Tensor, log_z: float) -> float:
+    """Mean over items of log p(v) = -F(v) - log Z, in nats; grey values are drawn as states first, always the same."""
+    states = as_states(rbm.visible, visible, Random(0, "log-likelihood", visible.device))
+    return float(-rbm.free_energy(states).double().mean()) - log_z
 
 
 @torch.no_grad()

@@ -17,8 +17,9 @@ from deepbelief.settings import settings_dataclass
 class Tempering:
     """Markov chains that move freely, so that none is caught at one kind of image; they need `persistent_chains`.
 
-    With `temperatures` above 1 each chain is at this number of temperatures (`ParallelTempering`), with `trajectory` at
-    the RBM's own earlier states (`TrajectoryTempering`); with neither there is no tempering.
+    With `temperatures` above 1 each chain is at this number of temperatures (`ParallelTempering`), with `trajectory` it
+    swaps with the RBM's own earlier states (`TrajectoryTempering`, which also knows log Z, and halves the learning rate
+    where updates are too large for the chains to follow); with neither there is no tempering.
     """
 
     temperatures: int = Field(default=1, ge=1)

@@ -58,7 +58,10 @@ class Step:
         It is overwritten at the next call.
         """
         settings = self._settings
+        share = self.phase.rate_share
         statistics = self.phase.statistics(visible, random)
+        if self.phase.rate_share < share:  # the RBM went back, and momentum would lead it where it came from
+            self.update.forget()
         if statistics.squared_error is not None:
             self.squared_error.add_(statistics.squared_error)
         if self._centring is not None:
@@ -69,7 +72,7 @@ class Step:
             clip(statistics.by_parameter().values(), self._max_norm * statistics.batch_size)
         if settings.dropout:  # the gradient is that of W / kept, so that W moves `kept` times as far
             statistics.weights.mul_(settings.regularisation.kept)
-        self.update.update(statistics, learning_rate, momentum, settings.weight_decay)
+        self.update.update(statistics, learning_rate, momentum, settings.weight_decay, self.phase.rate_share)
         if settings.batch_statistics:
             self.sizes.add(self.update.size())
             if statistics.squared_error is not None:

@@ -14,11 +14,17 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.course import Training
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.cuda_graph import Replayed
-from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
+from deepbelief.learning.rbm.monitors import (
+    free_energy_gap,
+    mean_log_likelihood,
+    pseudo_likelihood,
+    reconstruction_error,
+)
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
-from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering, TrajectoryTempering
+from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering
+from deepbelief.learning.rbm.negative_phases.trajectory import TrajectoryTempering
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.step import Step
 from deepbelief.learning.rbm.update import MakeOptimizer
@@ -50,8 +56,12 @@ class EpochRecord:
     `reconstruction_error_unit` and, with held-out data, `held_out_error_unit`, `free_energy_gap`,
     `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units).
 
-    Of the negative phase `swap_rate`, `snapshots` and `autocorrelation_time` (updates; inf where the chains stood still
-    or were too slow to tell; NaN where an epoch has fewer than ten).
+    Of the negative phase `swap_rate`, `snapshots`, `undone` and `autocorrelation_time` (updates; inf where the chains
+    stood still or were too slow to tell; NaN where an epoch has fewer than ten).
+
+    With tempering along the trajectory, which knows it, `log_z` and its standard error `log_z_error`, and the mean
+    `log_likelihood` and, with held-out data, `held_out_log_likelihood` of an item, nats; grey values count as binary
+    states drawn from them.
 
     With `batch_statistics`, over the batches of the epoch: `error_std`, the standard deviation (with n - 1) of the
     reconstruction error; `update_mean` and `update_std` of the size of an update, the sum of |dW| over all weights."""
@@ -139,10 +149,10 @@ class RBMTraining(Training[EpochRecord]):
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
         rbm, settings, random = self.rbm, self.settings, self._random
         chains = settings.persistent_chains
-        if settings.tempering.trajectory:
-            return TrajectoryTempering(rbm, self._size, chains, random, products)
-        if settings.tempering.temperatures > 1:
+        if settings.tempering.is_on:
             base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
+            if settings.tempering.trajectory:
+                return TrajectoryTempering(rbm, self._size, chains, base, random, products)
             return ParallelTempering(rbm, self._size, chains, settings.tempering.temperatures, base, random, products)
         if chains:
             items, clamped = evenly_spaced(self._source, chains).to(rbm.weights), None
@@ -174,6 +184,11 @@ class RBMTraining(Training[EpochRecord]):
         """Whether a step may run as a CUDA graph: images on the CPU cannot be read in one, though the model may be."""
         on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
         return on_gpu and self._momentum and not self.settings.tempering.is_on
+
+    @property
+    def negative_phase(self) -> NegativePhase:
+        """Where the model's statistics come from; with persistent chains or tempering it has the chains."""
+        return self._step.phase
 
     def begin(self, epoch: int) -> None:
         """Get ready for an epoch, counted from 1, of calls of `learn`."""
@@ -237,6 +252,11 @@ class RBMTraining(Training[EpochRecord]):
             monitors["update_mean"], monitors["update_std"] = self._step.sizes.take()
             monitors["error_std"] = self._step.errors.take()[1]
         monitors |= self._step.phase.mixing()
+        if (found := self._step.phase.log_z(self._random)) is not None:
+            monitors["log_z"], monitors["log_z_error"] = found
+            monitors["log_likelihood"] = mean_log_likelihood(rbm, items, found[0])
+            if self._held_out is not None:
+                monitors["held_out_log_likelihood"] = mean_log_likelihood(rbm, held_out, found[0])
         # Per item and unit, times the batch size: for whole batches just the mean over batches.
         return EpochRecord(self.layer, epoch, error * self._size, monitors)
 

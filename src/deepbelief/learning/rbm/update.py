@@ -82,8 +82,15 @@ class Update(ABC):
     """How an RBM's parameters move along the statistics of a batch."""
 
     @abstractmethod
-    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        """Change the RBM's parameters by one step; the statistics are overwritten."""
+    def update(
+        self,
+        statistics: Statistics,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        rate_share: float = 1.0,
+    ) -> None:
+        """Change the RBM's parameters by one step at this share of the rate; the statistics are overwritten."""
 
     @abstractmethod
     def size(self) -> Tensor:
@@ -106,7 +113,8 @@ class Update(ABC):
 class OptimizerUpdate(Update):
     """A step of a PyTorch optimizer along the gradient of the mean log-likelihood.
 
-    Its own learning rate, momentum and weight decay count; those that `update` is given do not.
+    Its own learning rate, of which `update` may be given a share, momentum and weight decay count; those that `update`
+    is given do not.
 
     Args:
         rbm: changed in place.
@@ -119,11 +127,23 @@ class OptimizerUpdate(Update):
         self.forget()
 
     @torch.no_grad()
-    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
+    def update(
+        self,
+        statistics: Statistics,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        rate_share: float = 1.0,
+    ) -> None:
         self._before.copy_(self._rbm.weights)
         for name, sums in statistics.by_parameter().items():
             self._parameters[name].grad = sums.div_(-statistics.batch_size)
+        rates = [group["lr"] for group in self._optimizer.param_groups]
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["lr"] * rate_share
         self._optimizer.step()
+        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         for units in (self._rbm.visible, self._rbm.hidden):
             units.constrain_()
 
@@ -151,8 +171,16 @@ class Momentum(Update):
         self._update_one = _fused if _fused_agrees(rbm.weights) else _plain
 
     @torch.no_grad()
-    def update(self, statistics: Statistics, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        self.move(statistics.by_parameter(), statistics.batch_size, learning_rate, momentum, weight_decay)
+    def update(
+        self,
+        statistics: Statistics,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        rate_share: float = 1.0,
+    ) -> None:
+        rate = learning_rate * rate_share
+        self.move(statistics.by_parameter(), statistics.batch_size, rate, momentum, weight_decay)
 
     def size(self) -> Tensor:
         size: Tensor = torch.linalg.vector_norm(self.velocity["weights"], 1)

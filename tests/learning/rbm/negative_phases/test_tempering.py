@@ -10,7 +10,8 @@ from torch import Tensor
 
 from deepbelief.learning.rbm.negative_phases.mixing import Trace, autocorrelation_time
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
-from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering, TrajectoryTempering
+from deepbelief.learning.rbm.negative_phases.tempering import ParallelTempering
+from deepbelief.learning.rbm.negative_phases.trajectory import TrajectoryTempering
 from deepbelief.models.annealed_path import AnnealedPath, base_rate_bias
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.models.units import Units
@@ -65,20 +66,17 @@ def test_tempered_chains_reach_the_model(visible: str, hidden: str) -> None:
 @pairs
 @torch.no_grad()
 def test_chains_along_a_trajectory_reach_the_model(visible: str, hidden: str) -> None:
-    """The model grows away from its start, is taken up as a snapshot on the way, and its chains still follow it."""
-    rbm, random = small_rbm(visible, hidden, 4), Random(7)
-    end = {name: tensor.clone() for name, tensor in rbm.state_dict().items()}
-    rbm.weights.mul_(0.2)
-    phase = TrajectoryTempering(rbm, 3, CHAINS, random)
+    """The weights grow, the model is taken up as a snapshot on the way, and its chains still follow it."""
+    rbm, random = small_rbm(visible, hidden, 4, 0.8), Random(7)
+    full = rbm.weights.clone()
     data = some_values(rbm.visible, 3, random)
-    phase.statistics(data, random)
-    rbm.load_state_dict(end)
-    for _ in range(40):
+    phase = TrajectoryTempering(rbm, 3, 1000, base_rate_bias(rbm.visible, [data]), random)
+    for share in [*torch.linspace(0.2, 1, 6), *[1.0] * 6]:
+        rbm.weights.copy_(full * share)
         phase.statistics(data, random)
-    assert_distributed(rbm, rbm.sample_hidden(phase.visible[-1], random), random)
-    lowest = small_rbm(visible, hidden, 4)
-    lowest.weights.data.mul_(0.2)
-    assert_distributed(lowest, lowest.sample_hidden(phase.visible[0], random), random)
+    assert not phase.undone
+    for model, states in ((rbm, phase.chains), (phase.snapshot.rbm, phase.snapshot.states)):
+        assert_distributed(model, model.sample_hidden(states, random), random)
 
 
 @pairs
@@ -90,9 +88,10 @@ def test_statistics_of_tempered_phases_are_the_exact_gradient_on_average(visible
         names, parameters = zip(*rbm.named_parameters(), strict=True)
         objective = -rbm.free_energy(data).mean() - log_z(rbm)
         exact = dict(zip(names, torch.autograd.grad(objective, parameters), strict=True))
+    base = base_rate_bias(rbm.visible, [data])
     phases = (
-        ParallelTempering(rbm, 200, 500, 4, base_rate_bias(rbm.visible, [data]), random),
-        TrajectoryTempering(rbm, 200, 500, random),
+        ParallelTempering(rbm, 200, 500, 4, base, random),
+        TrajectoryTempering(rbm, 200, 500, base, random),
     )
     for phase in phases:
         for _ in range(20):
@@ -180,70 +179,14 @@ def test_the_ladder_moves_though_an_epoch_has_one_batch() -> None:
         assert torch.equal(phase.betas, before) is not moved
 
 
-def test_a_snapshot_is_taken_as_soon_as_the_latest_swaps_fail() -> None:
-    """However many succeeded before. Then no swap has been tried, and none is said to have failed."""
-    random = Random(0)
-    rbm = bernoulli_rbm(20, 10, random, 0.01)
-    phase = TrajectoryTempering(rbm, 1, 50, random)
-    for _ in range(100):
-        phase.statistics(torch.zeros(1, 20), random)
-    assert len(phase.snapshots) == 1
-    assert float(phase.swap_rates()) > 0.9
-    with torch.no_grad():
-        rbm.weights.add_(random.normal((20, 10), 5.0))
-    for snapshots in (1, 2):  # at 50 swaps, and at 100
-        phase.statistics(torch.zeros(1, 20), random)
-        assert len(phase.snapshots) == snapshots
-    assert math.isnan(phase.mixing()["swap_rate"])
-
-
-def test_all_neighbours_along_a_trajectory_exchange() -> None:
-    """The weights grow from update to update; then they stand still, and all rates are seen."""
-    random = Random(0)
-    rbm, step = bernoulli_rbm(20, 10, random, 0.01), random.normal((20, 10), 0.02)
-    phase = TrajectoryTempering(rbm, 1, 100, random)
-    for moving in (True, False):
-        for _ in range(100):
-            phase.statistics(torch.zeros(1, 20), random)
-            rbm.weights.data.add_(step * moving)
-    assert len(phase.snapshots) > 2
-    assert float(phase.swap_rates().min()) > 0.1
-
-
-def test_a_snapshot_is_taken_when_the_model_has_moved_away_and_every_second_goes_when_there_are_many() -> None:
-    random = Random(0)
-    rbm = bernoulli_rbm(20, 10, random, 0.01)
-    phase = TrajectoryTempering(rbm, 1, 100, random, most=4)
-    counts = []
-    for _ in range(8):
-        with torch.no_grad():
-            rbm.weights.add_(random.normal((20, 10), 1.0))
-        for _ in range(20):
-            before = len(phase.snapshots)
-            phase.statistics(torch.zeros(1, 20), random)
-            if len(phase.snapshots) > before:  # the new snapshot's chains start where the model's are
-                assert torch.equal(phase.visible[-1], phase.visible[-2])
-        counts.append(len(phase.snapshots))
-    assert counts[1] > 1
-    assert max(counts) <= 4
-    assert len(phase.visible) == len(phase.snapshots) + 1
-    assert phase.mixing()["snapshots"] == len(phase.snapshots)
-
-
-@pytest.mark.parametrize("kind", ["parallel", "trajectory"])
-def test_chains_go_on_from_their_state(kind: str) -> None:
-    def make(seed: int) -> ParallelTempering | TrajectoryTempering:
-        if kind == "parallel":
-            return ParallelTempering(rbm, 5, 12, 3, bases[seed], Random(seed))
-        return TrajectoryTempering(rbm, 5, 12, Random(seed))
-
+def test_chains_go_on_from_their_state() -> None:
     rbm, data = bernoulli_rbm(6, 4, Random(0), 1.0), Random(1).uniform((5, 6))
     bases = {seed: torch.full((6,), float(seed)) for seed in (2, 4)}
-    phase, random = make(2), Random(3)
+    phase, other = (ParallelTempering(rbm, 5, 12, 3, bases[seed], Random(seed)) for seed in (2, 4))
+    random = Random(3)
     for _ in range(11):
         phase.statistics(data, random)
     given = {name: tensor.clone() for name, tensor in phase.state().items()}
-    other = make(4)
     other.restore(given)
     kept = {name: tensor.clone() for name, tensor in given.items()}
     ours, theirs = Random(5), Random(5)

@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from deepbelief.learning.rbm.statistics import Statistics
+from deepbelief.learning.rbm.negative_phases.mixing import Trace
+from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.randomness import Random
 
 
@@ -15,6 +17,9 @@ class NegativePhase(ABC):
     gibbs_steps: int
     """May change between batches."""
 
+    rate_share: float = 1.0
+    """The share of the learning rate that an update may have. It falls where updates have been undone as too large."""
+
     @abstractmethod
     def statistics(self, visible: Tensor, random: Random) -> Statistics:
         """Statistics of a batch, shape (batch, visible); valid until the next call."""
@@ -23,9 +28,27 @@ class NegativePhase(ABC):
         """How well the Markov chains mixed since the last call; called after each epoch."""
         return {}
 
+    def log_z(self, random: Random) -> tuple[float, float] | None:
+        """log Z of the RBM as it is now and its standard error, in nats; None where the chains do not tell it."""
+        return None
+
     def state(self) -> dict[str, Tensor]:
         """The chains, to go on from here between epochs."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027
         """Go on from what `state` gave."""
+
+
+def statistics_of_states(
+    workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random
+) -> Statistics:
+    """Statistics of a batch beside these states of the model, (chains, visible)."""
+    n, chains = len(visible), len(states)
+    phases = workspace.load(visible, chains, random)
+    workspace.rbm.hidden.mean_(phases.positive)
+    phases.model.copy_(states)
+    field = torch.mm(phases.model, workspace.rbm.weights, out=phases.negative)
+    trace.add(workspace.rbm.hidden.mean_(field).mean(dim=1))
+    difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
+    return workspace.statistics(n, difference, None, model_is_mean=False)

@@ -1,4 +1,4 @@
-"""How well Markov chains mix."""
+"""How well Markov chains mix, and swap their states."""
 
 import math
 from typing import Final, final
@@ -28,6 +28,22 @@ def autocorrelation_time(series: NDArray[np.float64]) -> float:
     tau = 2 * np.cumsum(covariance / covariance[0]) - 1
     enough = np.arange(steps) >= _WINDOW * tau
     return max(1.0, float(tau[enough.argmax()])) if enough.any() else math.inf
+
+
+def acceptance_rate(differences: Tensor) -> float:
+    """The share of swaps that chains at equilibrium of two models would accept, from states of one of them alone.
+
+    With weights w = exp(-D) = exp(F_0 - F_1), the ratio of the two models' probabilities but for a constant, it is
+    E[min(1, w' / w)] with v of model 1 and v' of model 0, which is E[min(w, w')] / E[w] with both of model 0; here the
+    mean over all pairs of different states. 1 if the models are the same, 0 if they have nothing in common.
+
+    Args:
+        differences: D = F_1 - F_0 of states of model 0, (states,), at least 2.
+    """
+    weights = torch.exp(differences.min() - differences.double()).sort().values
+    n = len(weights)
+    larger = torch.arange(n - 1, -1, -1, device=weights.device)  # how many weights come after each
+    return float(2 * (weights * larger).sum() / ((n - 1) * weights.sum()))
 
 
 @final
