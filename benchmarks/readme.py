@@ -22,7 +22,7 @@ from deepbelief.study.records import Metric, Results, read_results
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "reference")
-PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/reference.md", "docs/speed.md")
+PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/recipes.md", "docs/reference.md", "docs/speed.md")
 # The records of labels.py: the model's name, and the error that is published of it.
 LABELS = {
     "hybrid": ("hybrid RBM", "1.28 (Larochelle & Bengio 2008)"),
@@ -238,6 +238,30 @@ def trajectory_table(*records: dict[str, Any]) -> Table:
     return Table(title, (*header, "drift of its chains", "training"), tuple(rows))
 
 
+def search_tables(record: dict[str, Any]) -> tuple[Table, Table]:
+    """What search.py found: read-outs of the DBNs, and the networks that learn from labels."""
+    levels, dbns, networks = record["levels"], [], []
+    for one in record["candidates"]:
+        found, name = one["accuracies"], one["candidate"]["name"]
+        if one["kind"] == "dbn":
+            clean = (f"{accuracies[0]:.3f}" for accuracies in found.values())
+            best = (f"{max(of_level):.3f}" for of_level in list(zip(*found.values(), strict=True))[1:])
+            dbns.append((name, *clean, *best, f"{one['seconds']:.0f} s"))
+        else:
+            training = one["candidate"]["training"]
+            changed = (f"{training[setting]:g}" for setting in ("learning_rate", "dropout", "epochs"))
+            networks.append(
+                (name, *changed, *(f"{share:.3f}" for share in found["network"]), f"{one['seconds']:.0f} s")
+            )
+    noise = tuple(f"noise {level:g}" for level in levels[1:])
+    about = f"Accuracy on {record['held_out']} held-out training images of {record['data']}"
+    names = dict.fromkeys(layer for one in record["candidates"] if one["kind"] == "dbn" for layer in one["accuracies"])
+    return (
+        Table(f"{about}, of the best read-out under noise", ("DBN", *names, *noise, "took"), tuple(dbns)),
+        Table(about, ("network", "rate", "dropout", "epochs", "clean", *noise, "took"), tuple(networks)),
+    )
+
+
 def nats(mean: float, interval: list[float]) -> str:
     """A figure and half of its interval."""
     return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
@@ -310,6 +334,10 @@ def blocks() -> dict[str, str]:
         written["generative"] = titled(generative_table(*generative), *generative)
     if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
         written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
+    written |= dict.fromkeys(("search dbns", "search networks"), "Not measured yet.")
+    if search := kept("search"):
+        for name, table in zip(("search dbns", "search networks"), search_tables(search), strict=True):
+            written[name] = titled(table, search)
     for name in LABELS:
         record = kept(name)
         measured = "Not measured yet." if record is None else titled(labels_table(record), record)

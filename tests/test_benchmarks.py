@@ -172,12 +172,12 @@ pretraining = { epochs = [6, 4], batch_size = 10, learning_rate = 0.1, visible_s
 name = "rival"
 hidden = [20]
 units = "relu"
-training = { epochs = 5, batch_size = 20, learning_rate = 0.01, patience = 0 }
+training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = [0.0], patience = 0 }
 
 [[network]]
 name = "fine-tuned"
 dbn = "small"
-training = { epochs = 5, batch_size = 20, learning_rate = 0.01, patience = 0 }
+training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = 0.0, patience = 0 }
 """
 
     def run() -> list[dict[str, Any]]:
@@ -196,6 +196,10 @@ training = { epochs = 5, batch_size = 20, learning_rate = 0.01, patience = 0 }
         for name, accuracies in one["accuracies"].items():
             if name not in ("epochs", "best_epoch"):
                 assert accuracies[0] > 0.8 > accuracies[-1], (one, name)
+    dbns, networks = readme.search_tables(json.loads(out.read_text()))
+    assert dbns.header[1:5] == ("layer 1", "layer 2", "all layers", "noise 0.3")
+    assert len(dbns.rows[0]) == len(dbns.header)
+    assert [row[:4] for row in networks.rows] == [("rival", "0.01", "0", "5"), ("fine-tuned", "0.01", "0", "5")]
     training, held_out = load_dataset("digits").split(300, 0)
     again = search.Search(load_dataset("digits"), tmp_path, 300, torch.float32)
     assert torch.equal(again.held_out.labels, held_out.labels) and len(again.training) == len(training)
