@@ -211,9 +211,8 @@ def test_opposite_parts_share_nothing_and_tiny_images_have_none() -> None:
         ({"task": "interpolation", "items": (1, 2, 3)}, "need pairs of items, not 3"),
         ({"task": "interpolation", "samples": True}, "no samples"),
         ({"number": 10_001}, "number is at most 10,000, not 10,001"),
-        ({"task": "classes", "samples": True}, "leave samples, columns and items out"),
-        ({"task": "classes", "columns": 3}, "leave samples, columns and items out"),
-        ({"task": "classes", "items": (1,)}, "leave samples, columns and items out"),
+        ({"task": "classes", "columns": 3}, "leave columns and items out"),
+        ({"task": "classes", "items": (1,)}, "leave columns and items out"),
     ],
 )
 def test_settings_without_meaning_are_refused(settings: dict[str, object], message: str) -> None:
@@ -271,7 +270,11 @@ def test_classes_are_drawn_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "labelled.safetensors"
     save_labelled_dbn(path, LabelledDBN.from_sizes([12, 5, 4], 3, Random(0)), image_shape=[3, 4])
     assert draw_samples(path, tmp_path / "c.gif", SampleSettings("classes", number=2, steps=4)) == 4
-    draw_samples(path, tmp_path / "c.png", SampleSettings("classes", number=5, steps=4, labels=(2, 0)))
+    for samples, name in ((True, "s.png"), (False, "c.png")):
+        draw_samples(
+            path, tmp_path / name, SampleSettings("classes", number=5, steps=4, labels=(2, 0), samples=samples)
+        )
+    assert (tmp_path / "s.png").read_bytes() != (tmp_path / "c.png").read_bytes()
     with Image.open(tmp_path / "c.png") as picture:
         assert picture.width > 2 * picture.height  # five in a line, two lines
     with pytest.raises(SettingsError, match="labels 0 to 2: give --labels among these"):

@@ -23,6 +23,17 @@ def test_they_are_a_clamped_chain_of_the_top_rbm_passed_down() -> None:
     assert torch.equal(labelled_fantasies(model, labels, Random(1), 7), expected[-1])
 
 
+def test_hidden_samples_are_drawn_layer_by_layer_below_the_top_and_pixels_are_means() -> None:
+    model, labels = LabelledDBN.from_sizes([6, 5, 4, 3], 2, Random(0), weight_std=1.0), torch.tensor([1, 0, 1])
+    known, values = model.clamp_label(labels)
+    random = Random(1)
+    with torch.no_grad():
+        *_, step = clamped_chain(model.top.rbm, values, known, random, annealing(7))
+        states = model.below.layer(2).sample_visible(step.visible[:, :4], random)
+        expected = model.below.layer(1).visible_mean(states)
+    assert torch.equal(labelled_fantasies(model, labels, 1, 7, hidden_samples=True), expected)
+
+
 def test_a_model_that_has_learnt_two_classes_draws_the_one_that_is_asked_for() -> None:
     random = Random(0)
     labels = torch.arange(200) % 2

@@ -82,6 +82,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "generation.fantasies": (3, "generation"),
     "generation.of_each_class": (3, "generation"),
     "generation.steps": (5, "generation"),
+    "generation.hidden_samples": (True, "generation"),
     "generation.inpainted": (3, "generation"),
     "generation.labels.hidden": (5, "generation"),
     "generation.labels.training": ({"epochs": 2, "batch_size": 20}, "generation"),

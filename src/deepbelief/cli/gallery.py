@@ -39,9 +39,9 @@ class SampleSettings:
 
     ``number``: of fantasies, images or ways between two images. ``steps``: of the Markov chains, or images on each
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units
-    are) samples instead of means. ``known``: one of `PARTS`. ``items``: positions of the images; at random if None.
-    ``labels``: the classes to draw, numbers from 0, `number` images of each; all of them if empty. ``columns``: images
-    in a line. ``image_shape``: what the model's file says, else a square.
+    are) samples instead of means; for classes, of hidden units. ``known``: one of `PARTS`. ``items``: positions of the
+    images; at random if None. ``labels``: the classes to draw, numbers from 0, `number` images of each; all of them if
+    empty. ``columns``: images in a line. ``image_shape``: what the model's file says, else a square.
 
     Raises:
         SettingsError: a number is too small, a name is unknown, or a setting has no meaning for the task.
@@ -80,8 +80,8 @@ class SampleSettings:
             raise SettingsError(f"there is no part {self.known!r} of an image: give one of {', '.join(PARTS)}.")
         if self.items and (self.task == "fantasies" or self.number is not None):
             raise SettingsError("items choose the images of --from, --inpaint or --interpolate: leave --number out.")
-        if self.task == "classes" and (self.samples or self.columns is not None or self.items):
-            raise SettingsError("--labels draws a line of means for each class: leave samples, columns and items out.")
+        if self.task == "classes" and (self.columns is not None or self.items):
+            raise SettingsError("--labels draws a line for each class: leave columns and items out.")
         if self.task == "interpolation":
             if self.items and len(self.items) % 2:
                 raise SettingsError(f"ways between images need pairs of items, not {len(self.items)} items.")
@@ -244,7 +244,8 @@ def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor
     labels = torch.tensor(classes, device=device)
     random = Random(settings.seed, "sampling", device)
     wanted = labels.repeat_interleave(number)
-    for frame in labelled_frames(model, wanted, random, settings.chosen_steps, settings.every):
+    steps, every = settings.chosen_steps, settings.every
+    for frame in labelled_frames(model, wanted, random, steps, every, hidden_samples=settings.samples):
         yield frame.view(len(labels), number, -1)
 
 

@@ -58,7 +58,9 @@ class ImageOptions:
 class PictureOptions:
     """The layout of the picture."""
 
-    samples: Annotated[bool, typer.Option("--samples", help="Show samples of the units, not their means.")] = False
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Show samples of the units (with --labels: hidden ones), not means.")
+    ] = False
     columns: Annotated[int | None, typer.Option(min=1, help="Images in a line.", show_default="what fits")] = None
     shape: Annotated[
         str | None, typer.Option(metavar="28x28", help="Height and width of an image.", show_default="the model's")

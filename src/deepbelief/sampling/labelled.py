@@ -7,21 +7,27 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.randomness import Random
+from deepbelief.randomness import Random, as_random
 from deepbelief.sampling.chains import annealing, clamped_chain, last, thinned
+from deepbelief.sampling.passes import down
 
 
-def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000) -> Tensor:
-    """One image for each label: annealed chains in the top RBM with the label clamped, passed down by means.
+def labelled_fantasies(
+    model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000, *, hidden_samples: bool = False
+) -> Tensor:
+    """One image for each label: annealed chains in the top RBM with the label clamped, passed down to an image.
 
     In the limit of many steps a chain follows the top RBM's distribution given y, which goes down through the layers
-    below (Hinton, Osindero & Teh 2006).
+    below (Hinton, Osindero & Teh 2006): by means; or, with `hidden_samples`, by samples of the hidden layers and means
+    of the visible units, which follows the DBN's distribution but for the noise of single pixels. Means of means look
+    more alike than the data do.
 
     Args:
         model: a DBN whose top RBM sees labels.
         labels: (n,) integers from 0.
         random: for the chains.
         steps: length of each chain.
+        hidden_samples: sample the hidden layers on the way down.
 
     Returns:
         (n, width).
@@ -30,15 +36,25 @@ def labelled_fantasies(model: LabelledDBN, labels: TensorLike, random: Random | 
     >>> labelled_fantasies(model, torch.tensor([3, 7]), Random(1), steps=10).shape
     torch.Size([2, 784])
     """
-    return last(labelled_frames(model, labels, random, steps, every=steps))
+    return last(labelled_frames(model, labels, random, steps, every=steps, hidden_samples=hidden_samples))
 
 
 @torch.no_grad()
 def labelled_frames(
-    model: LabelledDBN, labels: TensorLike, random: Random | int, steps: int = 1000, every: int = 1
+    model: LabelledDBN,
+    labels: TensorLike,
+    random: Random | int,
+    steps: int = 1000,
+    every: int = 1,
+    *,
+    hidden_samples: bool = False,
 ) -> Iterator[Tensor]:
     """The course of `labelled_fantasies`: every `every`-th step and the last, (n, width) each."""
     known, values = model.clamp_label(labels)
-    rbm = model.top.rbm
+    rbm, below, units = model.top.rbm, model.below, model.top.values
+    random = as_random(random, rbm.weights.device)
     for step in thinned(clamped_chain(rbm, values.to(rbm.weights), known, random, annealing(steps)), every):
-        yield model.below.decode(step.mean[:, : model.top.values])
+        if hidden_samples:
+            yield below.decode(down(below, step.visible[:, :units], len(below), random, end=1), 1)
+        else:
+            yield below.decode(step.mean[:, :units])

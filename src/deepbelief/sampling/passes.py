@@ -20,8 +20,8 @@ def up(dbn: DBN, values: Tensor, layer: int, random: Random) -> Tensor:
     return values
 
 
-def down(dbn: DBN, values: Tensor, layer: int, random: Random) -> Tensor:
-    """From a layer down to the visible values of the first RBM, by samples."""
-    for number in range(layer, 0, -1):
+def down(dbn: DBN, values: Tensor, layer: int, random: Random, end: int = 0) -> Tensor:
+    """From a layer down to layer `end`, by samples; layer 0 is the visible values of the first RBM."""
+    for number in range(layer, end, -1):
         values = dbn.layer(number).sample_visible(values, random)
     return values

@@ -159,12 +159,14 @@ class LabelsSection(_Section):
 class GenerationSection(_Section):
     """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate.
 
-    Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn.
+    Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn. With `hidden_samples` those
+    of each class come down through samples of the hidden layers, else through means.
     """
 
     fantasies: int = Field(default=20, ge=1)
     of_each_class: int = Field(default=20, ge=2)
     steps: int = Field(default=1000, ge=2)
+    hidden_samples: bool = False
     inpainted: int = Field(default=8, ge=1)
     labels: LabelsSection = LabelsSection()
     temperatures: int = Field(default=2000, ge=1)
