@@ -1,6 +1,7 @@
 """The update against its formula, with PyTorch's private fused SGD and without it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepbelief.learning.rbm.update import Momentum
+from deepbelief.learning.rbm.negative_phases.base import NegativePhase
+from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.rbm.statistics import Statistics
+from deepbelief.learning.rbm.step import Step
+from deepbelief.learning.rbm.update import MakeOptimizer, Momentum
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
 
@@ -109,3 +114,29 @@ def test_it_is_tried_once_and_then_called_for_every_parameter_or_never(
     monkeypatch.setattr(torch, "_fused_sgd_", counted)
     updated()
     assert len(seen) == calls
+
+
+class OneForAll(NegativePhase):
+    """Sums of 1 for each of two items and every parameter; before the third update one is undone."""
+
+    def __init__(self, rbm: RBM) -> None:
+        self.rbm, self.updates = rbm, 0
+
+    def statistics(self, visible: torch.Tensor, random: Random) -> Statistics:
+        self.updates += 1
+        if self.updates == 3:
+            self.rate_share = 0.5
+        weights, *biases = (torch.full_like(one, 2.0) for one in (self.rbm.weights, visible[0], self.rbm.hidden.bias))
+        return Statistics(weights, biases[0], biases[1], 2, data_hidden=torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("optimizer", [None, partial(torch.optim.SGD, lr=0.1, momentum=0.5)])
+def test_after_an_undone_update_the_rate_is_halved_and_momentum_forgotten(optimizer: MakeOptimizer | None) -> None:
+    rbm = bernoulli_rbm(6, 4, Random(0)).requires_grad_(False)
+    step = Step(rbm, OneForAll(rbm), RBMSettings(weight_decay=0.0), optimizer)
+    moved = []
+    for _ in range(4):
+        before = float(rbm.weights[0, 0])
+        step(torch.zeros(2, 6), Random(0), 0.1, 0.5)
+        moved.append(float(rbm.weights[0, 0]) - before)
+    assert moved == pytest.approx([0.1, 0.15, 0.05, 0.075], abs=1e-6)

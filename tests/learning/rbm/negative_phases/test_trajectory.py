@@ -84,8 +84,15 @@ def test_a_model_that_stands_still_takes_no_snapshot_and_one_that_walks_away_doe
     rbm, phase, random = phase_of()
     assert set(move(rbm, phase, 0.0, 30, random)) == {1}
     assert phase.mixing()["swap_rate"] > 0.99
-    counts = move(rbm, phase, 0.05, 100, random)
+    variances = [phase.snapshot.variance]
+    counts = [1]
+    for _ in range(100):
+        counts += move(rbm, phase, 0.05, 1, random)
+        if counts[-1] > counts[-2]:
+            variances.append(phase.snapshot.variance)
     assert 2 < counts[-1] < 30
+    assert len(set(variances)) == len(variances) == counts[-1]
+    assert variances == sorted(variances)  # each step adds its own
     assert phase.undone == 0
     monitors = phase.mixing()
     assert 0.3 < monitors["swap_rate"] < 0.9
@@ -96,6 +103,7 @@ def test_a_model_that_stands_still_takes_no_snapshot_and_one_that_walks_away_doe
 def test_few_chains_are_judged_by_more_states_than_there_are_chains() -> None:
     """By ten alone chance would undo updates that break nothing."""
     rbm, phase, random = phase_of(chains=10)
+    assert len(phase._sweep(rbm, random)[0]) == 100
     assert set(move(rbm, phase, 0.01, 100, random)) <= {1, 2}
     assert phase.undone == 0
 
@@ -229,9 +237,9 @@ def test_log_z_along_a_whole_training_is_near_the_exact_one() -> None:
         assert abs(monitors["log_z"] - exact) < max(0.1, 3 * monitors["log_z_error"])
         likelihood = float(-rbm.free_energy(data).mean()) - monitors["log_z"]
         assert monitors["log_likelihood"] == pytest.approx(likelihood, abs=1e-3)
-    assert 0.01 < monitors["log_z_error"] < 0.08
+    assert 0.01 < monitors["log_z_error"] < 0.1
     assert monitors["snapshots"] > 3
-    assert monitors["log_likelihood"] > -10  # -20.8 if all were 0 or 1 at random
+    assert monitors["log_likelihood"] > -11  # -20.8 if all were 0 or 1 at random
     path = AnnealedPath(rbm, base_rate_bias(rbm.visible, [data]))
     by_ais = ais(path, Random(3), AISSettings.of(500, 100))
     assert abs(monitors["log_z"] - by_ais.log_z) < 3 * monitors["log_z_error"] + by_ais.error
@@ -292,7 +300,8 @@ def test_chains_go_on_from_their_state(updates: int) -> None:
         TrajectoryTempering(one, 1, chains, torch.full((20,), bias), Random(seed))
         for one, chains, bias, seed in ((rbm, 30, 0.0, 2), (other_rbm, 30, 1.0, 4))
     )
-    move(rbm, phase, 0.3, updates, Random(0))
+    move(rbm, phase, 0.7, updates, Random(0))
+    assert bool(phase.undone) is bool(updates)
     given = {name: tensor.clone() for name, tensor in phase.state().items()}
     kept = {name: tensor.clone() for name, tensor in given.items()}
     other_rbm.load_state_dict(rbm.state_dict())
@@ -308,5 +317,4 @@ def test_chains_go_on_from_their_state(updates: int) -> None:
         state = other.state()
         assert all(torch.equal(state.pop(name), tensor) for name, tensor in phase.state().items())
         assert not state
-    assert phase.undone  # and what was undone was undone in both
     assert all(torch.equal(given[name], tensor) for name, tensor in kept.items())
