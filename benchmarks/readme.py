@@ -246,7 +246,7 @@ def search_tables(record: dict[str, Any]) -> tuple[Table, Table]:
         if one["kind"] == "dbn":
             clean = (f"{accuracies[0]:.3f}" for accuracies in found.values())
             best = (f"{max(of_level):.3f}" for of_level in list(zip(*found.values(), strict=True))[1:])
-            dbns.append((name, *clean, *best, f"{one['seconds']:.0f} s"))
+            dbns.append((name, *clean, *best, f"{one['norms'][0]:.1f}", f"{one['seconds']:.0f} s"))
         else:
             training = one["candidate"]["training"]
             changed = (f"{training[setting]:g}" for setting in ("learning_rate", "dropout", "epochs"))
@@ -257,7 +257,7 @@ def search_tables(record: dict[str, Any]) -> tuple[Table, Table]:
     about = f"Accuracy on {record['held_out']} held-out training images of {record['data']}"
     names = dict.fromkeys(layer for one in record["candidates"] if one["kind"] == "dbn" for layer in one["accuracies"])
     return (
-        Table(f"{about}, of the best read-out under noise", ("DBN", *names, *noise, "took"), tuple(dbns)),
+        Table(f"{about}, of the best read-out under noise", ("DBN", *names, *noise, "norm", "took"), tuple(dbns)),
         Table(about, ("network", "rate", "dropout", "epochs", "clean", *noise, "took"), tuple(networks)),
     )
 

@@ -68,7 +68,7 @@ class Search:
         return [accuracy(classifier, TensorSource(images), labels) for images in self.noisy]
 
     def dbn(self, candidate: Candidate) -> dict[str, Any]:
-        """Train a DBN; its linear read-outs, of each layer and of all side by side, under noise."""
+        """Train a DBN; its read-outs under noise, each layer's and one of all side by side, and norms of weights."""
         hidden, random = candidate["hidden"], Random(0, "pretraining")
         dbn = DBN.from_sizes([self.training.width, *hidden], random, candidate.get("weight_std"))
         settings = [RBMSettings(**of_layer(candidate["pretraining"], layer)) for layer in range(len(hidden))]
@@ -78,7 +78,9 @@ class Search:
         seen = [encode_source_all(dbn, part) for part in (self.training, self.held_out)]
         readouts = {f"layer {layer}": [layer] for layer in range(1, len(dbn) + 1)}
         readouts["all layers"] = list(range(1, len(dbn) + 1))
-        return {name: self.under_noise(self.readout(dbn, layers, *seen)) for name, layers in readouts.items()}
+        accuracies = {name: self.under_noise(self.readout(dbn, layers, *seen)) for name, layers in readouts.items()}
+        norms = [float(dbn.layer(layer).weights.norm(dim=0).mean()) for layer in range(1, len(dbn) + 1)]
+        return {"accuracies": accuracies, "norms": norms}
 
     def readout(self, dbn: DBN, layers: list[int], training: list[Tensor], held_out: list[Tensor]) -> Classifier:
         """A converged linear read-out."""
@@ -108,7 +110,8 @@ class Search:
             network.requires_grad_(True), parts[0], settings, random=random, held_out=parts[1], products=self.products
         )
         scores = [record.score for record in job.epochs()]
-        return {"network": self.under_noise(network), "epochs": scores, "best_epoch": job.best_epoch}
+        accuracies = {"network": self.under_noise(network)}
+        return {"accuracies": accuracies, "scores": scores, "best_epoch": job.best_epoch}
 
 
 def of_layer(settings: Mapping[str, Any], layer: int) -> dict[str, Any]:
@@ -148,8 +151,8 @@ def main(
             measured = learn(candidate)
             seconds = time.perf_counter() - started
             machine = {**describe_machine(torch.device("cpu")), "precision": chosen.name}
-            found.append({"kind": kind, "candidate": candidate, "accuracies": measured, "seconds": seconds})
-            for what, values in measured.items():
+            found.append({"kind": kind, "candidate": candidate, **measured, "seconds": seconds})
+            for what, values in measured["accuracies"].items():
                 console.print(f"{candidate['name']} {candidate.get('training', '')}, {what}: {values}", highlight=False)
             record = {"machine": machine, "levels": LEVELS, "held_out": held_out, "data": name, "candidates": found}
             out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
