@@ -83,7 +83,7 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_prec
     (tmp_path / "mine.toml").write_text(tiny)
     done = deepbelief("study", "mine.toml", "--seeds", 2, "--device", "cpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "18/18 generation" in done.stdout
+    assert "19/19 generation" in done.stdout
     assert "fine-tuned" in done.stdout
     page = tmp_path / "runs" / "mine" / "report.html"
     assert "runs/mine/report.html" in done.stdout
