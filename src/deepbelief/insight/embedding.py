@@ -3,8 +3,6 @@
 from typing import Final
 
 import numpy as np
-import sklearn.decomposition
-import sklearn.manifold
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -19,9 +17,11 @@ def principal_components(values: Tensor) -> tuple[Tensor, float]:
     Returns:
         (n, 2), each coordinate 0 on average, the second one 0 where d is 1; and a share of the variance from 0 to 1.
     """
+    from sklearn.decomposition import PCA  # imported here: it takes a while, and nothing else needs it
+
     if not (values.var(dim=0) > 0).any():
         return torch.zeros(len(values), 2), 1.0  # nothing varies, and nothing is lost
-    model = sklearn.decomposition.PCA(min(2, *values.shape), svd_solver="full")
+    model = PCA(min(2, *values.shape), svd_solver="full")
     points = torch.from_numpy(model.fit_transform(values.cpu().numpy())).float()
     return torch.nn.functional.pad(points, (0, 2 - points.shape[1])), float(model.explained_variance_ratio_.sum())
 
@@ -36,8 +36,10 @@ def tsne(values: Tensor, start: Tensor) -> Tensor:
     Returns:
         (n, 2). Only who is near to whom means something: distances between groups, and their sizes, do not.
     """
+    from sklearn.manifold import TSNE  # imported here: it takes a while, and nothing else needs it
+
     scale = float(start[:, 0].std(correction=0)) or 1.0
-    model = sklearn.manifold.TSNE(
+    model = TSNE(
         perplexity=min(_PERPLEXITY, (len(values) - 1) / 3),
         init=(start / scale * _START).numpy().astype(np.float32),
         random_state=0,  # draws nothing, as the start is given
