@@ -16,15 +16,16 @@ from typing import Annotated, Any, Final
 
 import torch
 import typer
+from likelihood import binary
 from readme import trajectory_table
 from rich.console import Console
 
-from deepbelief import RBM, Bernoulli, Random, RBMSettings, load_dataset
+from deepbelief import DBN, RBM, Bernoulli, Random, RBMSettings, load_dataset
 from deepbelief.cli.output import print_results, steps_line
 from deepbelief.data import Source
 from deepbelief.learning import RBMTraining, Tempering, free_energy_drift, log_total_probability
 from deepbelief.learning.rbm.negative_phases.trajectory import TrajectoryTempering
-from deepbelief.likelihood import AISSettings, ais, as_states, exact_log_z
+from deepbelief.likelihood import AISSettings, ais, exact_log_z
 from deepbelief.models.annealed_path import AnnealedPath, base_rate_bias
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
@@ -51,11 +52,6 @@ def settings_of(epochs: int, learning_rate: float, chains: int, batch_size: int)
     )
 
 
-def binary(images: Source, seed: int) -> torch.Tensor:
-    """All images as states, drawn once."""
-    return as_states(Bernoulli(images.width), images.batch(slice(0, len(images))), Random(seed, "binary"))
-
-
 def measure(
     training: Source, test: Source, hidden: int, settings: RBMSettings, ais_settings: AISSettings, seed: int
 ) -> dict[str, Any]:
@@ -66,7 +62,7 @@ def measure(
     course = [{name: record.monitors[name] for name in SHOWN} for record in job.epochs()]
     seconds, last, phase = time.perf_counter() - started, course[-1], job.negative_phase
     assert isinstance(phase, TrajectoryTempering)
-    learnt, seen = binary(training, 0), binary(test, 1)
+    learnt, seen = (binary(part, DBN([rbm]), number).values for number, part in enumerate((training, test)))
     path = AnnealedPath(rbm, base_rate_bias(rbm.visible, [learnt[:10_000]]))
     by_ais = ais(path, random, ais_settings, steps_line)
     drift = free_energy_drift(rbm, phase.chains, seen[: len(phase.chains)], random, steps=500)

@@ -5,6 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
+from deepbelief.likelihood import exact_log_z
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
@@ -87,3 +88,8 @@ def exact_log_probabilities(dbn: DBN, visible: Tensor) -> Tensor:
         given = field @ below.T - rbm.visible.energy(below) - rbm.visible.log_partition(field)[:, None]
         states, log_p = below, torch.logsumexp(given + log_p[:, None], dim=0)
     return log_p
+
+
+def top_log_z(dbn: DBN) -> float:
+    """The exact log Z of the RBM on top."""
+    return exact_log_z(dbn.layer(len(dbn)))

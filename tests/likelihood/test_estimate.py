@@ -17,7 +17,6 @@ from deepbelief.likelihood import (
     Estimate,
     dbn_estimate,
     evaluate,
-    exact_log_z,
     upper_side,
 )
 from deepbelief.likelihood.evaluation import Evaluation
@@ -26,7 +25,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 from deepbelief.randomness import Random
-from tests.small_models import exact_log_probabilities, some_values, tiny_dbn
+from tests.small_models import exact_log_probabilities, some_values, tiny_dbn, top_log_z
 
 LAYERS: dict[str, list[Units]] = {
     "binary": [Bernoulli(4), Bernoulli(4), Bernoulli(3)],
@@ -36,10 +35,6 @@ LAYERS: dict[str, list[Units]] = {
     "several kinds": [Joint(Bernoulli(2), Categorical(1, 3)), Bernoulli(4), Gaussian(2)],
 }
 dbns = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
-
-
-def top_log_z(dbn: DBN) -> float:
-    return exact_log_z(dbn.layer(len(dbn)))
 
 
 def errors(dbn: DBN, item: Tensor, number: int, settings: ChainSettings, seed: int = 0) -> Tensor:

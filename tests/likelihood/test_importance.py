@@ -14,14 +14,13 @@ from deepbelief.likelihood import (
     ImportanceSettings,
     dbn_importance,
     evaluate,
-    exact_log_z,
     upper_side,
 )
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
 from deepbelief.randomness import Random
-from tests.small_models import exact_log_probabilities, some_values, tiny_dbn
+from tests.small_models import exact_log_probabilities, some_values, tiny_dbn, top_log_z
 
 LAYERS: dict[str, list[Units]] = {
     "binary": [Bernoulli(4), Bernoulli(4), Bernoulli(3)],
@@ -31,10 +30,6 @@ LAYERS: dict[str, list[Units]] = {
     "latent counts": [Bernoulli(4), ReLU(2), Bernoulli(2)],
 }
 dbns = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
-
-
-def top_log_z(dbn: DBN) -> float:
-    return exact_log_z(dbn.layer(len(dbn)))
 
 
 @pytest.mark.parametrize("samples", [1, 3])

@@ -20,5 +20,5 @@ def unit_strengths(rbm: RBM, hidden: Tensor) -> Tensor:
     Returns:
         (hidden,), 0 or more.
     """
-    sent: Tensor = torch.linalg.vector_norm(rbm.weights, dim=0)
-    return sent * hidden.std(dim=0, correction=0)
+    norms: Tensor = torch.linalg.vector_norm(rbm.weights, dim=0)
+    return norms * hidden.std(dim=0, correction=0)

@@ -40,7 +40,12 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
     check_width(items, first.visible, "the DBN")
     check_finite(items, first.weights.dtype)
     real = first.visible.are_real.to(items.batch(slice(0, 1)).device)
-    dbn.standardisation = Standardisation.of(in_batches(items, _SUMMED), real).to(first.weights)
+    dbn.standardisation = standardisation_of(items, real).to(first.weights)
+
+
+def standardisation_of(source: Source, real: Tensor | None = None) -> Standardisation:
+    """`Standardisation.of` everything in a source, in float64; `real` as there."""
+    return Standardisation.of(in_batches(source, _SUMMED), real)
 
 
 @final

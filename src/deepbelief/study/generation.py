@@ -15,7 +15,6 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import predict
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
-from deepbelief.models.views import encode_source
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 from deepbelief.study.loading import with_standardisation
@@ -110,8 +109,7 @@ def _judge_classes(context: Context, made: Tensor, of_test: Tensor, found: Findi
 
 def _held_out(context: Context) -> Labelled:
     """The held-out images and labels as the RBM with labels sees them."""
-    features = encode_source(context.dbn, context.held_out)
-    return Labelled(TensorSource(features), context.held_out.required_labels(), context.classes)
+    return Labelled(TensorSource(context.held_out_features[-1]), context.held_out.required_labels(), context.classes)
 
 
 def _likelihood(context: Context, found: Findings) -> None:

@@ -73,12 +73,13 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
 
 def classifiers(recipe: Recipe, dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:
     """The trained classifiers of a study by name, each a differentiable function from images to logits."""
+    return {name: classifier_of(recipe, dbn, name, network(name)) for name in recipe.contestants}
 
-    def of(name: str) -> Classifier:
-        layers = recipe.layers_seen_by(name)
-        return ReadoutClassifier(dbn, layers, network(name)) if layers else with_standardisation(dbn, network(name))
 
-    return {name: of(name) for name in recipe.contestants}
+def classifier_of(recipe: Recipe, dbn: DBN, name: str, network: FeedForward) -> Classifier:
+    """The contestant of this name, whose network sees features or images, as a function from images to logits."""
+    layers = recipe.layers_seen_by(name)
+    return ReadoutClassifier(dbn, layers, network) if layers else with_standardisation(dbn, network)
 
 
 def with_standardisation(dbn: DBN, network: FeedForward) -> Classifier:

@@ -1,12 +1,12 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Source, TensorSource, in_batches
+from deepbelief.data import Source, TensorSource
 from deepbelief.learning.backprop.classifier import (
     FullBatchSettings,
     FullBatchTraining,
@@ -14,21 +14,19 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchTraining,
 )
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier, side_by_side
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, side_by_side
 from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.training import DivergedError, EpochRecord
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
-from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Gaussian
-from deepbelief.models.views import Standardised, standardise
+from deepbelief.models.views import Standardised, standardisation_of, standardise
 from deepbelief.study.context import Context, Findings
-from deepbelief.study.loading import with_standardisation
+from deepbelief.study.loading import classifier_of
 from deepbelief.study.snapshots import WithSnapshots
 
-_STANDARDISED: Final = 1000  # items at a time, for means and standard deviations
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {
     "reconstruction_error_unit": "reconstruction_error_unit",
@@ -101,7 +99,7 @@ def readouts(context: Context) -> Findings:
             _converged(context, name, network, features, recipe.readouts, found)
         else:
             _full_batch(context, name, network, features, recipe.readouts, found)
-        _finish_readout(context, name, network, features, found)
+        _finish(context, name, network, "relu", features, found)
     return found
 
 
@@ -116,11 +114,11 @@ def mlp_head(context: Context) -> Findings:
     )
     network = FeedForward([features.width, *section.hidden, context.classes], torch.relu, context.random(name))
     found = _of_network(network)
-    scaling = Standardisation.of(in_batches(features, _STANDARDISED)).to(features.values)
+    scaling = standardisation_of(features).to(features.values)
     training, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
     _minibatch(context, name, network, training, held_out, section.training, found)
     scaling.fold_into(network.linear(1))
-    _finish_readout(context, name, network, features, found)
+    _finish(context, name, network, "relu", features, found)
     return found
 
 
@@ -134,7 +132,7 @@ def baseline(context: Context) -> Findings:
     else:
         network.to(context.precision.parameters)
         _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
-    _finish(context, "ffnn", network, "relu", found)
+    _finish(context, "ffnn", network, "relu", context.standardised(context.training), found)
     return found
 
 
@@ -146,7 +144,7 @@ def finetuning(context: Context) -> Findings:
     network.requires_grad_(True)
     found = _of_network(network)
     _on_pixels(context, "finetuned", network, context.recipe.finetuning, found)
-    _finish(context, "finetuned", network, "sigmoid", found)
+    _finish(context, "finetuned", network, "sigmoid", context.standardised(context.training), found)
     return found
 
 
@@ -157,9 +155,8 @@ def random_start(context: Context) -> Findings:
     network = FeedForward([*context.dbn.sizes, context.classes], torch.sigmoid, context.random(name))
     found = _of_network(network)
     _on_pixels(context, name, network, settings, found)
-    _finish(context, name, network, "sigmoid", found)
-    finetuned = with_standardisation(context.dbn, context.network("finetuned"))
-    reached = accuracy(finetuned, TensorSource(context.test_pixels), context.test.required_labels())
+    _finish(context, name, network, "sigmoid", context.standardised(context.training), found)
+    reached = _test_accuracy(context, "finetuned", context.network("finetuned"))
     found.metrics["gain_of_pretraining/finetuned"] = reached - found.metrics[f"accuracy/{name}"]
     return found
 
@@ -168,25 +165,21 @@ def _of_network(network: FeedForward, method: str = "minibatch") -> Findings:
     return Findings(facts={"layers": network.sizes, "method": method, "best_epoch": None})
 
 
-def _finish(context: Context, name: str, network: FeedForward, activation: str, found: Findings) -> None:
-    """Save a network that sees images, and measure it on the training and the test images."""
+def _finish(
+    context: Context, name: str, network: FeedForward, activation: str, learnt: Source, found: Findings
+) -> None:
+    """Save a network, and measure it on the training images, as it has learnt from them, and on the test images."""
     context.save_network(name, network, activation)
-    classifier, training = with_standardisation(context.dbn, network), context.training
-    found.metrics[f"accuracy_train/{name}"] = accuracy(classifier, training, training.required_labels())
-    _test(context, name, classifier, found)
-
-
-def _finish_readout(context: Context, name: str, network: FeedForward, features: Source, found: Findings) -> None:
-    """Save a network that sees the training images' features, and measure it on the training and the test images."""
-    context.save_network(name, network, "relu")
-    found.metrics[f"accuracy_train/{name}"] = accuracy(network, features, context.training.required_labels())
-    _test(context, name, ReadoutClassifier(context.dbn, context.recipe.layers_seen_by(name), network), found)
-
-
-def _test(context: Context, name: str, classifier: Any, found: Findings) -> None:
-    measured = accuracy(classifier, TensorSource(context.test_pixels), context.test.required_labels())
+    found.metrics[f"accuracy_train/{name}"] = accuracy(network, learnt, context.training.required_labels())
+    measured = _test_accuracy(context, name, network)
     found.metrics[f"accuracy/{name}"] = measured
     found.headline = (f"{found.headline}, " if found.headline else "accuracy ") + f"{name} {measured:.4f}"
+
+
+def _test_accuracy(context: Context, name: str, network: FeedForward) -> float:
+    """Of the contestant with this name, whose network is given."""
+    classifier = classifier_of(context.recipe, context.dbn, name, network)
+    return accuracy(classifier, TensorSource(context.test_pixels), context.test.required_labels())
 
 
 def _converged(
