@@ -5,8 +5,9 @@
 
 Trains an RBM 784-500 and, on its hidden states, an RBM 500-2000 that begins as the first turned upside down, both by
 persistent contrastive divergence with the centred gradient on images made binary anew at each sight. Measures the RBM's
-mean test log-likelihood and the DBN's variational bound by AIS with the full recipe, and by RAISE. Writes
-benchmarks/results/generative-DATASET.json. With --first it takes an RBM from an earlier run, and keeps its figures.
+mean test log-likelihood and the DBN's variational bound by AIS with the full recipe, and by RAISE; and the DBN's own
+likelihood by importance sampling. Writes benchmarks/results/generative-DATASET.json. With --first it takes an RBM from
+an earlier run, and keeps its figures.
 """
 
 import json
@@ -22,12 +23,13 @@ from readme import generative_table
 from rich.console import Console
 
 from deepbelief import DBN, Pretraining, Random, RBMSettings, load_dataset, load_dbn, save_dbn
-from deepbelief.cli.output import print_results
+from deepbelief.cli.output import print_results, steps_line
 from deepbelief.data import Source
 from deepbelief.learning import tie_to_below
-from deepbelief.likelihood import AISSettings, upper_side
+from deepbelief.likelihood import AISSettings, ImportanceSettings, dbn_importance, upper_side
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
+from deepbelief.system.precision import PrecisionName, choose_precision
 
 HERE: Final = Path(__file__).parent
 HIDDEN: Final = (500, 2000)
@@ -66,6 +68,8 @@ def main(
     learning_rates: Annotated[tuple[float, float], typer.Option(help="At the start.")] = (0.3, 0.03),
     items: Annotated[int, typer.Option(min=2, help="Test images for RAISE.")] = 500,
     temperatures: Annotated[int, typer.Option(min=1, help="Of AIS and RAISE.")] = 14_500,
+    samples: Annotated[int, typer.Option(min=1, help="Of each test image, for the DBN's own likelihood.")] = 200,
+    precision: Annotated[PrecisionName, typer.Option(help="Of the products in training.")] = "fp32",
     seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
     models: Annotated[Path | None, typer.Option(help="A folder for the trained models.")] = None,
     first: Annotated[Path | None, typer.Option(help="The RBM of an earlier run, from its --models.")] = None,
@@ -74,6 +78,7 @@ def main(
     keep_freed_memory()
     console, dataset, random = Console(), load_dataset(name, data), Random(seed, "generative")
     dbn = biased_to(dataset.train, random)
+    chosen = choose_precision(precision, torch.device("cpu"))
     settings = [settings_of(count, gibbs_steps, rate) for count, rate in zip(epochs, learning_rates, strict=True)]
     path = HERE / "results" / f"generative-{name}.json"
     found: list[dict[str, Any]] = []
@@ -84,7 +89,8 @@ def main(
         if layer > 1:
             tie_to_below(dbn, layer)
         started = time.perf_counter()
-        for record in Pretraining(dbn, dataset.train, settings, random=random, layers=[layer]).epochs():
+        job = Pretraining(dbn, dataset.train, settings, random=random, layers=[layer], products=chosen.products)
+        for record in job.epochs():
             seconds = time.perf_counter() - started
             monitors = {name: round(value, 4) for name, value in record.monitors.items()}
             console.print(f"{seconds:6.0f} s: layer {layer} epoch {record.epoch} {monitors}", highlight=False)
@@ -97,9 +103,13 @@ def main(
         # With log Z known, all of the test images cost nothing more.
         log_z = figures["layers"][-1]["log_z_ais"]
         figures["upper_of_all"] = float(upper_side(part, test.values, log_z, Random(seed, "all")).mean())
+        if len(part) > 1:
+            wanted = ImportanceSettings(samples)
+            estimate = dbn_importance(part, test.values, log_z, Random(seed, "importance"), wanted, steps_line)
+            figures |= {"estimate_of_all": estimate.mean, "samples": samples}
         found.append({"sizes": part.sizes, "training_seconds": seconds, **figures})
         record_ = {
-            "machine": describe_machine(torch.device("cpu")),
+            "machine": {**describe_machine(torch.device("cpu")), "precision": chosen.name},
             "threads": torch.get_num_threads(),
             "seed": seed,
             "data": name,

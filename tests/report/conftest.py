@@ -42,7 +42,7 @@ class Synthetic:
 
     @property
     def contestants(self) -> list[str]:
-        more = ["all_layers", "mlp_head", "random_start"] if self.optional else []
+        more = ["robust_readout", "all_layers", "mlp_head", "random_start"] if self.optional else []
         return [*(f"readout_{layer}" for layer in self.layers), *more, "ffnn", "finetuned"]
 
 
@@ -67,6 +67,7 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
             "data": {"name": "made up", "limit": None},
             "pretraining": {"rate": 0.1},
             "readouts": {"max_iterations": 150},
+            "robust_readout": {"max_iterations": 150},
             "baseline": {"training": {"epochs": plan.epochs, "patience": 3}},
             "finetuning": {"epochs": 20, "patience": 0},
             "random_start": {"epochs": 20, "patience": 0},
@@ -196,7 +197,7 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
     whole = network | {"method": "full-batch", "best_epoch": None}
     read = {f"readout_{x}/{key}": course[key] + 0.1 * x * (key == "loss") for x in plan.layers for key in course}
     if plan.optional:
-        read |= {f"all_layers/{key}": course[key] for key in course}
+        read |= {f"{name}/{key}": course[key] for name in ("robust_readout", "all_layers") for key in course}
     more = {"mlp_head": (network, epochs), "random_start": (network, epochs)} if plan.optional else {}
     method = "converged" if plan.optional else "full-batch"
     converged = {"converged": {f"readout_{x}": x == 1 for x in plan.layers}} if plan.optional else {}

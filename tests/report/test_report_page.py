@@ -104,10 +104,13 @@ def test_what_pretraining_is_worth_is_told_with_its_interval(make_run: MakeRun, 
     assert "less this one's, is 2.1 ± 0.0 percentage points, the mean over 3 seeds with its 95 % interval." in page
 
 
-def test_readouts_of_all_layers_are_drawn_and_told(one: tuple[Path, str]) -> None:
+def test_readouts_that_a_recipe_adds_are_drawn_and_told(one: tuple[Path, str]) -> None:
     chapter = re.search(r'<section id="readouts">.*?</section>', one[1], re.DOTALL)
     assert chapter is not None
-    assert re.search(r"\d % from all layers side by side\.", chapter[0].replace("\N{NO-BREAK SPACE}", " "))
+    seen = r"\d % from layer \d with the strong penalty and [\d.]+ % from all layers side by side\."
+    assert re.search(seen, chapter[0].replace("\N{NO-BREAK SPACE}", " "))
+    assert ">robust read-out<" in chapter[0]
+    assert "The robust read-out sees the top layer as well" in chapter[0]
     assert ">all layers<" in chapter[0]
 
 

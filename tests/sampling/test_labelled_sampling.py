@@ -1,8 +1,10 @@
 """Images of a wanted class."""
 
+import pytest
 import torch
 
 from deepbelief.data import Labelled, TensorSource
+from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
@@ -32,6 +34,27 @@ def test_hidden_samples_are_drawn_layer_by_layer_below_the_top_and_pixels_are_me
         states = model.below.layer(2).sample_visible(step.visible[:, :4], random)
         expected = model.below.layer(1).visible_mean(states)
     assert torch.equal(labelled_fantasies(model, labels, 1, 7, hidden_samples=True), expected)
+
+
+def test_of_several_candidates_the_one_is_kept_that_the_model_is_surest_of() -> None:
+    model, labels = LabelledDBN.from_sizes([6, 5, 4], 3, Random(0), weight_std=2.0), torch.tensor([2, 0, 1, 1, 2, 0])
+    known, values = model.clamp_label(labels)
+    betas = [*annealing(20), 1.0, 1.0, 1.0, 1.0]  # two tenths of the steps more
+    with torch.no_grad():
+        steps = list(clamped_chain(model.top.rbm, values, known, Random(1), betas))
+        images = [model.below.decode(steps[at].mean[:, :5]) for at in (19, 21, 23)]
+        sure = torch.stack([model.predict_log_proba(image)[torch.arange(6), labels] for image in images])
+    made = labelled_fantasies(model, labels, 1, 20, candidates=3)
+    assert len(set(sure.argmax(dim=0).tolist())) > 1  # else there is nothing to choose
+    for row, best in enumerate(sure.argmax(dim=0).tolist()):
+        assert torch.equal(made[row], images[best][row])
+    assert torch.equal(labelled_fantasies(model, labels, 1, 20), images[0])
+
+
+def test_an_image_is_one_of_some_candidates() -> None:
+    model = LabelledDBN.from_sizes([6, 5, 4], 3, Random(0))
+    with pytest.raises(SettingsError, match="at least 1 candidate, not of 0"):
+        labelled_fantasies(model, [1], 0, 5, candidates=0)
 
 
 def test_a_model_that_has_learnt_two_classes_draws_the_one_that_is_asked_for() -> None:

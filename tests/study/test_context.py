@@ -60,7 +60,13 @@ def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny: str) -> None:
 @pytest.mark.parametrize(
     ("name", "stage"),
     [
-        *[("dbn", "pretraining"), ("readout_1", "readouts"), ("all_layers", "readouts"), ("mlp_head", "mlp_head")],
+        *[
+            ("dbn", "pretraining"),
+            ("readout_1", "readouts"),
+            ("robust_readout", "readouts"),
+            ("all_layers", "readouts"),
+            ("mlp_head", "mlp_head"),
+        ],
         *[("ffnn", "baseline"), ("finetuned", "finetuning"), ("random_start", "random_start")],
     ],
 )

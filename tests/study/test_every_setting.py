@@ -26,6 +26,7 @@ readouts = { method = "converged", l2 = [0.01], max_iterations = 5 }
 baseline = { hidden = [5], training = { method = "minibatch", epochs = 2, batch_size = 20, patience = 0 } }
 finetuning = { epochs = 2, batch_size = 20, patience = 0 }
 random_start = { epochs = 2, batch_size = 20, patience = 0 }
+robust_readout = { l2 = [0.3], max_iterations = 5 }
 all_layers.mlp_head = { hidden = [5], training = { epochs = 2, batch_size = 20, patience = 0 } }
 receptive_fields = { threshold = 0.1, units = 4 }
 development = { epochs = [0, 1], images = 30, levels = [0.5], l2 = 0.01 }
@@ -54,6 +55,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "pretraining.0": ({"epochs": 2, "batch_size": 20}, "pretraining"),
     "pretraining.1": ({"epochs": 2, "batch_size": 20}, "pretraining"),
     "readouts": ({"method": "converged", "l2": [0.1], "max_iterations": 5}, "readouts"),
+    "robust_readout": ({"method": "converged", "l2": [0.2], "max_iterations": 5}, "readouts"),
     "baseline.hidden": ([6], "baseline"),
     "baseline.training": (MINIBATCH, "baseline"),
     "finetuning": (MINIBATCH, "finetuning"),
@@ -83,6 +85,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "generation.of_each_class": (3, "generation"),
     "generation.steps": (5, "generation"),
     "generation.hidden_samples": (True, "generation"),
+    "generation.candidates": (2, "generation"),
     "generation.inpainted": (3, "generation"),
     "generation.labels.hidden": (5, "generation"),
     "generation.labels.training": ({"epochs": 2, "batch_size": 20}, "generation"),

@@ -38,6 +38,7 @@ def recipe(tiny: str) -> Recipe:
         "readouts": {"method": "converged", "l2": [1e-3], "max_iterations": 20},
     }
     settings["embeddings"] = {"images": 50}
+    settings["robust_readout"] = {"l2": [0.1], "max_iterations": 20}
     settings["random_start"] = {"epochs": 20, "learning_rate": 0.01, "patience": 0}
     settings["attack"] |= {"example": 7, "pgd": {"images": 150, "steps": 4, "epsilons": [EPSILON, 0.3, 0.0]}}
     return Recipe.model_validate(settings)

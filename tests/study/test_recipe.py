@@ -18,7 +18,10 @@ def test_what_comes_with_the_package_is_valid(name: str) -> None:
     assert len(recipe.pretraining) == len(recipe.dbn.hidden) == 3
     of_features, others = ["readout_1", "readout_2", "readout_3"], ["ffnn", "finetuned"]
     if name == "thorough":
-        of_features, others = [*of_features, "all_layers", "mlp_head"], ["ffnn", "random_start", "finetuned"]
+        of_features, others = (
+            [*of_features, "robust_readout", "all_layers", "mlp_head"],
+            ["ffnn", "random_start", "finetuned"],
+        )
     assert recipe.contestants == [*of_features, *others]
 
 

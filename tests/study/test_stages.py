@@ -26,11 +26,11 @@ from deepbelief.study.records import Arrays, StageRecord, read_results, read_sta
 from deepbelief.study.run import Study
 from deepbelief.study.training import pretraining
 from deepbelief.system.precision import FP32
-from tests.study.test_wiring import RECIPE, dataset
+from tests.study.test_wiring import READOUTS, RECIPE, dataset
 
 FULL_BATCH = '{ method = "full-batch", steps = 120, learning_rate = 0.1 }'
 LOW, SPAN = -1.0, 4.0
-BOTH = ["readout_1", "readout_2", "all_layers", "mlp_head", "ffnn", "random_start", "finetuned"]
+BOTH = [*READOUTS, "mlp_head", "ffnn", "random_start", "finetuned"]
 LAYERS = ["layer_1", "layer_2"]
 MONITORS = ["free_energy_gap", "held_out_error_unit", "reconstruction_error", "reconstruction_error_unit"]
 # Stage -> the names of its facts and of its arrays.
@@ -59,7 +59,7 @@ NAMES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "readouts": (
         {"method", "l2", "converged"},
-        {f"{name}/{what}" for name in ("readout_1", "readout_2", "all_layers") for what in ("loss", "step")},
+        {f"{name}/{what}" for name in READOUTS for what in ("loss", "step")},
     ),
     "mlp_head": ({"layers", "method", "best_epoch"}, {"loss", "step", "epoch", "validation_accuracy"}),
     "development": (

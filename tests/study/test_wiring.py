@@ -38,6 +38,7 @@ readouts = { method = "converged", l2 = [1000.0, 0.001], max_iterations = 30 }
 baseline = { hidden = [10], training = { method = "minibatch", epochs = 8, batch_size = 12, learning_rate = 0.02 } }
 finetuning = { epochs = 8, batch_size = 12, learning_rate = 0.02 }
 random_start = { epochs = 20, batch_size = 12, learning_rate = 0.1, patience = 15 }
+robust_readout = { l2 = [0.3], max_iterations = 30 }
 all_layers.mlp_head = { hidden = [9], training = { epochs = 8, batch_size = 12, learning_rate = 0.02 } }
 development = { epochs = [0, 2], images = 40, levels = [0.5] }
 noise.levels = [0.0, 0.5]
@@ -52,7 +53,8 @@ chains = 10
 images = 10
 labels = { hidden = 6, training = { epochs = 1, batch_size = 12 } }
 """
-LEARNT = ["dbn", "readout_1", "readout_2", "all_layers", "mlp_head", "ffnn", "random_start", "finetuned", "labelled"]
+READOUTS = ["readout_1", "readout_2", "robust_readout", "all_layers"]
+LEARNT = ["dbn", *READOUTS, "mlp_head", "ffnn", "random_start", "finetuned", "labelled"]
 # The stages that train a network with early stopping -> what they train.
 TRAINED = {"mlp_head": "mlp_head", "baseline": "ffnn", "random_start": "random_start", "finetuning": "finetuned"}
 
@@ -161,8 +163,9 @@ def test_classifiers_stop_and_choose_by_held_out_images(finished: Path, tmp_path
         assert arrays["validation_accuracy"].max() > 0.8
         assert others["validation_accuracy"][-1] < 0.5
         assert one.facts["best_epoch"] > other.facts["best_epoch"]
-    assert set(stage(clean, "readouts")[0].facts["l2"].values()) == {0.001}
-    assert set(stage(poisoned, "readouts")[0].facts["l2"].values()) == {1000.0}
+    for folder, chosen in ((clean, 0.001), (poisoned, 1000.0)):
+        penalties = stage(folder, "readouts")[0].facts["l2"]
+        assert penalties == {name: 0.3 if name == "robust_readout" else chosen for name in READOUTS}
 
 
 def test_what_is_told_of_held_out_images_is_what_the_kept_network_gives(finished: Path) -> None:
@@ -230,22 +233,24 @@ def test_a_network_from_a_random_start_has_the_shape_of_the_finetuned_one_and_no
     assert not torch.isclose(weights, one.dbn.layer(1).weights.T, rtol=0.01).any()
 
 
-@pytest.mark.parametrize("name", ["all_layers", "mlp_head"])
-def test_classifiers_of_all_layers_see_them_side_by_side(finished: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "layers"), [("robust_readout", [2]), ("all_layers", [1, 2]), ("mlp_head", [1, 2])])
+def test_classifiers_see_the_features_of_their_layers_side_by_side(
+    finished: Path, name: str, layers: list[int]
+) -> None:
     one = context(finished)
-    features = torch.cat([one.dbn.encode(one.test_pixels, layer) for layer in (1, 2)], dim=1)
+    features = torch.cat([one.dbn.encode(one.test_pixels, layer) for layer in layers], dim=1)
     logits = one.network(name)(features)
     torch.testing.assert_close(one.contestants[name](one.test_pixels), logits)
     right = float((logits.argmax(dim=1) == one.test.required_labels()).double().mean())
-    in_stage = {"all_layers": "readouts"}.get(name, name)
+    in_stage = "readouts" if name in READOUTS else name
     assert stage(finished, in_stage)[0].metrics[f"accuracy/{name}"] == pytest.approx(right)
     assert torch.equal(one.clean_predictions[name], logits.argmax(dim=1))
 
 
 def test_what_a_recipe_does_not_ask_for_is_left_out(tmp_path: Path) -> None:
-    lines = [line for line in RECIPE.splitlines() if not line.startswith(("random_start", "all_layers"))]
+    lines = [line for line in RECIPE.splitlines() if not line.startswith(("random_start", "robust", "all_layers"))]
     folder = run(tmp_path / "run", dataset(), parse_recipe("\n".join(lines), "wiring.toml"))
-    left_out = {"all_layers", "mlp_head", "random_start"}
+    left_out = {"robust_readout", "all_layers", "mlp_head", "random_start"}
     assert not {path.stem for kind in ("stages", "models") for path in (folder / kind).iterdir()} & left_out
     assert read_results(tmp_path / "run").contestants == ["readout_1", "readout_2", "ffnn", "finetuned"]
 

@@ -26,11 +26,12 @@ _DEPTH: Final = LinearSegmentedColormap.from_list("depth", ["#66abda", "#2373b6"
 _FIXED: Final = {
     "ffnn": ("#d55e00", "X"),
     "finetuned": ("#a3328a", "P"),
+    "robust_readout": ("#7a4b2a", "*"),
     "all_layers": ("#00856a", "v"),
     "mlp_head": ("#8a6d00", "<"),
     "random_start": ("#444444", ">"),
 }
-_SPARE: Final = (("#7a4b2a", "d"), ("#5f7f00", "*"))
+_SPARE: Final = (("#6a3fb0", "d"), ("#5f7f00", "8"))
 _MARKERS: Final = ("o", "s", "D", "^", "h", "p")
 
 # As many hues as can be told apart in small points; light and dark ones take turns, which helps where hues look alike.

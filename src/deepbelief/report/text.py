@@ -8,7 +8,12 @@ from deepbelief.study.records import Metric
 ABSENT: Final = "–"  # noqa: RUF001
 
 _SPACE: Final = "\N{NO-BREAK SPACE}"
-_CONTESTANTS: Final = {"ffnn": "feed-forward", "finetuned": "fine-tuned", "mlp_head": "MLP head"}
+_CONTESTANTS: Final = {
+    "ffnn": "feed-forward",
+    "finetuned": "fine-tuned",
+    "mlp_head": "MLP head",
+    "robust_readout": "robust read-out",
+}
 
 
 def contestant_name(contestant: str) -> str:

@@ -63,7 +63,14 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
         fit_label_biases(top, seen)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
     labels = torch.arange(context.classes, device=context.device).repeat_interleave(section.of_each_class)
-    made = labelled_fantasies(model, labels, random, section.steps, hidden_samples=section.hidden_samples)
+    made = labelled_fantasies(
+        model,
+        labels,
+        random,
+        section.steps,
+        hidden_samples=section.hidden_samples,
+        candidates=section.candidates,
+    )
     made = made.view(context.classes, section.of_each_class, -1)
     found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():

@@ -160,13 +160,15 @@ class GenerationSection(_Section):
     """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate.
 
     Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn. With `hidden_samples` those
-    of each class come down through samples of the hidden layers, else through means.
+    of each class come down through samples of the hidden layers, else through means; each is the one of so many
+    `candidates` that the model itself is surest of (`labelled_fantasies`).
     """
 
     fantasies: int = Field(default=20, ge=1)
     of_each_class: int = Field(default=20, ge=2)
     steps: int = Field(default=1000, ge=2)
     hidden_samples: bool = False
+    candidates: int = Field(default=1, ge=1)
     inpainted: int = Field(default=8, ge=1)
     labels: LabelsSection = LabelsSection()
     temperatures: int = Field(default=2000, ge=1)
@@ -178,7 +180,8 @@ class GenerationSection(_Section):
 class Recipe(_Section):
     """All settings of a study. `pretraining` holds one `RBMSettings` for each layer.
 
-    `all_layers` and `random_start`, which trains a network of the DBN's shape from random weights, add contestants.
+    Each of these adds a contestant: `robust_readout`, another linear read-out of the top layer, whose penalty is
+    strong; `all_layers`; and `random_start`, which trains a network of the DBN's shape from random weights.
     """
 
     title: str
@@ -191,6 +194,7 @@ class Recipe(_Section):
     development: DevelopmentSection = DevelopmentSection()
     baseline: BaselineSection
     finetuning: MinibatchSettings
+    robust_readout: ConvergedSettings | None = None
     all_layers: AllLayersSection | None = None
     random_start: MinibatchSettings | None = None
     noise: NoiseSection = NoiseSection()
@@ -204,6 +208,7 @@ class Recipe(_Section):
     def contestants(self) -> list[str]:
         """Names of the classifiers that are compared."""
         optional = {
+            "robust_readout": self.robust_readout is not None,
             "all_layers": self.all_layers is not None,
             "mlp_head": self.all_layers is not None and self.all_layers.mlp_head is not None,
             "ffnn": True,
@@ -217,6 +222,8 @@ class Recipe(_Section):
         """The numbers of the hidden layers whose frozen features a contestant sees; none if it sees the images."""
         if contestant in ("all_layers", "mlp_head"):
             return tuple(range(1, len(self.dbn.hidden) + 1))
+        if contestant == "robust_readout":
+            return (len(self.dbn.hidden),)
         return (int(number),) if (number := contestant.removeprefix("readout_")) != contestant else ()
 
     @model_validator(mode="after")
@@ -264,6 +271,7 @@ class Recipe(_Section):
         head = self.all_layers.mlp_head if self.all_layers is not None else None
         choices = {
             "readouts.l2": isinstance(self.readouts, ConvergedSettings) and len(self.readouts.l2) > 1,
+            "robust_readout.l2": self.robust_readout is not None and len(self.robust_readout.l2) > 1,
             "baseline.training.patience": getattr(self.baseline.training, "patience", 0) > 0,
             "finetuning.patience": self.finetuning.patience > 0,
             "random_start.patience": self.random_start is not None and self.random_start.patience > 0,

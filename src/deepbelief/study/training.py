@@ -85,7 +85,7 @@ def _log_layer(layer: int, records: list[EpochRecord], found: Findings) -> None:
 
 
 def readouts(context: Context) -> Findings:
-    """Train a linear read-out of each layer's frozen features, and one of all layers' where the recipe asks for it."""
+    """Train linear read-outs: of each layer's frozen features, and those others that the recipe asks for."""
     recipe = context.recipe
     found = Findings(facts={"method": recipe.readouts.method, "l2": {}, "converged": {}})
     for name in recipe.contestants:
@@ -95,10 +95,11 @@ def readouts(context: Context) -> Findings:
         features = TensorSource(side_by_side(context.features, layers))
         network = FeedForward([features.width, context.classes], torch.relu, context.random(name))
         network.to(context.precision.parameters)
-        if isinstance(recipe.readouts, ConvergedSettings):
-            _converged(context, name, network, features, recipe.readouts, found)
-        else:
-            _full_batch(context, name, network, features, recipe.readouts, found)
+        settings = recipe.robust_readout if name == "robust_readout" else recipe.readouts
+        if isinstance(settings, ConvergedSettings):
+            _converged(context, name, network, features, settings, found)
+        elif settings is not None:
+            _full_batch(context, name, network, features, settings, found)
         _finish(context, name, network, "relu", features, found)
     return found
 

@@ -27,6 +27,11 @@ _SETTINGS = {
     "random_start": ("random_start",),
 }
 
+_ROBUST = (
+    "The robust read-out sees the top layer as well, but its weight penalty is strong. It has to rely on what many "
+    "units agree on: it is less exact on clean images, and what noise does to single units changes it less."
+)
+
 _LOSS = "Training loss (cross-entropy, nats)"
 
 
@@ -45,13 +50,15 @@ def readouts(run: Run, stage: Stage) -> Chapter:
     names = [name for name in run.contestants if f"{name}/loss" in stage.arrays]
     looks = contestant_looks(names, run.layers)
     curves = [Curve(looks[name], stage.floats(f"{name}/step"), stage.floats(f"{name}/loss")) for name in names]
-    reached = [f"{percent(run.metric(f'accuracy/{name}'))} from {_seen_by(name)}" for name in names]
-    text = (
+    reached = [f"{percent(run.metric(f'accuracy/{name}'))} from {_seen_by(run, name)}" for name in names]
+    text: tuple[str, ...] = (
         "How much does a layer know about the classes, although nobody told it? Freeze the network and train one "
         "linear classifier on each layer's features: whatever it gets right must already lie there, in a form that a "
         "weighted sum can find.",
         " ".join([f"The read-outs are trained by {_method(stage)}.", *_ends(run, stage, names)]),
     )
+    if "robust_readout" in names:
+        text += (_ROBUST,)
     picture = Picture(
         "readouts",
         f"Training loss against step for {len(names)} linear read-outs.",
@@ -62,8 +69,10 @@ def readouts(run: Run, stage: Stage) -> Chapter:
     return Chapter(text, (picture,), (_readouts_table(run, stage, names),))
 
 
-def _seen_by(contestant: str) -> str:
-    """`layer 2`, or `all layers side by side`."""
+def _seen_by(run: Run, contestant: str) -> str:
+    """`layer 2`, `all layers side by side`, or `layer 3 with the strong penalty`."""
+    if contestant == "robust_readout":
+        return f"layer {run.layers} with the strong penalty"
     number = contestant.removeprefix("readout_")
     return f"layer {number}" if number != contestant else "all layers side by side"
 
@@ -89,7 +98,8 @@ def _end(run: Run, stage: Stage, name: str) -> str:
         return f"{done} steps"
     if converged:
         return f"converged at iteration {done}"
-    allowed = run.results.settings.get("readouts", {}).get("max_iterations", done)
+    section = name if name == "robust_readout" else "readouts"
+    allowed = run.results.settings.get(section, {}).get("max_iterations", done)
     return f"stopped at iteration {done} of {allowed}, not converged"
 
 
