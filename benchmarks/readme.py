@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
-from deepbelief.report.text import duration, measured_on, processor
+from deepbelief.report.text import contestant_name, duration, measured_on, points, processor
 from deepbelief.study.recipe import load_recipe
 from deepbelief.study.records import Metric, Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
-STUDIES = ("default", "reference")
+STUDIES = ("default", "thorough", "reference")
+NOISE = (0.0, 0.3, 0.5, 0.7, 1.0, 1.3)  # levels in the table of contestants under noise
 PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/recipes.md", "docs/reference.md", "docs/speed.md")
 # The records of labels.py: the model's name, and the error that is published of it.
 LABELS = {
@@ -100,6 +101,25 @@ def defence(results: Results) -> Table:
     """The top read-out under attack: bare, defended, and attacked through the defence."""
     top = [name for name in results.contestants if name.startswith("readout_")][-1]
     return defence_table(results, top, results.settings["defence"]["steps"])
+
+
+def noise_table(results: Results) -> Table:
+    """All contestants under Gaussian noise that is not clipped; the best figure of each level is bold."""
+    found = {
+        name: [
+            results.metrics[f"accuracy/{name}/gaussian@{level:g}" if level else f"accuracy/{name}"] for level in NOISE
+        ]
+        for name in results.contestants
+    }
+    best = [max(metric.mean for metric in of_level) for of_level in zip(*found.values(), strict=True)]
+    rows = []
+    for name, metrics in found.items():
+        cells = (
+            f"**{points(metric)}**" if metric.mean == top else points(metric)
+            for metric, top in zip(metrics, best, strict=True)
+        )
+        rows.append((contestant_name(name), *cells))
+    return Table("", ("contestant", "clean", *(f"noise {level:g}" for level in NOISE[1:])), tuple(rows))
 
 
 def stage_times(studies: list[Results]) -> Table:
@@ -247,19 +267,17 @@ def search_tables(record: dict[str, Any]) -> tuple[Table, Table]:
         if one["kind"] == "dbn":
             clean = (f"{accuracies[0]:.3f}" for accuracies in found.values())
             best = (f"{max(of_level):.3f}" for of_level in list(zip(*found.values(), strict=True))[1:])
-            dbns.append((name, *clean, *best, f"{one['norms'][0]:.1f}", f"{one['seconds']:.0f} s"))
+            dbns.append((name, *clean, *best, f"{one['norms'][0]:.1f}"))
         else:
             training = one["candidate"]["training"]
             changed = (f"{training[setting]:g}" for setting in ("learning_rate", "dropout", "epochs"))
-            networks.append(
-                (name, *changed, *(f"{share:.3f}" for share in found["network"]), f"{one['seconds']:.0f} s")
-            )
+            networks.append((name, *changed, *(f"{share:.3f}" for share in found["network"])))
     noise = tuple(f"noise {level:g}" for level in levels[1:])
     about = f"Accuracy on {record['held_out']} held-out training images of {record['data']}"
     names = dict.fromkeys(layer for one in record["candidates"] if one["kind"] == "dbn" for layer in one["accuracies"])
     return (
-        Table(f"{about}, of the best read-out under noise", ("DBN", *names, *noise, "norm", "took"), tuple(dbns)),
-        Table(about, ("network", "rate", "dropout", "epochs", "clean", *noise, "took"), tuple(networks)),
+        Table(f"{about}, of the best read-out under noise", ("DBN", *names, *noise, "norm"), tuple(dbns)),
+        Table(about, ("network", "rate", "dropout", "epochs", "clean", *noise), tuple(networks)),
     )
 
 
@@ -312,9 +330,10 @@ def kept(name: str) -> dict[str, Any] | None:
 def blocks() -> dict[str, str]:
     """The text of each block that is written from records."""
     written = {}
-    studies = [read_study(KEPT / f"{name}.json") for name in STUDIES]
+    studies = [read_study(path) for name in STUDIES if (path := KEPT / f"{name}.json").exists()]
     for results in studies:
         written[f"results {results.recipe}"] = f"{circumstances(results)}\n\n{markdown(results_table(results))}"
+        written[f"noise {results.recipe}"] = markdown(noise_table(results))
         written[f"defence {results.recipe}"] = markdown(defence(results))
         if results.published:
             results, remark = with_log(results)

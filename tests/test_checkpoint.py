@@ -38,8 +38,8 @@ from deepbelief.system.atomic import replacing, write_atomically
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_dbn_comes_back(tmp_path: Path, dtype: torch.dtype) -> None:
     dbn = DBN.from_sizes([5, 4, 3], Random(0)).to(dtype)
-    save_dbn(tmp_path / "dbn.safetensors", dbn)
-    loaded = load_dbn(tmp_path / "dbn.safetensors")
+    save_dbn(str(tmp_path / "dbn.safetensors"), dbn)
+    loaded = load_dbn(str(tmp_path / "dbn.safetensors"))
     assert loaded.sizes == dbn.sizes
     for name, tensor in dbn.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name])

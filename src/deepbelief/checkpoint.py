@@ -46,7 +46,7 @@ def tensors_under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tenso
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def save_state(path: Path, state: TrainingState) -> None:
+def save_state(path: Path | str, state: TrainingState) -> None:
     """Write tensors and progress into one file, atomically; equal states give equal files."""
     # A copy of each tensor: safetensors refuses tensors that share memory.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
@@ -67,7 +67,7 @@ def _in_order(content: bytes) -> bytes:
     return len(ordered).to_bytes(8, "little") + ordered + content[end:]
 
 
-def load_state(path: Path) -> TrainingState:
+def load_state(path: Path | str) -> TrainingState:
     """Read what `save_state` wrote, onto the CPU; `DeepBeliefError` if it is missing, damaged or something else."""
     with _opened(path) as (file, progress):
         # Copies: the tensors of safetensors are views of the file, and a change of the file would change or crash us.
@@ -75,7 +75,7 @@ def load_state(path: Path) -> TrainingState:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _opened(path: Path | str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A file that `save_state` wrote, of which only the header has been read, and the progress in it."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -87,7 +87,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         raise UnusableFileError(f"{path} cannot be read ({why})", "give a file that deepbelief saved") from None
 
 
-def _progress(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _progress(path: Path | str, metadata: Mapping[str, str]) -> dict[str, Any]:
     if metadata.get("format") != _FORMAT:
         raise UnusableFileError(f"{path} was not written by this version of deepbelief", "give a file that it saved")
     try:
@@ -99,7 +99,9 @@ def _progress(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return progress
 
 
-def save_module(path: Path, module: nn.Module, description: Mapping[str, Any], further: Mapping[str, Any]) -> None:
+def save_module(
+    path: Path | str, module: nn.Module, description: Mapping[str, Any], further: Mapping[str, Any]
+) -> None:
     """Save a module's `state_dict` with a description that is enough to build it again, for `load_module`.
 
     Raises:
@@ -117,51 +119,51 @@ def save_module(path: Path, module: nn.Module, description: Mapping[str, Any], f
     save_state(path, TrainingState(dict(module.state_dict()), progress))
 
 
-def save_dbn(path: Path, dbn: DBN, **further: Any) -> None:
+def save_dbn(path: Path | str, dbn: DBN, **further: Any) -> None:
     """Save a DBN; `load_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
     save_module(path, dbn, {"model": "DBN", **_description(dbn)}, further)
 
 
-def load_dbn(path: Path) -> DBN:
+def load_dbn(path: Path | str) -> DBN:
     """Load a DBN that `save_dbn` wrote, on the CPU; `DeepBeliefError` if it is missing, damaged or something else."""
     return load_module(path, "DBN", "no DBN: give a file such as runs/default/seed-0/models/dbn.safetensors", _dbn)
 
 
-def save_labelled_rbm(path: Path, model: LabelledRBM, **further: Any) -> None:
+def save_labelled_rbm(path: Path | str, model: LabelledRBM, **further: Any) -> None:
     """Save an RBM with labels; `load_labelled_rbm` gives it back. Further keywords are kept beside it (JSON values)."""
     save_module(path, model, {"model": "LabelledRBM", "top": _top_description(model)}, further)
 
 
-def load_labelled_rbm(path: Path) -> LabelledRBM:
+def load_labelled_rbm(path: Path | str) -> LabelledRBM:
     """Load an RBM that `save_labelled_rbm` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no RBM with labels: give a file that save_labelled_rbm wrote"
     return load_module(path, "LabelledRBM", otherwise, lambda description: _top(description["top"]))
 
 
-def save_labelled_dbn(path: Path, model: LabelledDBN, **further: Any) -> None:
+def save_labelled_dbn(path: Path | str, model: LabelledDBN, **further: Any) -> None:
     """Save a DBN with labels; `load_labelled_dbn` gives it back. Further keywords are kept beside it (JSON values)."""
     shape = {**_description(model.below), "top": _top_description(model.top), "untied": model.recognition is not None}
     save_module(path, model, {"model": "LabelledDBN", **shape}, further)
 
 
-def load_labelled_dbn(path: Path) -> LabelledDBN:
+def load_labelled_dbn(path: Path | str) -> LabelledDBN:
     """Load a DBN that `save_labelled_dbn` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
     return load_module(path, "LabelledDBN", otherwise, _labelled_dbn)
 
 
-def save_autoencoder(path: Path, model: Autoencoder, **further: Any) -> None:
+def save_autoencoder(path: Path | str, model: Autoencoder, **further: Any) -> None:
     """Save an autoencoder; `load_autoencoder` gives it back. Further keywords are kept beside it (JSON values)."""
     save_module(path, model, {"model": "Autoencoder", **_description(model.encoder)}, further)
 
 
-def load_autoencoder(path: Path) -> Autoencoder:
+def load_autoencoder(path: Path | str) -> Autoencoder:
     """Load an autoencoder that `save_autoencoder` wrote, on the CPU; errors as of `load_dbn`."""
     otherwise = "no autoencoder: give a file that save_autoencoder wrote"
     return load_module(path, "Autoencoder", otherwise, lambda shape: Autoencoder(_dbn(shape), _dbn(shape)))
 
 
-def load_module(path: Path, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
+def load_module(path: Path | str, kind: str, otherwise: str, build: Callable[[Mapping[str, Any]], Model]) -> Model:
     """The model in a file of this kind, on the CPU; `otherwise` says what any other file holds.
 
     `build` makes it from its description, on the device "meta": whatever a description claims takes neither memory
@@ -216,7 +218,7 @@ def _fault(description: Mapping[str, Any]) -> str:
     return ""
 
 
-def _check_tensors(path: Path, file: Any, wanted: Mapping[str, Tensor]) -> None:
+def _check_tensors(path: Path | str, file: Any, wanted: Mapping[str, Tensor]) -> None:
     """Refuse tensors other than a model wants, by what the file's header says of them."""
     stored = set(file.keys())
     for name in sorted({*stored, *wanted}):
@@ -231,7 +233,7 @@ def _check_tensors(path: Path, file: Any, wanted: Mapping[str, Tensor]) -> None:
             raise _damaged(path, f"{name} holds {file.get_tensor(name).dtype}, no real numbers")
 
 
-def _damaged(path: Path, what: str) -> UnusableFileError:
+def _damaged(path: Path | str, what: str) -> UnusableFileError:
     return UnusableFileError(
         f"{path} is damaged ({one_line(what)})", "give a file that deepbelief saved, or save it again"
     )

@@ -206,6 +206,7 @@ def test_opposite_parts_share_nothing_and_tiny_images_have_none() -> None:
         ({"columns": -1}, "columns is at least 1, not -1"),
         ({"known": "top"}, "give --known with --inpaint"),
         ({"task": "inpainting", "known": "middle"}, "there is no part 'middle' of an image: give one of top, bottom"),
+        ({"candidates": 2}, "give --candidates with --labels"),
         ({"items": (1, 2)}, "items choose the images of --from"),
         ({"task": "chains", "items": (1,), "number": 3}, "leave --number out"),
         ({"task": "interpolation", "items": (1, 2, 3)}, "need pairs of items, not 3"),
@@ -270,13 +271,14 @@ def test_classes_are_drawn_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "labelled.safetensors"
     save_labelled_dbn(path, LabelledDBN.from_sizes([12, 5, 4], 3, Random(0)), image_shape=[3, 4])
     assert draw_samples(path, tmp_path / "c.gif", SampleSettings("classes", number=2, steps=4)) == 4
-    for samples, name in ((True, "s.png"), (False, "c.png")):
-        draw_samples(
-            path, tmp_path / name, SampleSettings("classes", number=5, steps=4, labels=(2, 0), samples=samples)
-        )
-    assert (tmp_path / "s.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+    for name, more in {"c.png": {}, "s.png": {"samples": True}, "k.png": {"candidates": 9}}.items():
+        settings = SampleSettings("classes", number=5, steps=4, labels=(2, 0), **more)
+        assert draw_samples(path, tmp_path / name, settings) == 1
+    assert len({(tmp_path / name).read_bytes() for name in ("c.png", "s.png", "k.png")}) == 3
     with Image.open(tmp_path / "c.png") as picture:
         assert picture.width > 2 * picture.height  # five in a line, two lines
+    with pytest.raises(SettingsError, match=r"one is drawn, whose way is no film: give --out a \.png"):
+        draw_samples(path, tmp_path / "k.gif", SampleSettings("classes", candidates=2))
     with pytest.raises(SettingsError, match="labels 0 to 2: give --labels among these"):
         draw_samples(path, tmp_path / "d.png", SampleSettings("classes", labels=(3,)))
     with pytest.raises(DeepBeliefError, match=r"holds a DBN with labels: .* --labels all`, .* load_labelled_dbn"):

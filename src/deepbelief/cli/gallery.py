@@ -1,7 +1,7 @@
 """Draws samples of a model in a file: fantasies, completed images, and interpolations between two images."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, final
@@ -16,7 +16,14 @@ from deepbelief.errors import SettingsError
 from deepbelief.models import DBN, LabelledDBN
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random
-from deepbelief.sampling import chain, fantasy_frames, inpainting_frames, interpolate, labelled_frames
+from deepbelief.sampling import (
+    chain,
+    fantasy_frames,
+    inpainting_frames,
+    interpolate,
+    labelled_fantasies,
+    labelled_frames,
+)
 
 Task = Literal["fantasies", "classes", "chains", "inpainting", "interpolation"]
 
@@ -41,7 +48,8 @@ class SampleSettings:
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units
     are) samples instead of means; for classes, of hidden units. ``known``: one of `PARTS`. ``items``: positions of the
     images; at random if None. ``labels``: the classes to draw, numbers from 0, `number` images of each; all of them if
-    empty. ``columns``: images in a line. ``image_shape``: what the model's file says, else a square.
+    empty. ``candidates``: images of each chain of a class, of which the one is drawn that the model is surest of.
+    ``columns``: images in a line. ``image_shape``: what the model's file says, else a square.
 
     Raises:
         SettingsError: a number is too small, a name is unknown, or a setting has no meaning for the task.
@@ -56,6 +64,7 @@ class SampleSettings:
     items: tuple[int, ...] | None = None
     columns: int | None = None
     labels: tuple[int, ...] = ()
+    candidates: int = 1
     image_shape: tuple[int, ...] | None = None
 
     @property
@@ -69,7 +78,13 @@ class SampleSettings:
         return math.ceil(self.chosen_steps / _FRAMES)
 
     def __post_init__(self) -> None:
-        for name, value in (("number", self.number), ("steps", self.steps), ("columns", self.columns)):
+        counts = {
+            "number": self.number,
+            "steps": self.steps,
+            "columns": self.columns,
+            "candidates": self.candidates,
+        }
+        for name, value in counts.items():
             if value is not None and value < 1:
                 raise SettingsError(f"{name} is at least 1, not {value}.")
         if (self.number or 0) > _MOST_IMAGES:
@@ -82,6 +97,8 @@ class SampleSettings:
             raise SettingsError("items choose the images of --from, --inpaint or --interpolate: leave --number out.")
         if self.task == "classes" and (self.columns is not None or self.items):
             raise SettingsError("--labels draws a line for each class: leave columns and items out.")
+        if self.task != "classes" and self.candidates > 1:
+            raise SettingsError("candidates are compared by a model with labels: give --candidates with --labels.")
         if self.task == "interpolation":
             if self.items and len(self.items) % 2:
                 raise SettingsError(f"ways between images need pairs of items, not {len(self.items)} items.")
@@ -129,6 +146,8 @@ def draw_samples(
     if images is not None and images.width != dbn.sizes[0]:
         raise SettingsError(f"the DBN sees {dbn.sizes[0]} values, the images have {images.width}: make them equal.")
     moving = out.suffix.lower() != ".png"
+    if moving and settings.candidates > 1:
+        raise SettingsError("of several candidates one is drawn, whose way is no film: give --out a .png.")
     kept: list[Tensor] = []
     steps = _steps(settings, moving)
     frames = _frames(dbn, shape, settings, images, moving) if labelled is None else _of_classes(labelled, settings)
@@ -244,8 +263,15 @@ def _of_classes(model: LabelledDBN, settings: SampleSettings) -> Iterator[Tensor
     labels = torch.tensor(classes, device=device)
     random = Random(settings.seed, "sampling", device)
     wanted = labels.repeat_interleave(number)
-    steps, every = settings.chosen_steps, settings.every
-    for frame in labelled_frames(model, wanted, random, steps, every, hidden_samples=settings.samples):
+    steps, every, samples = settings.chosen_steps, settings.every, settings.samples
+    frames: Iterable[Tensor]
+    if settings.candidates == 1:
+        frames = labelled_frames(model, wanted, random, steps, every, hidden_samples=samples)
+    else:
+        frames = [
+            labelled_fantasies(model, wanted, random, steps, hidden_samples=samples, candidates=settings.candidates)
+        ]
+    for frame in frames:
         yield frame.view(len(labels), number, -1)
 
 

@@ -31,6 +31,10 @@ class TaskOptions:
     labels: Annotated[
         str | None, typer.Option(metavar="all|0,3,...", help="Draw these classes; the model is one with labels.")
     ] = None
+    candidates: Annotated[
+        int,
+        typer.Option(min=1, help="With --labels: of so many images of a chain draw the one the model is surest of."),
+    ] = 1
     known: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +109,7 @@ def sample(
         kind.known,
         items=_numbers(choice.items, ",", "--items 3,17"),
         columns=layout.columns,
+        candidates=kind.candidates,
         labels=() if kind.labels == "all" else _numbers(kind.labels, ",", "--labels 0,3 or all") or (),
         image_shape=_numbers(layout.shape, "x", "--shape 28x28"),
     )

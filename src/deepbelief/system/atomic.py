@@ -17,11 +17,12 @@ _CLOCKS_DIFFER: Final = 2.0  # seconds, at most, between that of the files and t
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path to write to, which takes the place of `path` if all goes well, and else disappears.
 
     An `OSError`, such as that of a full disk, names `path`.
     """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(temporary_name(path.name))
     try:
@@ -37,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path | str, content: bytes) -> None:
     """Write a file so that a reader, a killed process or a power cut leaves the old content or all of the new."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
