@@ -10,12 +10,13 @@ other scripts here write.
 import json
 import re
 import shutil
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
-from deepbelief.report.text import contestant_name, duration, measured_on, points, processor
+from deepbelief.report.text import contestant_name, duration, interval, measured_on, points, processor
 from deepbelief.study.recipe import load_recipe
 from deepbelief.study.records import Metric, Results, read_results
 
@@ -281,6 +282,25 @@ def search_tables(record: dict[str, Any]) -> tuple[Table, Table]:
     )
 
 
+def by_class_table(record: dict[str, Any]) -> Table:
+    """What by_class.py found: images made of each class, relative to test images of it."""
+    rows = []
+    for recipe, seeds in record["recipes"].items():
+        taken, spreads = ([seed[what] for seed in seeds] for what in ("taken", "spread"))
+        least = [min(zip(of_seed, record["classes"], strict=True)) for of_seed in taken]
+        figures = ([statistics.fmean(of_seed) for of_seed in taken], [share for share, _ in least])
+        spread = Metric.over_seeds([statistics.fmean(of_seed) for of_seed in spreads])
+        worst = ", ".join(dict.fromkeys(name for _, name in least))
+        cells = (interval(Metric.over_seeds(values), digits=2) for values in figures)
+        rows.append((recipe, str(len(seeds)), *cells, worst, interval(spread, digits=2)))
+    title = (
+        f"{record['each']} images made of each class of {record['data']}, relative to test images, of which the judge "
+        f"recognises {100 * record['judge']:.1f} %; mean over the seeds, 95 % intervals"
+    )
+    header = ("recipe", "seeds", "taken for their class", "the same of the worst class", "which", "spread")
+    return Table(title, header, tuple(rows))
+
+
 def nats(mean: float, interval: list[float]) -> str:
     """A figure and half of its interval."""
     return f"{mean:.2f} ± {(interval[1] - interval[0]) / 2:.2f}"
@@ -354,6 +374,8 @@ def blocks() -> dict[str, str]:
         written["generative"] = titled(generative_table(*generative), *generative)
     if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
         written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
+    by_class = kept("by-class")
+    written["by class"] = "Not measured yet." if by_class is None else titled(by_class_table(by_class), by_class)
     written |= dict.fromkeys(("search dbns", "search networks"), "Not measured yet.")
     if search := kept("search"):
         for name, table in zip(("search dbns", "search networks"), search_tables(search), strict=True):

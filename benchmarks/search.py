@@ -48,6 +48,8 @@ from deepbelief.system.precision import PrecisionName, choose_precision
 HERE: Final = Path(__file__).parent
 LEVELS: Final = (0.0, 0.3, 0.5, 0.7, 1.0, 1.3)
 CLASSES: Final = 10
+PENALTIES: Final = (1e-2, 1e-3, 1e-4)  # of a read-out; the best on held-out images is kept
+ROBUST: Final = (0.05,)  # of the robust read-out
 Candidate = dict[str, Any]
 Classifier = Callable[[Tensor], Tensor]
 
@@ -68,7 +70,11 @@ class Search:
         return [accuracy(classifier, TensorSource(images), labels) for images in self.noisy]
 
     def dbn(self, candidate: Candidate) -> dict[str, Any]:
-        """Train a DBN; its read-outs under noise, each layer's and one of all side by side, and norms of weights."""
+        """Train a DBN; its read-outs under noise, and norms of weights.
+
+        There is a read-out of each layer, one of all layers side by side, and one of the top layer whose penalty is
+        strong.
+        """
         hidden, random = candidate["hidden"], Random(0, "pretraining")
         dbn = DBN.from_sizes([self.training.width, *hidden], random, candidate.get("weight_std"))
         settings = [RBMSettings(**of_layer(candidate["pretraining"], layer)) for layer in range(len(hidden))]
@@ -76,17 +82,28 @@ class Search:
             pass
         save_dbn(self.models / f"{candidate['name']}.safetensors", dbn.requires_grad_(False))
         seen = [encode_source_all(dbn, part) for part in (self.training, self.held_out)]
-        readouts = {f"layer {layer}": [layer] for layer in range(1, len(dbn) + 1)}
-        readouts["all layers"] = list(range(1, len(dbn) + 1))
-        accuracies = {name: self.under_noise(self.readout(dbn, layers, *seen)) for name, layers in readouts.items()}
+        numbers = list(range(1, len(dbn) + 1))
+        readouts = {f"layer {layer}": ([layer], PENALTIES) for layer in numbers}
+        readouts |= {"all layers": (numbers, PENALTIES), "robust": ([len(dbn)], ROBUST)}
+        accuracies = {
+            name: self.under_noise(self.readout(dbn, layers, *seen, penalties))
+            for name, (layers, penalties) in readouts.items()
+        }
         norms = [float(dbn.layer(layer).weights.norm(dim=0).mean()) for layer in range(1, len(dbn) + 1)]
         return {"accuracies": accuracies, "norms": norms}
 
-    def readout(self, dbn: DBN, layers: list[int], training: list[Tensor], held_out: list[Tensor]) -> Classifier:
+    def readout(
+        self,
+        dbn: DBN,
+        layers: list[int],
+        training: list[Tensor],
+        held_out: list[Tensor],
+        penalties: tuple[float, ...] = PENALTIES,
+    ) -> Classifier:
         """A converged linear read-out."""
         features, others = side_by_side(training, layers), side_by_side(held_out, layers)
         network = FeedForward([features.shape[1], CLASSES], torch.relu, Random(0))
-        settings = ConvergedSettings(l2=(1e-2, 1e-3, 1e-4), max_iterations=80)
+        settings = ConvergedSettings(l2=penalties, max_iterations=80)
         learnt, checked = (features, self.training.labels), (others, self.held_out.labels)
         for _ in ConvergedTraining(network, learnt, settings, held_out=checked).epochs():
             pass

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import contenders  # noqa: E402 (a script's neighbour)
+import by_class  # noqa: E402 (a script's neighbour)
+import contenders  # noqa: E402
 import labels  # noqa: E402
 import likelihood  # noqa: E402
 import precision  # noqa: E402
@@ -24,9 +26,10 @@ import search  # noqa: E402
 import speed  # noqa: E402
 import trajectory  # noqa: E402
 
-from deepbelief import HybridSettings, RBMSettings, UpDownSettings  # noqa: E402
+from deepbelief import HybridSettings, LabelledDBN, Random, RBMSettings, UpDownSettings  # noqa: E402
 from deepbelief.data import load_dataset  # noqa: E402
 from deepbelief.likelihood import AISSettings  # noqa: E402
+from deepbelief.study.recipe import GenerationSection  # noqa: E402
 from deepbelief.system.precision import BF16  # noqa: E402
 
 
@@ -71,6 +74,30 @@ def test_precisions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     found = precision.learn(load_dataset("digits"), BF16, seed=0, images=500, hidden=10, epochs=2)
     assert all(math.isfinite(value) for value in found.values())
     assert 0.5 < found["read-out's test accuracy"] <= 1
+
+
+def test_images_of_a_class_are_judged_beside_test_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = load_dataset("digits")
+    judge = by_class.Judge(digits.train, 10, epochs=15)
+    labels = digits.test.required_labels()
+    assert (judge(digits.test.batch(slice(None))) == labels).double().mean() > 0.85
+    settings = GenerationSection(steps=4, candidates=2)
+    model = LabelledDBN.from_sizes([64, 8, 6], 10, Random(0))
+    run: Any = SimpleNamespace(labelled=model, recipe=SimpleNamespace(generation=settings), seed=3)
+    untrained = by_class.judged(judge, run, digits.test, each=20)
+    assert untrained["seed"] == 3
+    assert sum(untrained["taken"]) < 3  # about 1: each image is taken for some class
+    assert max(untrained["spread"]) < 0.7
+    real = digits.test.subset(torch.cat([(labels == number).nonzero()[:20, 0] for number in range(10)]))
+    monkeypatch.setattr(by_class, "labelled_fantasies", lambda *_, **__: real.batch(slice(None)))
+    found = by_class.judged(judge, run, digits.test, each=20)
+    assert found["taken"] == pytest.approx([1.0] * 10, abs=0.3)
+    assert found["spread"] == pytest.approx([1.0] * 10, abs=0.15)
+    record = {"data": "digits", "classes": list("abcdefghij"), "each": 20, "judge": 0.9, "recipes": {"some": [found]}}
+    row = readme.by_class_table(record).rows[0]
+    assert row[:2] == ("some", "1")
+    assert row[3] == f"{min(found['taken']):.2f}"
+    assert row[4] == "abcdefghij"[found["taken"].index(min(found["taken"]))]
 
 
 def test_a_small_rbm_is_measured_three_ways() -> None:
