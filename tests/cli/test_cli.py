@@ -15,11 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-from deepbelief.checkpoint import load_dbn, save_dbn
+from deepbelief.checkpoint import load_dbn, save_dbn, save_labelled_dbn
 from deepbelief.cli import main
 from deepbelief.cli.options import PrecisionChoice
 from deepbelief.data import TensorSource
 from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
@@ -228,6 +229,16 @@ def test_a_study_of_real_values(real: Path, tiny: str) -> None:
     done = deepbelief("study", "mine.toml", "--device", "cpu", "--precision", "fp32", cwd=real)
     assert done.returncode == 0, done.stderr
     assert "real numbers from" in (real / "runs" / "mine" / "report.html").read_text(encoding="utf-8")
+
+
+def test_images_of_a_class_are_the_best_of_some_candidates(tmp_path: Path) -> None:
+    model = LabelledDBN.from_sizes([64, 10, 7], 3, Random(0), weight_std=1.0)
+    save_labelled_dbn(tmp_path / "labelled.safetensors", model, image_shape=[8, 8])
+    for candidates in (1, 6):
+        words = ("--labels", "0,2", "--number", 4, "--steps", 10, "--candidates", candidates)
+        done = quickly("sample", "labelled.safetensors", *words, "--out", f"{candidates}.png", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "6.png").read_bytes() != (tmp_path / "1.png").read_bytes()
 
 
 def test_sample(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def write_run(folder: Path, plan: Synthetic, images: np.ndarray | None = None) -
             "data": {"name": "made up", "limit": None},
             "pretraining": {"rate": 0.1},
             "readouts": {"max_iterations": 150},
-            "robust_readout": {"max_iterations": 150},
+            "robust_readout": {"max_iterations": 900},
             "baseline": {"training": {"epochs": plan.epochs, "patience": 3}},
             "finetuning": {"epochs": 20, "patience": 0},
             "random_start": {"epochs": 20, "patience": 0},
@@ -200,7 +200,8 @@ def _classifier_stages(plan: Synthetic, random: np.random.Generator) -> dict[str
         read |= {f"{name}/{key}": course[key] for name in ("robust_readout", "all_layers") for key in course}
     more = {"mlp_head": (network, epochs), "random_start": (network, epochs)} if plan.optional else {}
     method = "converged" if plan.optional else "full-batch"
-    converged = {"converged": {f"readout_{x}": x == 1 for x in plan.layers}} if plan.optional else {}
+    read_outs = {"robust_readout": False} | {f"readout_{x}": x == 1 for x in plan.layers}
+    converged = {"converged": read_outs} if plan.optional else {}
     matrix = 0.8 * np.eye(count) + random.dirichlet(np.ones(count) * 0.3, count) * 0.2
     means = {x: random.random((count, 5)) for x in plan.layers}
     trees = {f"layer_{x}/linkage": scipy.cluster.hierarchy.linkage(mean, "complete") for x, mean in means.items()}

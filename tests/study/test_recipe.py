@@ -127,6 +127,17 @@ def test_patience_of_the_rbm_with_labels_needs_held_out_images(tiny: str) -> Non
         parse_recipe(alone, "my.toml")
 
 
+def test_a_choice_of_the_robust_readouts_penalty_needs_held_out_images(tiny: str) -> None:
+    alone = tiny.replace("validation = 200", "validation = 0").replace("patience = 2", "patience = 0")
+    for penalties, chooses in (("[0.1]", False), ("[0.1, 0.01]", True)):
+        text = alone.replace("[noise]", f"[robust_readout]\nl2 = {penalties}\n[noise]")
+        if chooses:
+            with pytest.raises(SettingsError, match=r"robust_readout\.l2 makes a choice on held-out images"):
+                parse_recipe(text, "my.toml")
+        else:
+            assert "robust_readout" in parse_recipe(text, "my.toml").contestants
+
+
 def test_nests_that_never_end(tiny: str) -> None:
     with pytest.raises(SettingsError, match=r"my\.toml is not valid TOML"):
         parse_recipe(tiny + "x = " + "[" * 100_000, "my.toml")
