@@ -73,7 +73,7 @@ def _label_ends(axes: Axes, curves: Sequence[Curve]) -> None:
     transform = axes.transData + axes.transAxes.inverted()
     ordered = sorted(curves, key=lambda curve: float(curve.y[-1]))
     ends = np.asarray([transform.transform((curve.x[-1], curve.y[-1]))[1] * height for curve in ordered])
-    places = moved_apart(ends, _LABEL_GAP, 4, height + 4)
+    places = moved_apart(ends, _LABEL_GAP, 4, height - 3)  # below the title, which may be longer than the axes
     for curve, end, place in zip(ordered, ends, places, strict=True):
         axes.annotate(
             curve.look.name,
