@@ -218,12 +218,12 @@ training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = 0.0, p
     found = run()
     assert found[:1] == first  # with its seconds: it was not trained again
     assert [one["candidate"]["name"] for one in found] == ["small", "rival", "fine-tuned"]
-    assert set(found[0]["accuracies"]) == {"layer 1", "layer 2", "all layers"}
+    assert set(found[0]["accuracies"]) == {"layer 1", "layer 2", "all layers", "robust"}
     for one in found:
         for name, accuracies in one["accuracies"].items():
             assert accuracies[0] > 0.8 > accuracies[-1], (one, name)
     dbns, networks = readme.search_tables(json.loads(out.read_text()))
-    assert dbns.header[1:5] == ("layer 1", "layer 2", "all layers", "noise 0.3")
+    assert dbns.header[1:5] == ("layer 1", "layer 2", "all layers", "robust")
     assert len(dbns.rows[0]) == len(dbns.header)
     assert [row[:4] for row in networks.rows] == [("rival", "0.01", "0", "5"), ("fine-tuned", "0.01", "0", "5")]
     training, held_out = load_dataset("digits").split(300, 0)

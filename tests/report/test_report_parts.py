@@ -26,7 +26,8 @@ def test_results_table_has_a_row_per_contestant_and_a_column_per_perturbation(ma
     attacks = ("FGSM 0.05", "FGSM 0.1", "FGSM 0.2", "PGD 0.05", "PGD 0.1")
     assert table.header == ("contestant", "clean", "noise 0.3", "noise 0.7", *attacks)
     assert table.title == "Accuracy on the test images, in per cent; bf16 on 2 cores (abacus <i>, AVX2)"
-    readouts, others = ["read-out 1", "read-out 2", "all layers"], ["MLP head", "random start"]
+    readouts = ["read-out 1", "read-out 2", "robust read-out", "all layers"]
+    others = ["MLP head", "random start"]
     assert [row[0] for row in table.rows] == [*readouts, *others, "feed-forward", "fine-tuned"]
     assert {len(row) for row in table.rows} == {9}
 
@@ -42,7 +43,7 @@ def test_results_table_puts_published_figures_beside_ours(make_run: MakeRun) -> 
     results = read_results(make_run(published={"accuracy/ffnn": 0.7226, "accuracy/ffnn/gaussian@0.3": 0.714}))
     table = results_table(results)
     assert table.header[1:5] == ("clean", "clean, published", "noise 0.3", "noise 0.3, published")
-    assert [row[2] for row in table.rows] == ["", "", "", "", "", "72.3", ""]
+    assert [row[2] for row in table.rows] == ["", "", "", "", "", "", "72.3", ""]
 
 
 def test_results_without_metrics_give_a_table_of_names(make_run: MakeRun) -> None:

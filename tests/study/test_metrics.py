@@ -144,7 +144,7 @@ def test_the_named_example_is_what_all_are_asked_about(context: Context, run: Pa
 
 def test_a_read_out_that_is_cut_off_is_recorded_as_such(run: Path) -> None:
     record, arrays = read_stage(run / "seed-0" / "stages", "readouts")
-    assert record.facts["converged"] == {"readout_1": False, "readout_2": False}
+    assert record.facts["converged"] == {"readout_1": False, "readout_2": False, "robust_readout": False}
     assert len(arrays["readout_1/step"]) == 20
 
 
