@@ -21,8 +21,9 @@ from deepbelief import Random, load_dataset
 from deepbelief.cli.output import print_results
 from deepbelief.data import Images
 from deepbelief.insight import share_taken, spread
-from deepbelief.sampling import labelled_fantasies
 from deepbelief.study import Run, load_run
+from deepbelief.study.generation import images_of_each_class
+from deepbelief.study.records import read_results
 from deepbelief.system.machine import describe_machine
 
 HERE: Final = Path(__file__).parent
@@ -59,22 +60,17 @@ class Judge:
         return torch.cat([self.network(part).argmax(dim=1) for part in images.split(1000)])
 
 
-def judged(judge: Judge, run: Run, test: Images, each: int) -> dict[str, Any]:
-    """Shares taken and spreads of images made by one seed of a study, as shares of those of the test images."""
-    classes, recipe = run.labelled.top.classes, run.recipe.generation
-    labels = torch.arange(classes).repeat_interleave(each)
-    made = labelled_fantasies(
-        run.labelled,
-        labels,
-        Random(run.seed, "by class"),
-        recipe.steps,
-        hidden_samples=recipe.hidden_samples,
-        candidates=recipe.candidates,
-    )
-    images, known = test.batch(slice(None)), test.required_labels()
-    taken = share_taken(judge(made), labels, classes) / share_taken(judge(images), known, classes)
-    spreads = spread(made, labels, classes) / spread(images, known, classes)
-    return {"seed": run.seed, "taken": taken.tolist(), "spread": spreads.tolist()}
+def seen(predicted: Tensor, images: Tensor, labels: Tensor, classes: int) -> dict[str, Tensor]:
+    """Of the images of each class the share that the judge takes for it, and their spread: (classes,) each."""
+    return {"taken": share_taken(predicted, labels, classes), "spread": spread(images, labels, classes)}
+
+
+def judged(judge: Judge, run: Run, real: dict[str, Tensor], each: int) -> dict[str, Any]:
+    """The same of images made by one seed of a study, relative to what is seen of real ones."""
+    made = images_of_each_class(run.labelled, run.recipe.generation, each, Random(run.seed, "by class"))
+    images, labels = made.flatten(0, 1), torch.arange(len(made)).repeat_interleave(each)
+    found = seen(judge(images), images, labels, len(made))
+    return {"seed": run.seed, **{name: (found[name] / real[name]).tolist() for name in found}}
 
 
 def main(
@@ -87,20 +83,19 @@ def main(
 ) -> None:
     """Train the judge, make images, keep what the judge says."""
     dataset = load_dataset(name, data)
-    judge = Judge(dataset.train, len(dataset.class_names), epochs)
-    right = judge(dataset.test.batch(slice(None))) == dataset.test.required_labels()
-    found = {}
+    images, labels, classes = dataset.test.batch(slice(None)), dataset.test.required_labels(), len(dataset.class_names)
+    judge = Judge(dataset.train, classes, epochs)
+    predicted = judge(images)
+    real, found = seen(predicted, images, labels, classes), {}
     for folder in runs:
-        first = load_run(folder)
-        found[first.results.recipe] = [
-            judged(judge, load_run(folder, seed), dataset.test, each) for seed in first.results.seeds
-        ]
+        results = read_results(folder)
+        found[results.recipe] = [judged(judge, load_run(folder, seed), real, each) for seed in results.seeds]
     record = {
         "machine": describe_machine(torch.device("cpu")),
         "data": name,
         "classes": list(dataset.class_names),
         "each": each,
-        "judge": float(right.double().mean()),
+        "judge": float((predicted == labels).double().mean()),
         "recipes": found,
     }
     print_results(Console(), by_class_table(record))

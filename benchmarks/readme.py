@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
-from deepbelief.report.text import contestant_name, duration, interval, measured_on, points, processor
+from deepbelief.report.text import duration, interval, measured_on, processor
 from deepbelief.study.recipe import load_recipe
 from deepbelief.study.records import Metric, Results, read_results
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "thorough", "reference")
-NOISE = (0.0, 0.3, 0.5, 0.7, 1.0, 1.3)  # levels in the table of contestants under noise
+NOISE = ("0.3", "0.5", "0.7", "1", "1.3")  # levels in the table of contestants under noise
 PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/recipes.md", "docs/reference.md", "docs/speed.md")
 # The records of labels.py: the model's name, and the error that is published of it.
 LABELS = {
@@ -105,22 +105,8 @@ def defence(results: Results) -> Table:
 
 
 def noise_table(results: Results) -> Table:
-    """All contestants under Gaussian noise that is not clipped; the best figure of each level is bold."""
-    found = {
-        name: [
-            results.metrics[f"accuracy/{name}/gaussian@{level:g}" if level else f"accuracy/{name}"] for level in NOISE
-        ]
-        for name in results.contestants
-    }
-    best = [max(metric.mean for metric in of_level) for of_level in zip(*found.values(), strict=True)]
-    rows = []
-    for name, metrics in found.items():
-        cells = (
-            f"**{points(metric)}**" if metric.mean == top else points(metric)
-            for metric, top in zip(metrics, best, strict=True)
-        )
-        rows.append((contestant_name(name), *cells))
-    return Table("", ("contestant", "clean", *(f"noise {level:g}" for level in NOISE[1:])), tuple(rows))
+    """All contestants under Gaussian noise that is not clipped."""
+    return results_table(results, [("clean", ""), *((f"noise {level}", f"/gaussian@{level}") for level in NOISE)])
 
 
 def stage_times(studies: list[Results]) -> Table:

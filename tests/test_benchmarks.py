@@ -80,17 +80,19 @@ def test_images_of_a_class_are_judged_beside_test_images(monkeypatch: pytest.Mon
     digits = load_dataset("digits")
     judge = by_class.Judge(digits.train, 10, epochs=15)
     labels = digits.test.required_labels()
-    assert (judge(digits.test.batch(slice(None))) == labels).double().mean() > 0.85
+    images = digits.test.batch(slice(None))
+    assert (judge(images) == labels).double().mean() > 0.85
+    beside = by_class.seen(judge(images), images, labels, 10)
     settings = GenerationSection(steps=4, candidates=2)
     model = LabelledDBN.from_sizes([64, 8, 6], 10, Random(0))
     run: Any = SimpleNamespace(labelled=model, recipe=SimpleNamespace(generation=settings), seed=3)
-    untrained = by_class.judged(judge, run, digits.test, each=20)
+    untrained = by_class.judged(judge, run, beside, each=20)
     assert untrained["seed"] == 3
     assert sum(untrained["taken"]) < 3  # about 1: each image is taken for some class
     assert max(untrained["spread"]) < 0.7
     real = digits.test.subset(torch.cat([(labels == number).nonzero()[:20, 0] for number in range(10)]))
-    monkeypatch.setattr(by_class, "labelled_fantasies", lambda *_, **__: real.batch(slice(None)))
-    found = by_class.judged(judge, run, digits.test, each=20)
+    monkeypatch.setattr(by_class, "images_of_each_class", lambda *_: real.batch(slice(None)).view(10, 20, -1))
+    found = by_class.judged(judge, run, beside, each=20)
     assert found["taken"] == pytest.approx([1.0] * 10, abs=0.3)
     assert found["spread"] == pytest.approx([1.0] * 10, abs=0.15)
     record = {"data": "digits", "classes": list("abcdefghij"), "each": 20, "judge": 0.9, "recipes": {"some": [found]}}

@@ -62,10 +62,13 @@ def key_columns(results: Results) -> list[tuple[str, str]]:
     return columns
 
 
-def results_table(results: Results) -> Table:
-    """Test accuracy in per cent of every contestant, clean and perturbed; the best of each column is strong."""
+def results_table(results: Results, wanted: Sequence[tuple[str, str]] | None = None) -> Table:
+    """Test accuracy in per cent of every contestant, clean and perturbed; the best of each column is strong.
+
+    The columns are the `key_columns`, or others that are wanted, told in the same way.
+    """
     header, columns, strong = ["contestant"], [], set()
-    for title, suffix in key_columns(results):
+    for title, suffix in key_columns(results) if wanted is None else wanted:
         names = [f"accuracy/{contestant}{suffix}" for contestant in results.contestants]
         metrics = [results.metrics.get(name) for name in names]
         if any(metrics):

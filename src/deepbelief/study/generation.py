@@ -15,9 +15,11 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import predict
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
+from deepbelief.randomness import Random
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
 from deepbelief.study.context import Context, Findings, share
 from deepbelief.study.loading import with_standardisation
+from deepbelief.study.recipe import GenerationSection
 
 _FANTASIES: Final = 20  # drawn
 _OF_EACH_CLASS: Final = 8  # drawn
@@ -62,21 +64,21 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
     if settings.clamp_labels:
         fit_label_biases(top, seen)
     save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
-    labels = torch.arange(context.classes, device=context.device).repeat_interleave(section.of_each_class)
-    made = labelled_fantasies(
-        model,
-        labels,
-        random,
-        section.steps,
-        hidden_samples=section.hidden_samples,
-        candidates=section.candidates,
-    )
-    made = made.view(context.classes, section.of_each_class, -1)
+    made = images_of_each_class(model, section, section.of_each_class, random)
     found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():
         predicted = model.predict_log_proba(context.test_pixels).argmax(dim=1)
     found.metrics["label_units/accuracy"] = share(predicted == context.test.required_labels())
     return made
+
+
+def images_of_each_class(model: LabelledDBN, section: GenerationSection, each: int, random: Random) -> Tensor:
+    """Images of every class, made in the way that a recipe says: (classes, each, width)."""
+    classes = model.top.classes
+    labels = torch.arange(classes, device=random.device).repeat_interleave(each)
+    samples, candidates = section.hidden_samples, section.candidates
+    made = labelled_fantasies(model, labels, random, section.steps, hidden_samples=samples, candidates=candidates)
+    return made.view(classes, each, -1)
 
 
 def _judged(context: Context, images: Tensor) -> Tensor:

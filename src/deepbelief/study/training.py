@@ -96,9 +96,10 @@ def readouts(context: Context) -> Findings:
         network = FeedForward([features.width, context.classes], torch.relu, context.random(name))
         network.to(context.precision.parameters)
         settings = recipe.robust_readout if name == "robust_readout" else recipe.readouts
+        assert settings is not None
         if isinstance(settings, ConvergedSettings):
             _converged(context, name, network, features, settings, found)
-        elif settings is not None:
+        else:
             _full_batch(context, name, network, features, settings, found)
         _finish(context, name, network, "relu", features, found)
     return found
