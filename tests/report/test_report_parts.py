@@ -46,6 +46,15 @@ def test_results_table_puts_published_figures_beside_ours(make_run: MakeRun) -> 
     assert [row[2] for row in table.rows] == ["", "", "", "", "", "", "72.3", ""]
 
 
+def test_results_table_has_the_columns_that_are_wanted(make_run: MakeRun) -> None:
+    results = read_results(make_run())
+    usual = results_table(results)
+    table = results_table(results, [("clean", ""), ("strong noise", "/gaussian@0.7"), ("never", "/gaussian@9")])
+    assert table.header == ("contestant", "clean", "strong noise")
+    assert [row[1:] for row in table.rows] == [(row[1], row[3]) for row in usual.rows]
+    assert {row for row, column in table.strong if column == 2} == {row for row, column in usual.strong if column == 3}
+
+
 def test_results_without_metrics_give_a_table_of_names(make_run: MakeRun) -> None:
     results = read_results(make_run()).model_copy(update={"metrics": {}})
     assert results_table(results).header == ("contestant",)
