@@ -157,6 +157,16 @@ def test_values_that_are_left_out_are_drawn_anew_at_each_sight() -> None:
     assert [record.loss for record in training.epochs()] == pytest.approx(losses, rel=1e-6)
 
 
+def test_label_smoothing_asks_for_a_part_of_every_class() -> None:
+    net, (source, labels) = network(), problem()
+    log_probabilities = net(source.batch(slice(0, len(source)))).log_softmax(dim=1).detach()
+    classes = log_probabilities.shape[1]
+    targets = 0.7 * torch.nn.functional.one_hot(labels, classes) + 0.3 / classes
+    settings = MinibatchSettings(epochs=1, learning_rate=1e-30, label_smoothing=0.3, patience=0)
+    (record,) = MinibatchTraining(net, (source, labels), settings).epochs()
+    assert record.loss == pytest.approx(float(-(targets * log_probabilities).sum(dim=1).mean()), rel=1e-6)
+
+
 def test_predictions_do_not_depend_on_the_batch_size() -> None:
     net, (source, labels) = network(), problem()
     assert torch.equal(predict(net, source, 7), predict(net, source, 90))

@@ -183,6 +183,7 @@ WAYS: dict[type, tuple[Callable[[Any], Outcome], dict[str, Any], Changes]] = {
             "learning_rate": (0.002, {}),
             "dropout": (0.3, {}),
             "input_dropout": (0.3, {}),
+            "label_smoothing": (0.3, {}),
             "weight_decay": (0.1, {}),
             "patience": (1, STOPPING),
         },

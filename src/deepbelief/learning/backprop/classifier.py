@@ -44,12 +44,14 @@ class MinibatchSettings(MinibatchCourseSettings):
     """Adam on shuffled minibatches; the score of early stopping is the accuracy.
 
     At each sight of an item every hidden unit is left out with probability `dropout` and every value of the item with
-    `input_dropout` (Srivastava et al. 2014); the others count for 1 / (1 - that) times as much.
+    `input_dropout` (Srivastava et al. 2014); the others count for 1 / (1 - that) times as much. With `label_smoothing`,
+    s, an item's target is 1 - s of its own class and s spread evenly over all (Szegedy et al. 2016).
     """
 
     method: Literal["minibatch"] = "minibatch"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=5, ge=0)
 
 
@@ -166,7 +168,9 @@ class MinibatchTraining(AdamTraining):
             values = values * self._random.dropout_mask(values, self._settings.input_dropout)
         with products_in(self._products, values):
             logits = self._network.forward_with_dropout(values, self._settings.dropout, self._random)
-        return cross_entropy(logits.to(values.dtype), self._labels[rows])
+        return cross_entropy(
+            logits.to(values.dtype), self._labels[rows], label_smoothing=self._settings.label_smoothing
+        )
 
     def _score(self) -> float:
         assert self._held_out is not None
