@@ -283,13 +283,19 @@ def finetuned(
     learning_rate: Annotated[float, typer.Option(help="Adam's, at the start.")] = 0.001,
     dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.5,
     input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.2,
+    label_smoothing: Annotated[float, typer.Option(min=0, help="The part of a target that all classes share.")] = 0.0,
     precision: Annotated[PrecisionName, typer.Option(help="Of the products in training.")] = "auto",
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "finetuned.json",
 ) -> None:
     """A DBN fine-tuned with dropout (Srivastava et al. 2014: 0.92 % with 784-500-500-2000)."""
     layers = [int(size) for size in sizes.split(",")]
     settings = MinibatchSettings(
-        epochs=epochs, learning_rate=learning_rate, dropout=dropout, input_dropout=input_dropout, patience=0
+        epochs=epochs,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        input_dropout=input_dropout,
+        label_smoothing=label_smoothing,
+        patience=0,
     )
     of_layer = RBMSettings(
         epochs=pretraining_epochs, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002
