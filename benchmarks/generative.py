@@ -113,7 +113,6 @@ def main(
             "threads": torch.get_num_threads(),
             "seed": seed,
             "data": name,
-            "temperatures": temperatures,
             "settings": [asdict(one) for one in settings],
             "models": found,
         }
