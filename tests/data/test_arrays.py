@@ -11,7 +11,7 @@ import pytest
 from numpy.lib import format as npy_format
 
 from deepbelief.data import packing
-from deepbelief.data.arrays import read_npy, read_npz
+from deepbelief.data.arrays import npz_names, read_npy, read_npz
 from deepbelief.errors import DataError
 
 ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -61,6 +61,16 @@ def test_arrays_come_back(tmp_path):
             *(read_npz(tmp_path / name, {"x", "z"})["x"] for name in ("x.npz", "y.npz")),
         ):
             assert found.dtype == array.dtype and np.array_equal(found, array)
+
+
+def test_names_are_those_that_arrays_are_read_by(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("in/a.npy", "b.npy", "notes.txt", "in/"):
+            archive.writestr(name, b"" if name.endswith("/") else npy_bytes())
+    assert npz_names(tmp_path / "x.zip") == ["in/a", "b", "notes.txt", "in/"]
+    assert list(read_npz(tmp_path / "x.zip", {"in/a", "b"})) == ["in/a", "b"]
+    (tmp_path / "x.zip").write_bytes(b"PK")
+    refused(npz_names, tmp_path / "x.zip", fault=r"is damaged or no \.npz file")
 
 
 @pytest.mark.parametrize(

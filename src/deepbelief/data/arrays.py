@@ -45,6 +45,15 @@ def read_npz(path: Path, known: Collection[str]) -> dict[str, NDArray[Any]]:
             return {name: _member(archive, members[name], path) for name in members if name in known}
 
 
+def npz_names(path: Path) -> list[str]:
+    """The names by which `read_npz` knows all that a .npz file, or a zip archive of .npy files, holds.
+
+    Raises `DataError` if the file cannot be read or is damaged.
+    """
+    with _reading(path, "npz") as stream, zipfile.ZipFile(stream) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
     # NumPy writes no other kind, and others may expand to more than `check_promise` assumes.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
