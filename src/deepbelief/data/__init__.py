@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deepbelief.data.corrupted import load_corrupted
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.named import load_named
@@ -25,6 +26,7 @@ __all__ = [
     "as_source",
     "evenly_spaced",
     "in_batches",
+    "load_corrupted",
     "load_dataset",
     "load_images",
 ]
