@@ -18,7 +18,8 @@ from PIL import Image
 from deepbelief.checkpoint import load_dbn, save_dbn, save_labelled_dbn
 from deepbelief.cli import main
 from deepbelief.cli.options import PrecisionChoice
-from deepbelief.data import TensorSource
+from deepbelief.cli.output import download_line
+from deepbelief.data import Images, TensorSource
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.models.units import Bernoulli, Gaussian
@@ -149,6 +150,20 @@ def test_what_looks_wrong_is_said_in_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "own: 8 training and 2 test images, 2\n")
 
 
+def test_corrupted_test_sets_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def two(name: str, folder: Path | None, progress: object) -> dict[str, Images]:
+        asked.append((name, folder, progress))
+        return {what: Images(torch.zeros(n, 4), 1.0) for what, n in (("fog", 3), ("zigzag", 5))}
+
+    monkeypatch.setattr("deepbelief.data.load_corrupted", two)
+    done = quickly("data", "mnist-c", "--data", "there", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "mnist-c, fog: 3 test images\nmnist-c, zigzag: 5 test images\n"
+    assert asked == [("mnist-c", Path("there"), download_line)]
+
+
 def test_likelihood(tmp_path: Path) -> None:
     save_dbn(tmp_path / "shallow.safetensors", DBN.from_sizes([64, 7], Random(0)))
     save_dbn(tmp_path / "deep.safetensors", DBN.from_sizes([64, 30, 7], Random(0)))
@@ -264,6 +279,7 @@ def test_sample(tmp_path: Path) -> None:
         (("study", "smoke", "--device", "meta"), 2, "the device 'meta' is not there"),
         (("study", "smoke", "--data", "nowhere"), 1, "nowhere"),
         (("data", "cifar"), 2, "cifar"),
+        (("data", "mnist-c", "--data", "."), 1, "The folder . lacks mnist_c.zip of mnist-c"),
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
         (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
         (("likelihood", "no.safetensors", "digits"), 1, "no.safetensors does not exist"),
