@@ -88,6 +88,21 @@ def test_normal_and_uniform_follow_their_distributions() -> None:
     assert uniform.max() < 0.5
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_poisson_numbers_have_their_means(dtype: torch.dtype) -> None:
+    means = torch.tensor([0.0, 0.5, 4.0, 30.0], dtype=dtype)
+    counts = Random(3).poisson(means.expand(20_000, 4))
+    assert (counts.shape, counts.dtype) == ((20_000, 4), dtype)
+    assert (counts[:, 0] == 0).all()
+    for column in (1, 2, 3):
+        seen, expected = counts[:, column].double().numpy(), scipy.stats.poisson(float(means[column]))
+        usual = np.arange(int(expected.ppf(1e-3)), int(expected.ppf(1 - 1e-3)) + 1)
+        found, rest = np.array([(seen == count).sum() for count in usual]), 1 - expected.pmf(usual).sum()
+        frequent = [*expected.pmf(usual), rest]
+        assert scipy.stats.chisquare([*found, 20_000 - found.sum()], 20_000 * np.array(frequent)).pvalue > 0.001
+    assert Random(3).poisson(torch.tensor(9e18, dtype=dtype)).item() == pytest.approx(9e18, rel=0.01)
+
+
 def test_streams_differ_and_repeat() -> None:
     first, second, again = (Random(5, name).normal((4,)).tolist() for name in ("a", "b", "a"))
     assert first == again

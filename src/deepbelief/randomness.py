@@ -107,6 +107,11 @@ class Random:
         """Uniform numbers in [low, high), float32, on this source's device."""
         return self._drawn_on_cpu(self._numbers.random, shape).mul_(high - low).add_(low).to(self.device)
 
+    def poisson(self, mean: Tensor) -> Tensor:
+        """Poisson numbers with these means, up to 9e18, drawn on the CPU; shape, type and device of `mean`."""
+        counts = self._numbers.poisson(mean.detach().to("cpu", torch.float64).numpy())
+        return torch.from_numpy(np.asarray(counts)).to(mean)
+
     def _drawn_on_cpu(self, draw: Callable[..., NDArray[np.float32]], shape: Sequence[int]) -> Tensor:
         """float32 numbers on the CPU; for a source on the device "meta" only their shape, on that device."""
         if self.device.type == "meta":
