@@ -4,3 +4,17 @@ from .attack import pgd as pgd
 from .defence import Defended as Defended
 from .noise import gaussian as gaussian
 from .noise import uniform as uniform
+from .perturbations import BLUR as BLUR
+from .perturbations import BRIGHTNESS as BRIGHTNESS
+from .perturbations import CLIPPED_GAUSSIAN as CLIPPED_GAUSSIAN
+from .perturbations import CONTRAST as CONTRAST
+from .perturbations import GAUSSIAN as GAUSSIAN
+from .perturbations import INVERSION as INVERSION
+from .perturbations import OCCLUSION as OCCLUSION
+from .perturbations import PERTURBATIONS as PERTURBATIONS
+from .perturbations import ROTATION as ROTATION
+from .perturbations import SALT_AND_PEPPER as SALT_AND_PEPPER
+from .perturbations import SHOT as SHOT
+from .perturbations import TRANSLATION as TRANSLATION
+from .perturbations import UNIFORM as UNIFORM
+from .perturbations import Perturbation as Perturbation
