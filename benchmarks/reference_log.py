@@ -15,7 +15,7 @@ import torch
 
 from deepbelief.data import load_dataset
 from deepbelief.learning.backprop.readout import ReadoutClassifier
-from deepbelief.robustness.attack import fgsm
+from deepbelief.robustness import fgsm
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent
 from deepbelief.study.recipe import load_recipe

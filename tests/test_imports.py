@@ -179,7 +179,7 @@ def test_checker_allows(path: str, source: str) -> None:
         ("data/__init__.py", "from .. import models", 1, "deepbelief.models"),
         ("data/deep/idx.py", "from ...cli import main", 1, "deepbelief.cli.main"),
         ("learning/rbm/training.py", "from ..backprop import adam", 1, "deepbelief.learning.backprop.adam"),
-        ("robustness/attack.py", "from deepbelief.models.dbn import DBN", 1, "deepbelief.models.dbn.DBN"),
+        ("robustness/balls.py", "from deepbelief.models.dbn import DBN", 1, "deepbelief.models.dbn.DBN"),
         ("report/page.py", "from deepbelief.study import stages", 1, "deepbelief.study.stages"),
         ("report/page.py", "import deepbelief.study", 1, "deepbelief.study"),
         ("report/page.py", "from deepbelief.study.records_old import X", 1, "deepbelief.study.records_old.X"),

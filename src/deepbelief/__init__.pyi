@@ -39,7 +39,7 @@ from .models.units import ReLU as ReLU
 from .models.views import encode_source as encode_source
 from .models.views import standardise as standardise
 from .randomness import Random as Random
-from .robustness.attack import fgsm as fgsm
+from .robustness.attacks.fgsm import fgsm as fgsm
 from .robustness.defence import Defended as Defended
 from .sampling import fantasies as fantasies
 from .sampling import inpaint as inpaint

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from deepbelief.arrays import Classifier
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
-from deepbelief.robustness.attack import Classifier, fgsm, gradient_sign, pgd, step
+from deepbelief.robustness.attacks.fgsm import fgsm, gradient_sign, step
+from deepbelief.robustness.attacks.pgd import pgd
 from deepbelief.robustness.defence import Defended
 from deepbelief.robustness.noise import gaussian, uniform
 
@@ -90,8 +92,7 @@ def test_where_one_step_is_the_best_there_is_many_steps_end_at_the_same_place() 
     found = pgd(linear, images, labels, 0.3, 20, Random(0))
     assert torch.equal(images, before)
     torch.testing.assert_close(found, fgsm(linear, images, labels, 0.3))
-    assert torch.equal(gradient_sign(linear, images, labels, 1), gradient_sign(linear, images, labels))
-    with pytest.raises(SettingsError, match="PGD takes at least one step, not 0"):
+    with pytest.raises(SettingsError, match="PGD takes at least one step and one start, not 0 and 1"):
         pgd(linear, images, labels, 0.1, 0, Random(0))
 
 
@@ -116,14 +117,9 @@ def test_noise_is_what_was_drawn_in_the_images_own_type(dtype: torch.dtype) -> N
     )
 
 
-def test_every_image_has_its_label() -> None:
-    with pytest.raises(ValueError, match="argument 2 is shorter"):
-        gradient_sign(linear, images, labels[:1], batch_size=1)
-
-
 def test_signs_are_those_of_finite_differences() -> None:
     wide = images.double()
-    signs = gradient_sign(linear, wide, labels, batch_size=1)
+    signs = gradient_sign(linear, wide, labels)
     loss = cross_entropy(linear(wide), labels, reduction="sum")
     for row in range(2):
         for pixel in range(3):

@@ -10,7 +10,7 @@ import torch
 from deepbelief.arrays import Classifier
 from deepbelief.data import TensorSource, load_dataset
 from deepbelief.models.feedforward import accuracy, predict
-from deepbelief.robustness.attack import pgd
+from deepbelief.robustness import pgd
 from deepbelief.robustness.defence import Defended
 from deepbelief.study import robustness
 from deepbelief.study.context import Context, Findings

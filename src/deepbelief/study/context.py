@@ -21,7 +21,8 @@ from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.rbm import RBM
 from deepbelief.models.views import Standardised, encode_source_all
 from deepbelief.randomness import Random
-from deepbelief.robustness.attack import gradient_sign, pgd
+from deepbelief.robustness.attacks.fgsm import gradient_sign
+from deepbelief.robustness.attacks.pgd import pgd
 from deepbelief.study.checks import split
 from deepbelief.study.loading import classifiers, load_network
 from deepbelief.study.progress import StudyProgress

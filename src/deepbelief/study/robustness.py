@@ -8,7 +8,8 @@ from torch import Tensor
 from deepbelief.arrays import Classifier
 from deepbelief.data import TensorSource
 from deepbelief.models.feedforward import accuracy, predict
-from deepbelief.robustness import attack, noise
+from deepbelief.robustness import noise
+from deepbelief.robustness.attacks.fgsm import fgsm, signs_and_margins, step
 from deepbelief.robustness.defence import Defended
 from deepbelief.study.context import Context, Findings, share
 
@@ -100,7 +101,7 @@ def topdown_defence(context: Context) -> Findings:
         for steps in steps_tried:
             defended = Defended(context.contestants[name], context.dbn.reconstruct, steps)
             # The same passes that find the gradient classify the images as they are.
-            adaptive, margins = attack.signs_and_margins(defended, images, labels)
+            adaptive, margins = signs_and_margins(defended, images, labels)
             for kind, signs in (("defended", context.fgsm_signs(name)), ("adaptive", adaptive)):
                 for epsilon in epsilons:
                     measured = share(margins < 0)
@@ -143,7 +144,7 @@ def _pgd_facts(context: Context) -> dict[str, int]:
 
 def _fgsm_step(context: Context, signs: Tensor, epsilon: float) -> Tensor:
     """The test images after a step of FGSM; `epsilon` is a share of the range of the pixels."""
-    return attack.step(context.test_pixels, signs, epsilon * context.span, context.bounds)
+    return step(context.test_pixels, signs, epsilon * context.span, context.bounds)
 
 
 def _defence_example(context: Context, found: Findings) -> None:
@@ -168,7 +169,7 @@ def _attacked_example(context: Context, name: str, example: slice) -> Tensor:
     """The test image after FGSM through a contestant, (1, width)."""
     image, label = context.test_pixels[example], context.test.required_labels()[example]
     epsilon = context.recipe.attack.example_epsilon * context.span
-    return attack.fgsm(context.contestants[name], image, label, epsilon, context.bounds)
+    return fgsm(context.contestants[name], image, label, epsilon, context.bounds)
 
 
 def _before_and_after(context: Context, epsilon: float, example: slice, after: dict[str, int]) -> dict[str, Any]:
