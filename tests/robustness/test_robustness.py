@@ -12,7 +12,6 @@ from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
 from deepbelief.robustness.attacks.fgsm import fgsm, gradient_sign, step
 from deepbelief.robustness.attacks.pgd import pgd
-from deepbelief.robustness.defence import Defended
 from deepbelief.robustness.noise import gaussian, uniform
 
 
@@ -141,19 +140,3 @@ def test_no_parameter_gets_a_gradient() -> None:
     model = torch.nn.Linear(3, 2, device="meta").to_empty(device="cpu")
     fgsm(model, images, labels, 0.1)
     assert model.weight.grad is None
-
-
-def test_the_adaptive_attack_sees_the_defence() -> None:
-    def flip(values: Tensor, steps: int) -> Tensor:
-        return values if steps % 2 == 0 else 1 - values
-
-    defended = Defended(linear, flip, 1)
-    torch.testing.assert_close(defended(images), linear(1 - images))
-    assert torch.equal(gradient_sign(defended, images, labels), _signs_by_hand(flip))
-    assert not torch.equal(gradient_sign(defended, images, labels), gradient_sign(linear, images, labels))
-
-
-def _signs_by_hand(reconstruct: object) -> Tensor:
-    inputs = images.clone().requires_grad_()
-    loss = cross_entropy(linear(reconstruct(inputs, 1)), labels, reduction="sum")  # type: ignore[operator]
-    return torch.autograd.grad(loss, inputs)[0].sign()

@@ -13,6 +13,7 @@ from .attacks.worst_case import worst_case as worst_case
 from .balls import L2 as L2
 from .balls import Ball as Ball
 from .balls import LInf as LInf
+from .defence import Averaged as Averaged
 from .defence import Defended as Defended
 from .losses import cross_entropy as cross_entropy
 from .losses import logits_ratio as logits_ratio

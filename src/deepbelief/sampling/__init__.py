@@ -5,6 +5,7 @@ from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frame
 from deepbelief.sampling.inpainting import inpaint, inpainting_frames
 from deepbelief.sampling.interpolation import interpolate
 from deepbelief.sampling.labelled import labelled_fantasies, labelled_frames
+from deepbelief.sampling.reconstruction import sampled_reconstruction
 
 __all__ = [
     "Clamp",
@@ -19,4 +20,5 @@ __all__ = [
     "interpolate",
     "labelled_fantasies",
     "labelled_frames",
+    "sampled_reconstruction",
 ]
