@@ -48,6 +48,21 @@ def test_no_image_is_seen_more_often_than_allowed() -> None:
     assert [len(batch) for batch in asked.images] == [4] * 100
 
 
+def test_blocks_are_halved_until_they_are_single_values() -> None:
+    asked, grey = Asked(never_wrong), torch.full((1, 12), 0.5)
+    RayS(38)(asked, grey, torch.tensor([0]), LInf(0.1))
+    turned = [images.eq(0).nonzero()[:, 1].tolist() for images in asked.images]
+    blocks = [range(first, min(first + size, 12)) for size in (12, 6, 3, 2, 1, 1) for first in range(0, 12, size)]
+    assert turned == [[], *map(list, blocks)]
+
+
+def test_an_image_whose_answer_is_wrong_within_epsilon_is_left_alone() -> None:
+    asked, images, labels = Asked(never_wrong), some_images(6), torch.tensor([1, 1, 0, 0, 0, 0])
+    RayS(50)(asked, images, labels, LInf(0.01))
+    # Of those that are wrong anywhere: one query far away, and ten that bisect.
+    assert sum(len(seen) for seen in asked.images) == 2 * 11 + 4 * 50
+
+
 def test_more_queries_find_nearer_answers() -> None:
     images = some_images(60)
     labels = right_labels(images)

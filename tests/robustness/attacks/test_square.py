@@ -51,6 +51,14 @@ def test_then_one_square_of_each_image_goes_to_an_edge_of_the_ball() -> None:
     assert len(drawn.sum(dim=(1, 2)).unique(dim=0)) == 4
 
 
+def test_a_square_is_at_an_edge_of_the_ball_as_the_stripes_are() -> None:
+    asked, grey = Asked(never_wrong), torch.full((50, 12), 0.5, dtype=torch.float64)
+    Square(SHAPE, 2)(asked, grey, torch.zeros(50, dtype=torch.int64), LInf(0.25), 0)
+    stripes, proposals = ((images - 0.5) / 0.25 for images in asked.images)
+    assert (proposals.abs() == 1).all()
+    assert (proposals != stripes).any()
+
+
 def test_squares_get_smaller() -> None:
     square = Square((28, 28), 10_000)
     sides = {query: square._side(query) for query in (1, 10, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001, 9999)}
