@@ -15,7 +15,7 @@ finetuned.json into benchmarks/results/.
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -278,11 +278,11 @@ def finetuned(
     held_out: HeldOut = 0,
     images: Images_ = 0,
     sizes: Annotated[str, typer.Option(help="Hidden units of each layer.")] = "500,500,2000",
-    pretraining_epochs: Annotated[int, typer.Option(min=1, help="Of each layer.")] = 20,
-    epochs: Annotated[int, typer.Option(min=1, help="Of fine-tuning.")] = 100,
+    pretraining_epochs: Annotated[int, typer.Option(min=1, help="Of each layer.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Of fine-tuning.")] = 120,
     learning_rate: Annotated[float, typer.Option(help="Adam's, at the start.")] = 0.001,
-    dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.5,
-    input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.2,
+    dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.3,
+    input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.1,
     label_smoothing: Annotated[float, typer.Option(min=0, help="The part of a target that all classes share.")] = 0.0,
     precision: Annotated[PrecisionName, typer.Option(help="Of the products in training.")] = "auto",
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "finetuned.json",
@@ -300,14 +300,16 @@ def finetuned(
     of_layer = RBMSettings(
         epochs=pretraining_epochs, final_momentum=0.9, learning_rate_to_zero=True, weight_decay=0.0002
     )
-    pretraining, console = [of_layer] * len(layers), Console()
+    # Layers above the first learn from states drawn anew at each sight, and see the images' grey values through them.
+    above, console = replace(of_layer, binarise=True), Console()
+    pretraining = [of_layer, *[above] * (len(layers) - 1)]
     chosen = choose_precision(precision, torch.device("cpu"))
     measure(
         "fine-tuned DBN",
         lambda training, aside, test, seed: learn_finetuned(
             training, aside, test, layers, pretraining, settings, chosen, seed, console
         ),
-        {"layers": layers, "pretraining": asdict(of_layer), **asdict(settings)},
+        {"layers": layers, "pretraining": list(map(asdict, pretraining)), **asdict(settings)},
         seeds,
         held_out,
         images,

@@ -3,9 +3,10 @@
     .venv/bin/python benchmarks/search.py --models runs/search
 
 The candidates stand in benchmarks/search.toml: DBNs, and networks that learn from labels, some of which begin at one of
-these DBNs. Each is trained once, from seed 0, on the training images without 5,000 that are held out, and measured on
-these, clean and under Gaussian noise; no test image is looked at. Writes benchmarks/results/search.json after each one;
-a candidate that is there already, with the same settings, is not trained again.
+these DBNs, or see its features. Each is trained once, from seed 0, on the training images without 5,000 that are held
+out, and measured on these, clean and under Gaussian noise; no test image is looked at. Writes
+benchmarks/results/search.json after each one; a candidate that is there already, with the same settings, is not trained
+again.
 """
 
 import itertools
@@ -13,6 +14,7 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -110,24 +112,31 @@ class Search:
         return ReadoutClassifier(dbn, layers, network)
 
     def network(self, candidate: Candidate) -> dict[str, Any]:
-        """Train a network with labels, from random weights or from a DBN; its accuracy under noise."""
-        random, begins_at = Random(0, "network"), candidate.get("dbn")
-        if begins_at is None:
-            sizes = [self.training.width, *candidate["hidden"], CLASSES]
-            network = FeedForward(sizes, getattr(torch, candidate["units"]), random)
-        else:
-            dbn = load_dbn(self.models / f"{begins_at}.safetensors")
-            seen = [encode_source_all(dbn, part) for part in (self.training, self.held_out)]
-            top = self.readout(dbn, [len(dbn)], *seen)
+        """Train a network with labels; its accuracy under noise.
+
+        It begins at random weights, or at a DBN's; or it is a head, which sees the frozen features of all its layers.
+        """
+        random, seen = Random(0, "network"), [self.training, self.held_out]
+        width, of_features = self.training.width, None
+        if (name := candidate.get("dbn") or candidate.get("features_of")) is not None:
+            dbn = load_dbn(self.models / f"{name}.safetensors")
+            layers, features = list(range(1, len(dbn) + 1)), [encode_source_all(dbn, part) for part in seen]
+        if "dbn" in candidate:
+            top = self.readout(dbn, layers[-1:], *features)
             assert isinstance(top, ReadoutClassifier)
             network = network_to_finetune(dbn, CLASSES, random, top.readout)
-        parts = [(part, part.required_labels()) for part in (self.training, self.held_out)]
+        else:
+            if "features_of" in candidate:
+                seen = [TensorSource(side_by_side(part, layers)) for part in features]
+                width, of_features = seen[0].width, partial(ReadoutClassifier, dbn, layers)
+            network = FeedForward([width, *candidate["hidden"], CLASSES], getattr(torch, candidate["units"]), random)
+        parts = [(items, of.required_labels()) for items, of in zip(seen, (self.training, self.held_out), strict=True)]
         settings = MinibatchSettings(**candidate["training"])
         job = MinibatchTraining(
             network.requires_grad_(True), parts[0], settings, random=random, held_out=parts[1], products=self.products
         )
         scores = [record.score for record in job.epochs()]
-        accuracies = {"network": self.under_noise(network)}
+        accuracies = {"network": self.under_noise(of_features(network) if of_features else network)}
         return {"accuracies": accuracies, "scores": scores, "best_epoch": job.best_epoch}
 
 

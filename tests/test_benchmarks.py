@@ -207,6 +207,13 @@ training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = [0.0],
 name = "fine-tuned"
 dbn = "small"
 training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = 0.0, patience = 0 }
+
+[[network]]
+name = "head"
+features_of = "small"
+hidden = [20]
+units = "relu"
+training = { epochs = 8, batch_size = 20, learning_rate = 0.01, dropout = 0.0, patience = 0 }
 """
 
     def run() -> list[dict[str, Any]]:
@@ -219,7 +226,7 @@ training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = 0.0, p
     candidates.write_text(dbn + networks)
     found = run()
     assert found[:1] == first  # with its seconds: it was not trained again
-    assert [one["candidate"]["name"] for one in found] == ["small", "rival", "fine-tuned"]
+    assert [one["candidate"]["name"] for one in found] == ["small", "rival", "fine-tuned", "head"]
     assert set(found[0]["accuracies"]) == {"layer 1", "layer 2", "all layers", "robust"}
     for one in found:
         for name, accuracies in one["accuracies"].items():
@@ -227,7 +234,11 @@ training = { epochs = 5, batch_size = 20, learning_rate = 0.01, dropout = 0.0, p
     dbns, networks = readme.search_tables(json.loads(out.read_text()))
     assert dbns.header[1:5] == ("layer 1", "layer 2", "all layers", "robust")
     assert len(dbns.rows[0]) == len(dbns.header)
-    assert [row[:4] for row in networks.rows] == [("rival", "0.01", "0", "5"), ("fine-tuned", "0.01", "0", "5")]
+    assert [row[:4] for row in networks.rows] == [
+        ("rival", "0.01", "0", "5"),
+        ("fine-tuned", "0.01", "0", "5"),
+        ("head", "0.01", "0", "8"),
+    ]
     training, held_out = load_dataset("digits").split(300, 0)
     again = search.Search(load_dataset("digits"), tmp_path, 300, torch.float32)
     assert torch.equal(again.held_out.labels, held_out.labels) and len(again.training) == len(training)
