@@ -39,6 +39,7 @@ from conftest import TINY
 from safetensors.numpy import load_file
 
 from deepbelief.data import load_dataset, named
+from deepbelief.data.places import ENVIRONMENT_VARIABLE
 from deepbelief.report import style
 from deepbelief.report.page import build_report
 from deepbelief.study import context
@@ -118,7 +119,7 @@ class Teller:
 def work(folder: Path, teller: Teller) -> None:
     """The whole of `deepbelief study`: download, study, report."""
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    os.environ.pop(named.ENVIRONMENT_VARIABLE, None)
+    os.environ.pop(ENVIRONMENT_VARIABLE, None)
     teller.say("download")
     dataset = load_dataset(NAME)
     teller.say("claim")

@@ -1,64 +1,21 @@
 """Corrupted test sets: where their archives are looked for, and downloads from a local server, good and bad."""
 
 import os
-import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pooch
 import pytest
 
 from deepbelief.data import corrupted, load_corrupted
+from deepbelief.data.places import ENVIRONMENT_VARIABLE
 from deepbelief.errors import DataError, DataWarning, SettingsError
 from tests.corrupted_archives import PARTS, assert_all_there, files_in, made_up, put, refusal, stand_in, zipped
-
-
-class Handler(BaseHTTPRequestHandler):
-    """/good/ gives a file of the server's, /cut/ half of it, /wrong/ another one; all else is missing."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        _, kind, filename = self.path.split("/")
-        body = self.server.files[filename]
-        bodies = {"good": body, "cut": body[: len(body) // 2], "wrong": body[::-1]}
-        if kind not in bodies:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(bodies[kind])
-
-    def log_message(self, *_):
-        """Keep the test's output clean."""
-
-
-@pytest.fixture
-def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked, server.files = [], {}
-        server.base = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def closed():
-    """The address of a port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
 def publish(server, tmp_path, monkeypatch):
     """Let an archive's bytes stand for the published one, on mirrors of some kinds; no cache and no folder has it."""
-    monkeypatch.setenv(corrupted.ENVIRONMENT_VARIABLE, str(tmp_path / "env"))
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "env"))
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
     monkeypatch.setattr(pooch.core.time, "sleep", lambda _: None)
 
@@ -115,9 +72,9 @@ def test_an_empty_variable_is_no_folder(publish, tmp_path, monkeypatch):
     publish("mnist-c", zipped(made_up("mnist-c")))
     put(tmp_path / "here", "mnist-c", b"another one")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv(corrupted.ENVIRONMENT_VARIABLE, "")
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "")
     assert_all_there("mnist-c", load_corrupted("mnist-c"))  # and no warning
-    monkeypatch.delenv(corrupted.ENVIRONMENT_VARIABLE)
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE)
     assert_all_there("mnist-c", load_corrupted("mnist-c"))
 
 
@@ -209,7 +166,7 @@ def test_what_is_known_is_complete(known):
 
 
 def here(known: corrupted.CorruptedTestSet) -> bool:
-    folders = (os.environ.get(corrupted.ENVIRONMENT_VARIABLE), Path(pooch.os_cache("deepbelief")))
+    folders = (os.environ.get(ENVIRONMENT_VARIABLE), Path(pooch.os_cache("deepbelief")))
     return any(next(corrupted._within(known, Path(folder)), None) for folder in folders if folder)
 
 

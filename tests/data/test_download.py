@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import defaultdict
 
 import pooch
 import pytest
@@ -18,50 +18,11 @@ BODY = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """/good/ gives the file, /cut/ half of it, /wrong/ another one, /flaky/ fails once, /together/ waits for two
-    to ask; all else is missing."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        kind = self.path.split("/")[1]
-        if kind == "flaky" and self.server.asked.count(self.path) == 1:
-            kind = "cut"
-        if kind == "together":
-            self.server.both.wait(50)
-        bodies = {"good": BODY, "together": BODY, "flaky": BODY, "cut": BODY[: len(BODY) // 2], "wrong": BODY[::-1]}
-        if kind not in bodies:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(bodies[kind])
-
-    def log_message(self, *_):
-        """Keep the test's output clean."""
-
-
 @pytest.fixture
-def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked = []
-        server.both = threading.Barrier(2)
-        server.base = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def closed():
-    """The address of a port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return f"http://127.0.0.1:{port}/"
+def server(server):
+    """It gives the same file by any name."""
+    server.files = defaultdict(lambda: BODY)
+    return server
 
 
 @pytest.mark.parametrize("checksum", [SHA256, f"md5:{hashlib.md5(BODY).hexdigest()}"])

@@ -7,10 +7,12 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 import torch
 
 from deepbelief.data import load_dataset, load_images, named
+from deepbelief.data.places import ENVIRONMENT_VARIABLE
 from deepbelief.errors import DataError, DataWarning, SettingsError
 
 
@@ -58,8 +60,8 @@ def places(tmp_path, monkeypatch):
     def no_network(filename, *_, **__):
         raise DataError(f"{filename} could not be downloaded: http://nowhere/ (no connection)")
 
-    monkeypatch.setenv(named.ENVIRONMENT_VARIABLE, str(tmp_path / "env"))
-    monkeypatch.setattr(named.pooch, "os_cache", lambda project: tmp_path / "cache" / project)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "env"))
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
     monkeypatch.setattr(named, "download", no_network)
     for name, mark in MARKS.items():
         checksums = digests(write_set(tmp_path / "published" / name, mark), ".gz")
@@ -88,9 +90,9 @@ def test_an_incomplete_folder_of_the_environment_falls_through(places, read_from
 def test_an_empty_variable_is_no_folder(places, monkeypatch, read_from):
     write_set(places / "debian", 4)
     monkeypatch.chdir(write_set(places / "here", 4))
-    monkeypatch.setenv(named.ENVIRONMENT_VARIABLE, "")
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "")
     assert mark_of() == 4
-    monkeypatch.delenv(named.ENVIRONMENT_VARIABLE)
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE)
     assert mark_of() == 4
     assert read_from == [places / "debian"] * 2
 

@@ -1,6 +1,5 @@
 """Corrupted test images known by name, read out of the archives that they are published in."""
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from deepbelief.data.arrays import npz_names, read_npz
 from deepbelief.data.dataset import Images, located
 from deepbelief.data.download import download
 from deepbelief.data.labels import as_labels
-from deepbelief.data.named import ENVIRONMENT_VARIABLE
+from deepbelief.data.places import cache_folder, check_is_there, environment_folder, folders_at
 from deepbelief.errors import DataError, DataWarning, SettingsError
 from deepbelief.progress import Progress
 
@@ -120,9 +119,8 @@ def _archive(known: CorruptedTestSet, folder: Path | None, progress: Progress | 
         path = _given(known, folder)
         _check(known, path)
         return path
-    # An empty variable counts as unset; Path("") would be the current folder.
-    if place := os.environ.get(ENVIRONMENT_VARIABLE):
-        for path in _within(known, Path(place)):
+    if (place := environment_folder()) is not None:
+        for path in _within(known, place):
             try:
                 _check(known, path)
             except DataError as error:
@@ -134,14 +132,13 @@ def _archive(known: CorruptedTestSet, folder: Path | None, progress: Progress | 
 
 def _within(known: CorruptedTestSet, folder: Path) -> Iterator[Path]:
     """The files of a folder that may be the archive, by their names."""
-    yield from (path for path in (folder / known.name / known.archive, folder / known.archive) if path.is_file())
+    yield from (path for place in folders_at(folder, known.name) if (path := place / known.archive).is_file())
 
 
 def _given(known: CorruptedTestSet, folder: Path) -> Path:
     if found := [*_within(known, folder)]:
         return found[0]
-    if not folder.is_dir():
-        raise DataError(f"The folder {folder} for {known.name} does not exist; check its path.")
+    check_is_there(folder, known.name)
     raise DataError(
         f"The folder {folder} lacks {known.archive} of {known.name}; put the file there as it is published, "
         "or give no folder to have it found or downloaded."
@@ -163,9 +160,8 @@ def _check(known: CorruptedTestSet, path: Path) -> None:
 
 def _download(known: CorruptedTestSet, progress: Progress | None) -> Path:
     """The archive in the user's cache, where it may be already."""
-    cache = Path(pooch.os_cache("deepbelief")) / known.name
     try:
-        return download(known.archive, known.mirrors, known.checksum, cache, progress)
+        return download(known.archive, known.mirrors, known.checksum, cache_folder(known.name), progress)
     except DataError as error:
         raise DataError(
             f"{known.name} is not on this machine and {error}; give a folder that holds {known.archive} with --data."

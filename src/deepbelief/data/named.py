@@ -1,7 +1,6 @@
 """The data sets known by name: where they lie on disk, where they are downloaded from, and what their classes are."""
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,18 +8,16 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-import pooch
 import torch
 from numpy.typing import NDArray
 
 from deepbelief.data.dataset import Dataset, Images, located
 from deepbelief.data.download import download
 from deepbelief.data.idx import file_bytes, parse_idx, unpack_idx
+from deepbelief.data.places import cache_folder, check_is_there, environment_folder, folders_at
 from deepbelief.data.split import split_rows
 from deepbelief.errors import DataError, DataWarning, SettingsError
 from deepbelief.progress import Progress
-
-ENVIRONMENT_VARIABLE: Final = "DEEPBELIEF_DATA"
 
 TRAIN_IMAGES: Final = "train-images-idx3-ubyte"
 TRAIN_LABELS: Final = "train-labels-idx1-ubyte"
@@ -144,27 +141,21 @@ def load_named(name: str, folder: Path | None = None, progress: Progress | None 
 
 def _places(known: IdxDataset) -> Iterator[Path]:
     """Those of the default folders that have all four files."""
-    for place in (os.environ.get(ENVIRONMENT_VARIABLE), _cache(known), known.debian_folder):
-        # An empty variable counts as unset; Path("") would be the current folder.
-        if place:
-            yield from (folder for folder in (Path(place) / known.name, Path(place)) if not _missing(folder))
+    for place in (environment_folder(), cache_folder(known.name), known.debian_folder):
+        if place is not None:
+            yield from (folder for folder in folders_at(place, known.name) if not _missing(folder))
 
 
 def _given(known: IdxDataset, folder: Path) -> Path:
-    for candidate in (folder / known.name, folder):
+    for candidate in folders_at(folder, known.name):
         if not _missing(candidate):
             return candidate
-    if not folder.is_dir():
-        raise DataError(f"The folder {folder} for {known.name} does not exist; check its path.")
+    check_is_there(folder, known.name)
     nearest = min(folder, folder / known.name, key=lambda candidate: len(_missing(candidate)))
     raise DataError(
         f"The folder {nearest} lacks {', '.join(f'{file}.gz' for file in _missing(nearest))} of {known.name}; "
         "put the files there, or give no folder to have them found or downloaded."
     )
-
-
-def _cache(known: IdxDataset) -> Path:
-    return Path(pooch.os_cache("deepbelief")) / known.name
 
 
 def _missing(folder: Path) -> list[str]:
@@ -177,7 +168,7 @@ def _file(folder: Path, file: str) -> Path | None:
 
 
 def _download(known: IdxDataset, progress: Progress | None) -> Path:
-    cache = _cache(known)
+    cache = cache_folder(known.name)
     for file in FILES:
         # Files of an earlier, interrupted download were checked when they came.
         if _file(cache, file) is None:
