@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import Classifier
-from deepbelief.errors import SettingsError
-from deepbelief.randomness import Random, as_random
 from deepbelief.robustness.attacks.attack import Seen, Worst, look
+from deepbelief.robustness.attacks.climb import Climb
 from deepbelief.robustness.balls import Ball
 from deepbelief.robustness.losses import Loss, logits_ratio
 
@@ -24,7 +23,7 @@ _FIRST, _SHORTER, _SHORTEST = 0.22, 0.03, 0.06
 
 @final
 @dataclass(frozen=True)
-class APGD:
+class APGD(Climb):
     """Auto-PGD (Croce & Hein 2020, algorithm 1): nothing about it has to be tuned.
 
     With z = project(x_t + a ascent(d loss / dx)) it goes on by
@@ -41,47 +40,30 @@ class APGD:
     restarts: int = 1
     loss: Loss = logits_ratio
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1:
-            raise SettingsError(
-                f"APGD takes at least one step and one start, not {self.steps} and {self.restarts}: give more."
-            )
-
-    def __call__(
-        self, classifier: Classifier, images: Tensor, labels: Tensor, ball: Ball, random: Random | int
-    ) -> Tensor:
-        """The worst image found for each, (n, width); the arguments are those of `Attack`."""
-        random = as_random(random, images.device)
-        worst = Worst(images, torch.full_like(images[:, 0], -torch.inf))
-        for _ in range(self.restarts):
-            self._climb(classifier, images, labels, ball, ball.start(images, random), worst)
-        return worst.images
-
     def _climb(
         self, classifier: Classifier, images: Tensor, labels: Tensor, ball: Ball, start: Tensor, worst: Worst
     ) -> None:
-        """From one start; `worst` is shown all points."""
         point, before = start, start
         seen = look(classifier, point, labels, self.loss)
         worst.show(point, seen.margin)
-        climb = _Climb(point, seen, 2 * ball.epsilon)
+        course = _Course(point, seen, 2 * ball.epsilon)
         checkpoints, last = set(_checkpoints(self.steps)), 0
         for number in range(1, self.steps + 1):
-            there = ball.project(torch.addcmul(point, ball.ascent(seen.gradient), climb.length[:, None]), images)
+            there = ball.project(torch.addcmul(point, ball.ascent(seen.gradient), course.length[:, None]), images)
             if number > 1:
                 there = ball.project(point + _WEIGHT * (there - point) + (1 - _WEIGHT) * (point - before), images)
             before, point = point, there
             loss_before = seen.loss
             seen = look(classifier, point, labels, self.loss)
             worst.show(point, seen.margin)
-            climb.went(point, seen, loss_before)
+            course.went(point, seen, loss_before)
             if number in checkpoints:
-                point, seen = climb.check(point, seen, number - last)
+                point, seen = course.check(point, seen, number - last)
                 last = number
 
 
 @final
-class _Climb:
+class _Course:
     """The state of a climb, of each image: the length of its steps, the best place so far, and its record."""
 
     def __init__(self, point: Tensor, seen: Seen, length: float) -> None:

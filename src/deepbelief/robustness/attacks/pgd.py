@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import Classifier
-from deepbelief.errors import SettingsError
-from deepbelief.randomness import Random, as_random
+from deepbelief.randomness import Random
 from deepbelief.robustness.attacks.attack import Worst, look, margins
+from deepbelief.robustness.attacks.climb import Climb
 from deepbelief.robustness.balls import Ball, LInf
 from deepbelief.robustness.losses import Loss, cross_entropy
 
 
 @final
 @dataclass(frozen=True)
-class PGD:
+class PGD(Climb):
     """Projected gradient descent (Madry et al. 2018).
 
     From a random point x_0 of the ball it goes on by x_t = project(x_t-1 + a ascent(d loss / dx)), with steps of
@@ -31,27 +31,16 @@ class PGD:
     restarts: int = 1
     loss: Loss = cross_entropy
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1:
-            raise SettingsError(
-                f"PGD takes at least one step and one start, not {self.steps} and {self.restarts}: give more."
-            )
-
-    def __call__(
-        self, classifier: Classifier, images: Tensor, labels: Tensor, ball: Ball, random: Random | int
-    ) -> Tensor:
-        """The worst image found for each, (n, width); the arguments are those of `Attack`."""
-        random = as_random(random, images.device)
-        worst = Worst(images, torch.full_like(images[:, 0], -torch.inf))
-        for _ in range(self.restarts):
-            point = ball.start(images, random)
-            for _ in range(self.steps):
-                seen = look(classifier, point, labels, self.loss)
-                worst.show(point, seen.margin)
-                point = torch.add(point, ball.ascent(seen.gradient), alpha=2.5 * ball.epsilon / self.steps)
-                point = ball.project(point, images)
-            worst.show(point, margins(classifier, point, labels))
-        return worst.images
+    def _climb(
+        self, classifier: Classifier, images: Tensor, labels: Tensor, ball: Ball, start: Tensor, worst: Worst
+    ) -> None:
+        point = start
+        for _ in range(self.steps):
+            seen = look(classifier, point, labels, self.loss)
+            worst.show(point, seen.margin)
+            point = torch.add(point, ball.ascent(seen.gradient), alpha=2.5 * ball.epsilon / self.steps)
+            point = ball.project(point, images)
+        worst.show(point, margins(classifier, point, labels))
 
 
 def pgd(

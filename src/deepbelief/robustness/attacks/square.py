@@ -12,6 +12,7 @@ from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random, as_random
 from deepbelief.robustness.attacks.attack import Worst, margins
 from deepbelief.robustness.balls import Ball
+from deepbelief.robustness.squares import random_squares
 
 # The numbers of queries out of 10,000 after which the side of the square gets shorter; its area is halved.
 _HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -83,11 +84,6 @@ class Square:
 
     def _squares(self, n: int, side: int, random: Random) -> Tensor:
         """+1 or -1, one number for each channel, in a square at a random place of each image, and 0 elsewhere."""
-        inside = []
-        for size in self.shape[:2]:
-            first = (random.uniform((n, 1)) * (size - side + 1)).floor()
-            place = torch.arange(size, device=first.device)
-            inside.append((place >= first) & (place < first + side))
-        square = inside[0][:, :, None, None] & inside[1][:, None, :, None]  # (n, rows, columns, 1)
+        square = random_squares(n, side, self.shape[0], self.shape[1], random)
         signs = torch.sign(random.uniform((n, 1, 1, math.prod(self.shape[2:])), -1, 1))
         return (square * signs).flatten(1)

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from deepbelief.randomness import Random
 from deepbelief.robustness.perturbations.base import Perturbation
+from deepbelief.robustness.squares import random_squares
 
 
 def occlude(images: Tensor, level: float, random: Random, bounds: tuple[float, float]) -> Tensor:
@@ -16,16 +16,8 @@ def occlude(images: Tensor, level: float, random: Random, bounds: tuple[float, f
     """
     rows, columns = images.shape[1:3]
     side = round(level * min(rows, columns))
-    free = torch.tensor([rows - side + 1, columns - side + 1])
-    top, left = (random.uniform((len(images), 2)).cpu() * free).long().to(images.device).T
-    hidden = _stretch(top, side, rows)[:, :, None, None] & _stretch(left, side, columns)[:, None, :, None]
+    hidden = random_squares(len(images), side, rows, columns, random).to(images.device)
     return images.masked_fill(hidden, bounds[0])
-
-
-def _stretch(start: Tensor, length: int, size: int) -> Tensor:
-    """(n, size): whether a place lies among the `length` places that begin at `start`, (n,)."""
-    place = torch.arange(size, device=start.device)
-    return (place >= start[:, None]) & (place < start[:, None] + length)
 
 
 OCCLUSION: Final = Perturbation(
