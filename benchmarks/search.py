@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 import torch
 import typer
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepbelief import (
     DBN,
@@ -117,26 +117,28 @@ class Search:
         It begins at random weights, or at a DBN's; or it is a head, which sees the frozen features of all its layers.
         """
         random, seen = Random(0, "network"), [self.training, self.held_out]
-        width, of_features = self.training.width, None
+        labels = [part.required_labels() for part in seen]
+        as_classifier: Callable[[FeedForward], Classifier] = nn.Identity()
         if (name := candidate.get("dbn") or candidate.get("features_of")) is not None:
             dbn = load_dbn(self.models / f"{name}.safetensors")
             layers, features = list(range(1, len(dbn) + 1)), [encode_source_all(dbn, part) for part in seen]
+        if "features_of" in candidate:
+            seen = [TensorSource(side_by_side(part, layers)) for part in features]
+            as_classifier = partial(ReadoutClassifier, dbn, layers)
         if "dbn" in candidate:
             top = self.readout(dbn, layers[-1:], *features)
             assert isinstance(top, ReadoutClassifier)
             network = network_to_finetune(dbn, CLASSES, random, top.readout)
         else:
-            if "features_of" in candidate:
-                seen = [TensorSource(side_by_side(part, layers)) for part in features]
-                width, of_features = seen[0].width, partial(ReadoutClassifier, dbn, layers)
-            network = FeedForward([width, *candidate["hidden"], CLASSES], getattr(torch, candidate["units"]), random)
-        parts = [(items, of.required_labels()) for items, of in zip(seen, (self.training, self.held_out), strict=True)]
+            sizes = [seen[0].width, *candidate["hidden"], CLASSES]
+            network = FeedForward(sizes, getattr(torch, candidate["units"]), random)
+        parts = list(zip(seen, labels, strict=True))
         settings = MinibatchSettings(**candidate["training"])
         job = MinibatchTraining(
             network.requires_grad_(True), parts[0], settings, random=random, held_out=parts[1], products=self.products
         )
         scores = [record.score for record in job.epochs()]
-        accuracies = {"network": self.under_noise(of_features(network) if of_features else network)}
+        accuracies = {"network": self.under_noise(as_classifier(network))}
         return {"accuracies": accuracies, "scores": scores, "best_epoch": job.best_epoch}
 
 

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from deepbelief.arrays import TensorLike
 from deepbelief.models.dbn import DBN
+from deepbelief.models.units import Units
 from deepbelief.randomness import Random, as_random
 
 
@@ -36,14 +37,15 @@ def sampled_reconstruction(
     for _ in range(steps):
         for number in range(1, top + 1):
             rbm = dbn.layer(number)
-            values = _drawn(rbm.hidden_mean(values), rbm.sample_hidden(values, random))
+            values = _drawn(rbm.hidden, values @ rbm.weights, random)
         for number in range(top, 1, -1):
             rbm = dbn.layer(number)
-            values = _drawn(rbm.visible_mean(values), rbm.sample_visible(values, random))
+            values = _drawn(rbm.visible, values @ rbm.weights.T, random)
         values = dbn.layer(1).visible_mean(values) if top else values
     return dbn.decode(values, 0)
 
 
-def _drawn(mean: Tensor, states: Tensor) -> Tensor:
-    """The states, with the gradient of the mean."""
-    return mean + (states - mean).detach()
+def _drawn(units: Units, field: Tensor, random: Random) -> Tensor:
+    """States given the field, with the gradient of their mean."""
+    mean = units.mean(field)
+    return mean + (units.sample(field, random) - mean).detach()
