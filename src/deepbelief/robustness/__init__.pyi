@@ -10,9 +10,14 @@ from .attacks.square import Square as Square
 from .attacks.transfer import Transfer as Transfer
 from .attacks.worst_case import WorstCase as WorstCase
 from .attacks.worst_case import worst_case as worst_case
+from .augmentation import Adversarial as Adversarial
+from .augmentation import NoisyLevels as NoisyLevels
 from .balls import L2 as L2
 from .balls import Ball as Ball
 from .balls import LInf as LInf
+from .comparison import Difference as Difference
+from .comparison import compare as compare
+from .comparison import holm as holm
 from .defence import Averaged as Averaged
 from .defence import Defended as Defended
 from .losses import cross_entropy as cross_entropy

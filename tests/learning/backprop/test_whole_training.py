@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from deepbelief.learning import MinibatchSettings, MinibatchTraining
+from deepbelief.learning.backprop.classifier import Augmentation
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
 
@@ -15,13 +16,20 @@ def network() -> FeedForward:
     return FeedForward([4, 6, 3], torch.tanh, Random(1)).double()
 
 
-def test_the_learning_rate_falls_to_0_from_batch_to_batch() -> None:
+def noisy(values: torch.Tensor, labels: torch.Tensor, random: Random) -> torch.Tensor:
+    """Noise that is the stronger, the higher the label."""
+    return values + labels[:, None] * random.normal(values.shape).to(values)
+
+
+@pytest.mark.parametrize("augment", [None, noisy])
+def test_the_learning_rate_falls_to_0_from_batch_to_batch(augment: Augmentation | None) -> None:
     data, labels = Random(0).normal((23, 4)).double(), torch.arange(23) % 3
     settings = MinibatchSettings(
         epochs=EPOCHS, batch_size=10, learning_rate=RATE, weight_decay=DECAY, dropout=0.0, patience=0
     )
     found = network()
-    training = MinibatchTraining(found, (data, labels), settings, random=Random(2), held_out=(data[:7], labels[:7]))
+    held_out = data[:7], labels[:7]
+    training = MinibatchTraining(found, (data, labels), settings, random=Random(2), held_out=held_out, augment=augment)
     records = list(training.epochs())
 
     net, random, losses, scores, batch = network(), Random(2), [], [], 0
@@ -32,7 +40,8 @@ def test_the_learning_rate_falls_to_0_from_batch_to_batch() -> None:
         for rows in random.permutation(23).split(10):
             rate = RATE * (1 - batch / (3 * EPOCHS))
             batch += 1
-            loss = cross_entropy(net(data[rows]), labels[rows])
+            seen = data[rows] if augment is None else augment(data[rows], labels[rows], random)
+            loss = cross_entropy(net(seen), labels[rows])
             total += loss.item() * len(rows)
             gradients = torch.autograd.grad(loss, parameters)
             for one, mean, square, gradient in zip(parameters, means, squares, gradients, strict=True):

@@ -1,6 +1,6 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, final
 
 import torch
@@ -23,6 +23,9 @@ from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
+
+Augmentation = Callable[[Tensor, Tensor, Random], Tensor]
+"""(values (batch, width), labels (batch,), random) -> other values in their place, (batch, width)."""
 
 _CHUNK: Final = 4000  # rows at a time where all rows count: their activations fit into the processor's cache
 
@@ -133,6 +136,8 @@ class MinibatchTraining(AdamTraining):
         settings: how.
         random: order of the items and dropout; a whole number is a seed.
         held_out: items and labels to measure after each epoch, and to stop early by; the score is the accuracy.
+        augment: changes each batch before the network learns from it, such as `Adversarial`; held-out items stay as
+            they are.
         products: the type of the matrix products of training, such as `torch.bfloat16`; the parameters' own if None.
 
     Warns:
@@ -151,6 +156,7 @@ class MinibatchTraining(AdamTraining):
         *,
         random: Random | int = 0,
         held_out: LabelledLike | None = None,
+        augment: Augmentation | None = None,
         products: torch.dtype | None = None,
     ) -> None:
         items = _checked(network, source)
@@ -158,19 +164,19 @@ class MinibatchTraining(AdamTraining):
         self._held_out = _measured(network, held_out)
         random = as_random(random, next(network.parameters()).device)
         super().__init__(network, len(items), settings, self._held_out is not None, random)
-        self._network, self._settings, self._products = network, settings, products
+        self._network, self._settings, self._products, self._augment = network, settings, products, augment
         self._labels = labels.to(random.device)
         self._read = items.source.reader(min(settings.batch_size, len(items)), next(network.parameters()).dtype)
 
     def _loss(self, rows: Tensor) -> Tensor:
-        values = self._read(rows).to(self._labels.device)
+        values, labels = self._read(rows).to(self._labels.device), self._labels[rows]
+        if self._augment is not None:
+            values = self._augment(values, labels, self._random)
         if self._settings.input_dropout:
             values = values * self._random.dropout_mask(values, self._settings.input_dropout)
         with products_in(self._products, values):
             logits = self._network.forward_with_dropout(values, self._settings.dropout, self._random)
-        return cross_entropy(
-            logits.to(values.dtype), self._labels[rows], label_smoothing=self._settings.label_smoothing
-        )
+        return cross_entropy(logits.to(values.dtype), labels, label_smoothing=self._settings.label_smoothing)
 
     def _score(self) -> float:
         assert self._held_out is not None
