@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import by_class  # noqa: E402 (a script's neighbour)
 import contenders  # noqa: E402
+import interval_coverage  # noqa: E402
 import labels  # noqa: E402
 import likelihood  # noqa: E402
 import precision  # noqa: E402
@@ -186,6 +187,22 @@ def test_a_finetuned_dbn_has_a_record_of_its_own(tmp_path: Path, monkeypatch: py
     assert record["runs"][0]["test error"] < 20
     assert len(record["runs"][0]["epochs"]) == 30
     assert readme.labels_table(record).title.startswith("DBN fine-tuned with dropout, MNIST")
+
+
+def test_simulated_observers_are_counted() -> None:
+    design = next(one for one in interval_coverage.DESIGNS if one.overdispersion and one.repetitions > 1)
+    found = interval_coverage.measure(design, 10, seed=0)
+    assert found["held"]["threshold"]["share"] > 0.6
+    assert found["held"]["threshold"]["low"] < found["held"]["threshold"]["share"]
+    assert 0 < found["median_relative_length"] < 0.2
+    json.dumps(found)
+    assert len({one.name for one in interval_coverage.DESIGNS}) == len(interval_coverage.DESIGNS)
+    for one in interval_coverage.DESIGNS:
+        random = interval_coverage.np.random.default_rng(0)
+        levels, right = interval_coverage.answers(interval_coverage.observer(one, random), one, random)
+        assert right.shape == (one.repetitions, len(levels))
+        assert right.max() <= one.trials
+        assert one.keeps_assumptions or one in interval_coverage.DESIGNS[-3:]
 
 
 def test_candidates_are_measured_on_images_held_out_and_once(tmp_path: Path) -> None:

@@ -39,3 +39,15 @@ from .perturbations import SHOT as SHOT
 from .perturbations import TRANSLATION as TRANSLATION
 from .perturbations import UNIFORM as UNIFORM
 from .perturbations import Perturbation as Perturbation
+from .psychometrics import Band as Band
+from .psychometrics import CumulativeGaussian as CumulativeGaussian
+from .psychometrics import Estimate as Estimate
+from .psychometrics import FreeGuess as FreeGuess
+from .psychometrics import Goodness as Goodness
+from .psychometrics import Logistic as Logistic
+from .psychometrics import PsychometricCurve as PsychometricCurve
+from .psychometrics import PsychometricFit as PsychometricFit
+from .psychometrics import PsychometricSettings as PsychometricSettings
+from .psychometrics import Sigmoid as Sigmoid
+from .psychometrics import Weibull as Weibull
+from .psychometrics import fit_psychometric as fit_psychometric
