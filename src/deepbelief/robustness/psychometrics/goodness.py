@@ -74,7 +74,7 @@ def deviances(accuracy: Array, counts: Counts) -> Array:
 def _by_level(accuracy: Array, counts: Counts) -> tuple[Counts, Array]:
     """The blocks of each level added up, and its accuracy."""
     levels, first, place = np.unique(counts.levels, return_index=True, return_inverse=True)
-    right, trials = (np.bincount(place, weights=one) for one in (counts.right, counts.trials))
+    right, trials = (np.bincount(place, weights=one).astype(np.float64) for one in (counts.right, counts.trials))
     return Counts(levels, right, trials), accuracy[first]
 
 

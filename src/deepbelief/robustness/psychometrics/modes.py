@@ -58,7 +58,8 @@ def _climb(prior: Prior, counts: Counts, eta: Array, z: Array, strength: float) 
     """Damped scoring from every start at once, (starts, coordinates)."""
 
     def height_at(z: Array) -> Array:
-        return log_likelihood(prior.accuracy(z, counts.levels), eta, counts) - strength * (z**2).sum(axis=-1) / 2
+        pull = strength * (z**2).sum(axis=-1) / 2
+        return np.asarray(log_likelihood(prior.accuracy(z, counts.levels), eta, counts) - pull)
 
     height, damping = height_at(z), np.full(len(z), 1e-3)
     for _ in range(_STEPS):

@@ -153,6 +153,6 @@ def _adapted(z: Array, log_weights: Array, center: Array, spread: Array) -> tupl
 @lru_cache(maxsize=8)
 def _evenly_spread(rows: int, points: int, coordinates: int) -> Array:
     """Standard normal points without gaps or clusters, (rows, points, coordinates), from a scrambled Sobol sequence."""
-    engine = torch.quasirandom.SobolEngine(coordinates, scramble=True, seed=0)
+    engine = torch.quasirandom.SobolEngine(coordinates, scramble=True, seed=0)  # type: ignore[no-untyped-call]
     uniform = engine.draw(rows * points, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
     return np.asarray(scipy.special.ndtri(uniform.numpy())).reshape(rows, points, coordinates)

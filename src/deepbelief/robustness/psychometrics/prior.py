@@ -46,16 +46,12 @@ class Prior:
         """The priors that suit the levels and the settings."""
         above = counts.levels[counts.levels > 0]
         lowest, highest = math.log(above.min()), math.log(above.max())
-        guess = settings.guess
-        if isinstance(guess, FreeGuess):
-            mean = 1 / classes if guess.mean is None else guess.mean
-            guess = mean * guess.strength, (1 - mean) * guess.strength
         return cls(
             settings.sigmoid,
             ((lowest + highest) / 2, max((highest - lowest) / 4, _LEAST_SPREAD)),
             (math.log(settings.sigmoid.usual_width(above.max())), _SPREAD_OF_WIDTH),
             settings.lapse_prior,
-            1 / classes if guess is None else guess,
+            _guess(settings.guess, 1 / classes),
         )
 
     @property
@@ -80,3 +76,11 @@ class Prior:
         """(..., coordinates) and (levels,) -> psi, (..., levels)."""
         threshold, width, guess, lapse = (one[..., None] for one in self.parameters(z))
         return np.asarray(guess + (1 - guess - lapse) * self.sigmoid.share(levels, threshold, width))
+
+
+def _guess(given: float | FreeGuess | None, chance: float) -> float | tuple[float, float]:
+    """The value of guess, or the two numbers of its Beta."""
+    if isinstance(given, FreeGuess):
+        mean = chance if given.mean is None else given.mean
+        return mean * given.strength, (1 - mean) * given.strength
+    return chance if given is None else given
