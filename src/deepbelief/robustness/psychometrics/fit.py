@@ -152,8 +152,9 @@ def fit_psychometric(
     The posterior of threshold, width, lapse and overdispersion (Schuett, Harmeling, Macke & Wichmann 2016), with weak
     priors around the levels (`PsychometricSettings`), computed by importance sampling with evenly spread points: the
     same counts give the same fit. With thousands of trials a level, even a small misfit of the family exceeds what
-    binomial counts allow; it is then counted as overdispersion, which widens the intervals. Of few levels, and without
-    repetitions, intervals are wide because overdispersion cannot be told from chance.
+    binomial counts allow; it is then counted as overdispersion, which widens the intervals. With few levels, and without
+    repetitions, overdispersion cannot be told from chance, and the intervals are wider than binomial counts need: where
+    those are certain, set `most_overdispersion` to 0.
 
     What an interval is for: blocks, that is levels and repetitions, are taken as independent. Where all levels use the
     same test images, it is that of other draws of the perturbation rather than of other images. Repetitions are of one
@@ -173,7 +174,7 @@ def fit_psychometric(
 
     >>> fit = fit_psychometric([0, 0.2, 0.4, 0.6, 0.8, 1], [90, 88, 75, 54, 31, 16], 100, classes=10)
     >>> [round(one, 2) for one in fit.threshold], fit.beyond
-    ([0.6, 0.56, 0.65], 'no')
+    ([0.63, 0.56, 0.7], 'no')
     >>> band = fit.band([0.3, 0.5])
     >>> bool((band.low < band.accuracy).all()), fit.warnings
     (True, ())

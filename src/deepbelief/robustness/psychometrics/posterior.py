@@ -80,7 +80,7 @@ def find_posterior(prior: Prior, counts: Counts, most_overdispersion: float) -> 
     within = np.exp(cell * (np.arange(z.shape[1]) * _GOLDEN % 1 - 0.5))
     return Posterior(
         Parameters(*(one[kept] for one in prior.parameters(z))),
-        (eta[:, None] * within)[kept],
+        np.minimum(eta[:, None] * within, most_overdispersion)[kept],
         weights[kept] / weights[kept].sum(),
         log_evidence + log_orders(counts),
         modes.z[best],
