@@ -152,9 +152,9 @@ def fit_psychometric(
     The posterior of threshold, width, lapse and overdispersion (Schuett, Harmeling, Macke & Wichmann 2016), with weak
     priors around the levels (`PsychometricSettings`), computed by importance sampling with evenly spread points: the
     same counts give the same fit. With thousands of trials a level, even a small misfit of the family exceeds what
-    binomial counts allow; it is then counted as overdispersion, which widens the intervals. With few levels, and without
-    repetitions, overdispersion cannot be told from chance, and the intervals are wider than binomial counts need: where
-    those are certain, set `most_overdispersion` to 0.
+    binomial counts allow; it is then counted as overdispersion, which widens the intervals. With few levels, and
+    without repetitions, overdispersion cannot be told from chance, and the intervals are wider than binomial counts
+    need: where those are certain, set `most_overdispersion` to 0.
 
     What an interval is for: blocks, that is levels and repetitions, are taken as independent. Where all levels use the
     same test images, it is that of other draws of the perturbation rather than of other images. Repetitions are of one
