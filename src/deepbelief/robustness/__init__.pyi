@@ -12,6 +12,7 @@ from .attacks.worst_case import WorstCase as WorstCase
 from .attacks.worst_case import worst_case as worst_case
 from .augmentation import Adversarial as Adversarial
 from .augmentation import NoisyLevels as NoisyLevels
+from .auto_levels import AutoLevels as AutoLevels
 from .balls import L2 as L2
 from .balls import Ball as Ball
 from .balls import LInf as LInf
