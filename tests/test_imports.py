@@ -54,9 +54,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
     "study": STUDIED,
-    "report": {"study/records", "system"},
-    "cli": STUDIED | {"progress", "report", "study", PACKAGE},
-    "__init__": STUDIED | {"study"},
+    "evaluation": STUDIED | {"study"},
+    "report": {"evaluation/records", "study/records", "system"},
+    "cli": STUDIED | {"evaluation", "progress", "report", "study", PACKAGE},
+    "__init__": STUDIED | {"evaluation", "study"},
     "__main__": {"cli"},
 }
 

@@ -10,6 +10,7 @@ from deepbelief.cli.encode import encode
 from deepbelief.cli.likelihood import likelihood
 from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
+from deepbelief.cli.robustness import robustness
 from deepbelief.cli.sample import sample
 from deepbelief.cli.study import study
 from deepbelief.cli.terminal import stop, write_in_any_encoding
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (study, report, encode, likelihood, sample, data, recipe):
+for command in (study, robustness, report, encode, likelihood, sample, data, recipe):
     app.command()(command)
 
 

@@ -1,7 +1,7 @@
 """Writes a run's page, with its pictures."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import jinja2
 from markupsafe import Markup
 
 from deepbelief.errors import DeepBeliefError, one_line
+from deepbelief.evaluation.records import FOLDER
 from deepbelief.report.chapter import Chapter
+from deepbelief.report.evaluated import load_evaluated
 from deepbelief.report.run import Run, load_run
 from deepbelief.report.settings import as_toml, flat
-from deepbelief.report.story import STORY
+from deepbelief.report.story import STORY, evaluation
 from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
 from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
@@ -24,8 +26,8 @@ from deepbelief.system.atomic import write_atomically
 def build_report(run: Path) -> Path:
     """Draw the pictures of a study and write its page, `run/report.html`; returns the page's path.
 
-    Reads `results.json` and the records of the first seed, nothing else: the same records give the same page. Pictures
-    are also left as files, `run/figures/<name>.png`.
+    Reads `results.json`, the records of the first seed and those of an evaluation, nothing else: the same records give
+    the same page. Pictures are also left as files, `run/figures/<name>.png`.
 
     Raises:
         DeepBeliefError: the folder is not a run, or a record in it is damaged.
@@ -38,12 +40,16 @@ def build_report(run: Path) -> Path:
             continue
         with _blaming(record := stage_file(run, story.results.seeds[0], stage), stage_again(record)):
             chapters[stage] = tell(story, story.stages[stage])
-            drawn = {one.name: render(one.drawing.draw, one.drawing.height) for one in chapters[stage].pictures}
-        for name, content in drawn.items():
-            write_atomically(run / "figures" / f"{name}.png", content)
-            images[name] = Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
+            drawn = _drawn(chapters[stage])
+        images |= _kept(drawn, run)
+    told = [(stage, heading, chapters.get(stage)) for stage, heading, _ in STORY if stage in story.results.stages]
+    if (evaluated := load_evaluated(run, story)) is not None:
+        with _blaming(run / FOLDER, "delete it and run `deepbelief robustness` again"):
+            more = list(evaluation.chapters(evaluated))
+            drawn = {name: content for _, _, chapter in more for name, content in _drawn(chapter).items()}
+        told, images = [*told, *more], images | _kept(drawn, run)
     with _blaming(run / "results.json", "run the study again, which writes it anew"):
-        content = _render(story, chapters, images).encode()
+        content = _render(story, told, images).encode()
     write_atomically(run / "report.html", content)
     return run / "report.html"
 
@@ -59,7 +65,22 @@ def _blaming(record: Path, remedy: str) -> Iterator[None]:
         raise DeepBeliefError(f"{record} is damaged ({one_line(repr(error))}): {remedy}.") from error
 
 
-def _render(run: Run, chapters: dict[str, Chapter], images: dict[str, Markup]) -> str:
+def _drawn(chapter: Chapter) -> dict[str, bytes]:
+    """The pictures of a chapter as PNG, by name."""
+    return {one.name: render(one.drawing.draw, one.drawing.height) for one in chapter.pictures}
+
+
+def _kept(drawn: Mapping[str, bytes], run: Path) -> dict[str, Markup]:
+    """Write pictures to their files; returns them as the page holds them."""
+    for name, content in drawn.items():
+        write_atomically(run / "figures" / f"{name}.png", content)
+    return {
+        name: Markup("data:image/png;base64,") + base64.b64encode(content).decode("ascii")
+        for name, content in drawn.items()
+    }
+
+
+def _render(run: Run, told: Sequence[tuple[str, str, Chapter | None]], images: Mapping[str, Markup]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deepbelief.report", "."),
         autoescape=True,
@@ -76,7 +97,7 @@ def _render(run: Run, chapters: dict[str, Chapter], images: dict[str, Markup]) -
         results=results_table(run.results),
         note=results_note(run.results),
         published=published_tables(run.results),
-        story=[(stage, heading, chapters.get(stage)) for stage, heading, _ in STORY if stage in run.results.stages],
+        story=told,
         images=images,
         size=size_in_pixels,
         settings=as_toml(run.results.settings),

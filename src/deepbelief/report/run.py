@@ -1,6 +1,6 @@
 """A run as the report sees it: results over all seeds, and the records of the first seed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -119,18 +119,25 @@ class Run:
 
     def series(self, name: str) -> Series | None:
         """All metrics `<name>@<level>`, ascending in level."""
-        found = sorted(
-            (float(full.rpartition("@")[2]), metric)
-            for full, metric in self.results.metrics.items()
-            if full.rpartition("@")[0] == name
-        )
-        if not found:
-            return None
-        metrics = [metric for _, metric in found]
-        bands = [metric.ci95 for metric in metrics if metric.ci95 is not None]
-        low, high = np.asarray(bands, float).T if len(bands) == len(metrics) else (None, None)
-        levels, means = [level for level, _ in found], [metric.mean for metric in metrics]
-        return Series(np.asarray(levels), np.asarray(means), low, high)
+        return series_of(self.results.metrics, name)
+
+
+def series_of(metrics: Mapping[str, Metric], name: str, clean: str = "") -> Series | None:
+    """The metrics `<name>@<level>`, ascending in level; None if there are none.
+
+    Where none is of level 0, the metric `clean` is.
+    """
+    found = sorted(
+        (float(full.rpartition("@")[2]), metric) for full, metric in metrics.items() if full.rpartition("@")[0] == name
+    )
+    if not found:
+        return None
+    if clean in metrics and found[0][0] > 0:
+        found.insert(0, (0.0, metrics[clean]))
+    bands = [metric.ci95 for _, metric in found if metric.ci95 is not None]
+    low, high = np.asarray(bands, float).T if len(bands) == len(found) else (None, None)
+    levels, means = [level for level, _ in found], [metric.mean for _, metric in found]
+    return Series(np.asarray(levels), np.asarray(means), low, high)
 
 
 def load_run(folder: Path, stages: Iterable[str]) -> Run:

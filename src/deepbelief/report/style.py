@@ -30,6 +30,12 @@ _FIXED: Final = {
     "all_layers": ("#00856a", "v"),
     "mlp_head": ("#8a6d00", "<"),
     "random_start": ("#444444", ">"),
+    "pixels": ("#8a8f98", "."),
+    "label_rbm": ("#c2185b", "d"),
+    "ffnn_noisy": ("#f0a330", "X"),
+    "ffnn_attacked": ("#7f2704", "X"),
+    "finetuned_noisy": ("#d98ac6", "P"),
+    "finetuned_attacked": ("#4a0d5c", "P"),
 }
 _SPARE: Final = (("#6a3fb0", "d"), ("#5f7f00", "8"))
 _MARKERS: Final = ("o", "s", "D", "^", "h", "p")

@@ -1,5 +1,6 @@
 """How numbers and names are written, the same in tables, captions and pictures."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,14 +11,27 @@ ABSENT: Final = "–"  # noqa: RUF001
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 _CONTESTANTS: Final = {
     "ffnn": "feed-forward",
+    "ffnn_published": "feed-forward, published shape",
     "finetuned": "fine-tuned",
+    "label_rbm": "label RBM",
     "mlp_head": "MLP head",
     "robust_readout": "robust read-out",
 }
 
 
 def contestant_name(contestant: str) -> str:
-    """`readout_2` -> `read-out 2`, `ffnn` -> `feed-forward`, others without their underscores."""
+    """`readout_2` -> `read-out 2`, `ffnn` -> `feed-forward`, others without their underscores.
+
+    What an evaluation has made of them follows: `ffnn_noisy` -> `feed-forward, noise`, and `readout_2_rebuilt_2x1` ->
+    `read-out 2, rebuilt from 2 once`.
+    """
+    bare, _, way = contestant.partition("_rebuilt_")
+    if found := re.fullmatch(r"(\d+)x(\d+)(_sampled_\d+)?", way):
+        sampled = ", samples" if found[3] else ""
+        return f"{contestant_name(bare)}, rebuilt from {found[1]} {times(int(found[2]))}{sampled}"
+    for ending, words in (("_noisy", "noise"), ("_attacked", "attacks")):
+        if contestant.endswith(ending):
+            return f"{contestant_name(contestant.removesuffix(ending))}, {words}"
     if contestant.startswith("readout_"):
         return f"read-out {contestant.removeprefix('readout_')}"
     return _CONTESTANTS.get(contestant, contestant.replace("_", " "))

@@ -60,10 +60,7 @@ def compare(first: ArrayLike, second: ArrayLike) -> Difference:
     mean = float(difference.mean())
     variance, freedom = _variance_of_mean(difference)
     half = float(scipy.special.stdtrit(freedom, 0.975) * np.sqrt(variance))
-    if variance:
-        p = float(2 * scipy.special.stdtr(freedom, -abs(mean) / np.sqrt(variance)))
-    else:
-        p = float(mean == 0)
+    p = float(2 * scipy.special.stdtr(freedom, -abs(mean) / np.sqrt(variance))) if variance else float(mean == 0)
     return Difference(mean, (mean - half, mean + half), p)
 
 

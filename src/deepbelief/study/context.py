@@ -15,7 +15,7 @@ from deepbelief.checkpoint import UnusableFileError, load_dbn, load_state, save_
 from deepbelief.data import Dataset, Images, Source
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError
-from deepbelief.learning.backprop.readout import ReadoutClassifier
+from deepbelief.learning.backprop.readout import predictions
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.rbm import RBM
@@ -39,6 +39,9 @@ _TRAINED_IN: Final = {
     "mlp_head": "mlp_head",
     "random_start": "random_start",
 }
+
+ADDED: Final = "network_"
+"""What a stage is called that trains a network beside those of the recipe, before the network's name."""
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -65,6 +68,8 @@ class Context:
     precision: Precision
     folder: Path
     progress: StudyProgress
+    finished: Path | None = None
+    """The folder of this seed of a finished study, whose models are used where `folder` has none of that name."""
     earlier_seconds: float = field(default=0.0, init=False)
     """Spent on the current stage before an interruption."""
     started: float = field(default_factory=time.perf_counter, init=False)
@@ -128,18 +133,27 @@ class Context:
         """(..., width) values of the data as `shaped` images, from 0 at the lower of the `bounds` to 1 at the upper."""
         return self.shaped((values - self.bounds[0]) / self.span)
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Rows and columns of an image; values that are none are a single row."""
+        shape = self.dataset.image_shape
+        return shape if len(shape) == 2 else (1, *shape)
+
     def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
-        shape = self.dataset.image_shape
-        shape = shape if len(shape) == 2 else (1, *shape)
-        return values.detach().cpu().reshape(*values.shape[:-1], *shape).numpy()
+        return values.detach().cpu().reshape(*values.shape[:-1], *self.image_shape).numpy()
 
     # The models, loaded from the run's folder when first asked for.
 
     @property
     def models(self) -> Path:
-        """The folder of trained models."""
+        """The folder of the models that are trained here."""
         return self.folder / "models"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the states of a training that is not finished."""
+        return self.folder / "checkpoints"
 
     @cached_property
     def dbn(self) -> DBN:
@@ -186,10 +200,14 @@ class Context:
 
     def _model(self, name: str, load: Callable[[Path], Module], stage: str) -> Module:
         """A model that an earlier stage has saved, on the device."""
+        folder = self.folder
+        if self.finished is not None:
+            own = (self.models / f"{name}.safetensors").exists()
+            folder, stage = (folder, f"{ADDED}{name}") if own else (self.finished, stage)
         try:
-            return load(self.models / f"{name}.safetensors").to(self.device).requires_grad_(False)
+            return load(folder / "models" / f"{name}.safetensors").to(self.device).requires_grad_(False)
         except UnusableFileError as error:
-            record = self.folder / "stages" / f"{stage}.json"
+            record = folder / "stages" / f"{stage}.json"
             raise DeepBeliefError(
                 f"{error.fault}: delete {record} and give the same command again, which trains it anew, to the same "
                 "weights, and keeps all other results."
@@ -200,19 +218,9 @@ class Context:
         """The trained classifiers by name, each a differentiable function from images to logits."""
         return classifiers(self.recipe, self.dbn, self.network)
 
-    @torch.no_grad()
-    def predictions(self, images: Tensor, batch_size: int = 2000) -> dict[str, Tensor]:
-        """Each contestant's predictions for images (n, width), (n,) int64; the read-outs share one pass up the DBN."""
-        parts: dict[str, list[Tensor]] = {name: [] for name in self.contestants}
-        for batch in torch.split(images, batch_size):
-            layers = self.dbn.encode_all(batch)
-            for name, classifier in self.contestants.items():
-                if isinstance(classifier, ReadoutClassifier):
-                    logits = classifier.of_layers(layers)
-                else:
-                    logits = classifier(batch)
-                parts[name].append(logits.argmax(dim=1))
-        return {name: torch.cat(part) for name, part in parts.items()}
+    def predictions(self, images: Tensor) -> dict[str, Tensor]:
+        """Each contestant's predictions for images (n, width), (n,) int64."""
+        return predictions(self.dbn, self.contestants, images)
 
     @cached_property
     def clean_predictions(self) -> dict[str, Tensor]:
@@ -255,7 +263,7 @@ class Context:
 
     def train(self, name: str, training: Resumable[Record]) -> Iterator[Record]:
         """Run a training to its end, with checkpoints; it continues from one of the same name if there is one."""
-        path = self.folder / "checkpoints" / f"{name}.safetensors"
+        path = self.checkpoints / f"{name}.safetensors"
         if path.exists():
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
         saved = time.perf_counter()

@@ -22,12 +22,14 @@ Levels = Annotated[tuple[Level, ...], Field(min_length=1)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Settings that belong together: an unknown one is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @final
-class DataSection(_Section):
+class DataSection(Section):
     """The data set, and how many of its training images are held out for validation."""
 
     name: str = "fashion-mnist"
@@ -36,7 +38,7 @@ class DataSection(_Section):
 
 
 @final
-class DBNSection(_Section):
+class DBNSection(Section):
     """The shape of the network, its visible units, and the std of its initial weights (Xavier's by default).
 
     Gaussian visible units see standardised pixels. Training is "greedy", layer by layer (`Pretraining`), or "joint",
@@ -50,7 +52,7 @@ class DBNSection(_Section):
 
 
 @final
-class ReceptiveFieldSection(_Section):
+class ReceptiveFieldSection(Section):
     """Which units of a layer are drawn, and how.
 
     `units` of them: the "first", or the "strongest", by `unit_strengths` over the training images. Weights weaker than
@@ -67,7 +69,7 @@ class ReceptiveFieldSection(_Section):
 
 
 @final
-class DevelopmentSection(_Section):
+class DevelopmentSection(Section):
     """The epochs of each layer's training after which it is looked at, 0 for before it; none: no look back.
 
     Read-outs by least squares, with the penalty `l2`, learn from so many training `images`, and are tested on as many
@@ -81,7 +83,7 @@ class DevelopmentSection(_Section):
 
 
 @final
-class BaselineSection(_Section):
+class BaselineSection(Section):
     """The feed-forward network with ReLU units to compare with."""
 
     hidden: Sizes = (200, 200, 400)
@@ -89,7 +91,7 @@ class BaselineSection(_Section):
 
 
 @final
-class HeadSection(_Section):
+class HeadSection(Section):
     """The hidden ReLU units of a network, and its training."""
 
     hidden: Sizes = (256,)
@@ -97,14 +99,14 @@ class HeadSection(_Section):
 
 
 @final
-class AllLayersSection(_Section):
+class AllLayersSection(Section):
     """A linear read-out of the features of all layers side by side, and with `mlp_head` also a network on them."""
 
     mlp_head: HeadSection | None = None
 
 
 @final
-class NoiseSection(_Section):
+class NoiseSection(Section):
     """Standard deviations of the Gaussian noise, and the largest change of the uniform noise on one image."""
 
     levels: Levels = tuple(round(0.1 * step, 1) for step in range(14))
@@ -112,7 +114,7 @@ class NoiseSection(_Section):
 
 
 @final
-class PGDSection(_Section):
+class PGDSection(Section):
     """The iterated attack: on how many test images, in how many steps, and its strengths."""
 
     images: int = Field(default=500, ge=1)
@@ -121,7 +123,7 @@ class PGDSection(_Section):
 
 
 @final
-class AttackSection(_Section):
+class AttackSection(Section):
     """Strengths of FGSM over the test set, and on one image; and the iterated attack, PGD.
 
     `example` is the number of the one test image, from 0; without it, a random one that every contestant recognises.
@@ -134,21 +136,21 @@ class AttackSection(_Section):
 
 
 @final
-class DefenceSection(_Section):
+class DefenceSection(Section):
     """How many times an image goes up and down the DBN before it is classified."""
 
     steps: Sizes = (1, 3)
 
 
 @final
-class EmbeddingsSection(_Section):
+class EmbeddingsSection(Section):
     """How many test images stand on the maps of the pixels and of each layer; 0: there are no maps."""
 
     images: int = Field(default=0, ge=0)
 
 
 @final
-class LabelsSection(_Section):
+class LabelsSection(Section):
     """The RBM that sees the labels beside the layer below the DBN's top: its size and its training."""
 
     hidden: int = Field(default=300, ge=1)
@@ -156,7 +158,7 @@ class LabelsSection(_Section):
 
 
 @final
-class GenerationSection(_Section):
+class GenerationSection(Section):
     """Sampling from the DBN: the length of its Markov chains, and the settings of its log-likelihood's estimate.
 
     Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn. With `hidden_samples` those
@@ -177,7 +179,7 @@ class GenerationSection(_Section):
 
 
 @final
-class Recipe(_Section):
+class Recipe(Section):
     """All settings of a study. `pretraining` holds one `RBMSettings` for each layer.
 
     Each of these adds a contestant: `robust_readout`, another linear read-out of the top layer, whose penalty is

@@ -39,13 +39,13 @@ Seed = Annotated[int, Field(ge=0, le=LAST_SEED)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     """What all records have in common: an unknown field is refused, and NaN and infinity are written as such."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
-class StudyRecord(_Record):
+class StudyRecord(Record):
     """`study.json`: what decides a study's results, written before anything else.
 
     Records from before there was a choice have no `precision`.
@@ -57,7 +57,7 @@ class StudyRecord(_Record):
     precision: Literal["bf16", "fp32", "fp64"] | None = None
 
 
-class StageRecord(_Record):
+class StageRecord(Record):
     """The results of one stage of one seed: metrics, which are averaged over seeds, and facts, which are not."""
 
     schema_version: int = SCHEMA
@@ -67,7 +67,7 @@ class StageRecord(_Record):
     facts: dict[str, Any] = {}
 
 
-class Metric(_Record):
+class Metric(Record):
     """One figure over the seeds of a study; `ci95` is the t-interval of the mean, absent for a single seed."""
 
     values: list[float]
@@ -86,7 +86,7 @@ class Metric(_Record):
         return cls(values=list(values), mean=mean, ci95=(mean - half, mean + half))
 
 
-class Results(_Record):
+class Results(Record):
     """`results.json`: everything a study measured and under which circumstances."""
 
     schema_version: int = SCHEMA
@@ -108,7 +108,8 @@ def write_json(path: Path, record: BaseModel) -> None:
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
 
 
-def _read(path: Path, model: type[Model], remedy: str = "run the study again") -> Model:
+def read_record(path: Path, model: type[Model], remedy: str = "run the study again") -> Model:
+    """Read a JSON record; a `DeepBeliefError` says that it is missing or damaged, and the `remedy`."""
     try:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -133,7 +134,7 @@ def read_stage(folder: Path, stage: str) -> tuple[StageRecord, Arrays]:
         DeepBeliefError: a file is missing or damaged.
     """
     path, arrays = folder / f"{stage}.json", folder / f"{stage}.safetensors"
-    record = _read(path, StageRecord, stage_again(path))
+    record = read_record(path, StageRecord, stage_again(path))
     if record.stage != stage:
         raise DeepBeliefError(f"{path} is the record of the stage {record.stage}: {stage_again(path)}.")
     try:
@@ -157,9 +158,9 @@ def stage_again(record: Path) -> str:
 
 def read_study(path: Path) -> StudyRecord:
     """Read `study.json`."""
-    return _read(path, StudyRecord, "put a copy of it back, or give another folder with --out")
+    return read_record(path, StudyRecord, "put a copy of it back, or give another folder with --out")
 
 
 def read_results(run: Path) -> Results:
     """Read `results.json` of a run's folder."""
-    return _read(run / "results.json", Results)
+    return read_record(run / "results.json", Results)

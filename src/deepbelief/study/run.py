@@ -4,38 +4,34 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
 import torch
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from deepbelief.data import Dataset
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import SettingsError
 from deepbelief.study.checks import check_fit
 from deepbelief.study.context import Context
+from deepbelief.study.execution import LOCK, check_records, locked, metrics_of, run_stages
 from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (
     LAST_SEED,
     Metric,
     Results,
-    StageRecord,
     StudyRecord,
-    read_stage,
     read_study,
     write_json,
-    write_stage,
 )
 from deepbelief.study.stages import stages_of
 from deepbelief.system.atomic import is_temporary, sweep
-from deepbelief.system.machine import describe_machine, peak_memory
+from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
 
-_LOCK: Final = ".lock"
 _PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
 
 
@@ -78,10 +74,11 @@ class Study:
             DeepBeliefError: another process is at work in the folder, a file in it is damaged, or a training diverged.
         """
         self._check()
-        with self._locked():
+        with locked(self.folder):
             self._claim_folder()
             sweep(self.folder)
-            self._check_records()
+            for seed in self.seeds:
+                check_records(self._seed_folder(seed), stages_of(self.recipe))
             for seed in self.seeds:
                 self._run_seed(seed, progress or Silent())
             return self._write_results()
@@ -118,20 +115,6 @@ class Study:
             settings = _settings(Recipe.model_validate({"title": "", **settings}))
         return {"settings": settings, "data": stored.data, "device": stored.device}
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other processes from claiming the folder and from working in it."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            held = FileLock(self.folder / _LOCK, timeout=0).acquire()
-        except Timeout:
-            raise DeepBeliefError(f"another study is at work in {self.folder}: wait for it, or give --out.") from None
-        except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
-            why = getattr(error, "strerror", None) or error
-            raise DeepBeliefError(f"{self.folder} can hold no study ({why}): give another folder with --out.") from None
-        with held:
-            yield
-
     def _claim_folder(self) -> None:
         """Make sure that the folder belongs to this study, and choose the precision once for all of it."""
         stored = self._check()  # once more: another process may have claimed it just before
@@ -142,42 +125,17 @@ class Study:
         self._precision = choose_precision(self.recipe.precision, self.device)
         write_json(self.folder / "study.json", self._record.model_copy(update={"precision": self._precision.name}))
 
-    def _check_records(self) -> None:
-        """Read what is there: a damaged record is found now and not at the end."""
-        for seed in self.seeds:
-            folder = self._seed_folder(seed) / "stages"
-            for stage in stages_of(self.recipe):
-                if (folder / f"{stage}.json").exists():
-                    read_stage(folder, stage)
-
     def _run_seed(self, seed: int, progress: StudyProgress) -> None:
         folder = self._seed_folder(seed)
         context = Context(self.recipe, self.dataset, seed, self.device, self._precision, folder, progress)
-        stages = stages_of(self.recipe)
-        for number, (name, stage) in enumerate(stages.items(), start=1):
-            if (folder / "stages" / f"{name}.json").exists():
-                progress.finished(name, 0.0, "already there")
-                continue
-            progress.stage(name, number, len(stages), seed)
-            context.start_clock()
-            found = stage(context)
-            seconds = context.seconds()
-            found.metrics["memory/peak"] = float(peak_memory(self.device))
-            record = StageRecord(stage=name, seconds=seconds, metrics=found.metrics, facts=found.facts)
-            write_stage(folder / "stages", record, found.arrays)
-            # The stage has its record: the checkpoints of its training are no longer needed.
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            progress.finished(name, seconds, found.headline)
-        # What is needed no longer, if all stages have their records: snapshots, and the checkpoints of a process that
-        # was killed just before it removed them.
-        for path in (context.snapshots, folder / "checkpoints"):
-            shutil.rmtree(path, ignore_errors=True)
+        run_stages(context, stages_of(self.recipe))
+        shutil.rmtree(context.snapshots, ignore_errors=True)  # needed no longer, if all stages have their records
 
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"
 
     def _write_results(self) -> Results:
-        per_seed = [self._metrics(seed) for seed in self.seeds]
+        per_seed = [metrics_of(self._seed_folder(seed), stages_of(self.recipe)) for seed in self.seeds]
         names = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
         results = Results(
             recipe=self.name,
@@ -195,18 +153,10 @@ class Study:
         write_json(self.folder / "results.json", results)
         return results
 
-    def _metrics(self, seed: int) -> dict[str, float]:
-        """All metrics of a seed, with the times of its stages and the largest of its memory peaks."""
-        records = [read_stage(self._seed_folder(seed) / "stages", stage)[0] for stage in stages_of(self.recipe)]
-        metrics = {name: value for record in records for name, value in record.metrics.items()}
-        times = {f"time/{record.stage}": record.seconds for record in records}
-        peak = max(record.metrics.get("memory/peak", 0.0) for record in records)
-        return {**metrics, **times, "time/total": sum(times.values()), "memory/peak": peak}
-
 
 def _is_ours(path: Path) -> bool:
     """Whether a file may be in an empty run's folder: our lock, or a temporary file of a killed process."""
-    return path.name == _LOCK or is_temporary(path)
+    return path.name == LOCK or is_temporary(path)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

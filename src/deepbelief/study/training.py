@@ -8,6 +8,7 @@ import torch
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Source, TensorSource
 from deepbelief.learning.backprop.classifier import (
+    Augmentation,
     FullBatchSettings,
     FullBatchTraining,
     MinibatchSettings,
@@ -23,6 +24,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import Standardised, standardisation_of, standardise
+from deepbelief.randomness import Random
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.loading import classifier_of
 from deepbelief.study.snapshots import WithSnapshots
@@ -101,7 +103,7 @@ def readouts(context: Context) -> Findings:
             _converged(context, name, network, features, settings, found)
         else:
             _full_batch(context, name, network, features, settings, found)
-        _finish(context, name, network, "relu", features, found)
+        save_and_measure(context, name, network, "relu", features, found)
     return found
 
 
@@ -115,12 +117,12 @@ def mlp_head(context: Context) -> Findings:
         TensorSource(side_by_side(means, layers)) for means in (context.features, context.held_out_features)
     )
     network = FeedForward([features.width, *section.hidden, context.classes], torch.relu, context.random(name))
-    found = _of_network(network)
+    found = of_network(network)
     scaling = standardisation_of(features).to(features.values)
     training, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
     _minibatch(context, name, network, training, held_out, section.training, found)
     scaling.fold_into(network.linear(1))
-    _finish(context, name, network, "relu", features, found)
+    save_and_measure(context, name, network, "relu", features, found)
     return found
 
 
@@ -128,25 +130,29 @@ def baseline(context: Context) -> Findings:
     """Train a feed-forward network of ReLU units on the pixels."""
     section, random = context.recipe.baseline, context.random("ffnn")
     network = FeedForward([context.training.width, *section.hidden, context.classes], torch.relu, random)
-    found = _of_network(network, section.training.method)
+    found = of_network(network, section.training.method)
     if isinstance(section.training, MinibatchSettings):
-        _on_pixels(context, "ffnn", network, section.training, found)
+        learn_from_pixels(context, "ffnn", network, section.training, found)
     else:
         network.to(context.precision.parameters)
         _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
-    _finish(context, "ffnn", network, "relu", context.standardised(context.training), found)
+    save_and_measure(context, "ffnn", network, "relu", context.standardised(context.training), found)
     return found
+
+
+def pretrained_network(context: Context, random: Random) -> FeedForward:
+    """The DBN with its top read-out as a network that can be trained."""
+    layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
+    network = network_to_finetune(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
+    return network.requires_grad_(True)
 
 
 def finetuning(context: Context) -> Findings:
     """Train the whole DBN, with its top read-out, by backpropagation."""
-    random = context.random("finetuned")
-    layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
-    network = network_to_finetune(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
-    network.requires_grad_(True)
-    found = _of_network(network)
-    _on_pixels(context, "finetuned", network, context.recipe.finetuning, found)
-    _finish(context, "finetuned", network, "sigmoid", context.standardised(context.training), found)
+    network = pretrained_network(context, context.random("finetuned"))
+    found = of_network(network)
+    learn_from_pixels(context, "finetuned", network, context.recipe.finetuning, found)
+    save_and_measure(context, "finetuned", network, "sigmoid", context.standardised(context.training), found)
     return found
 
 
@@ -155,19 +161,20 @@ def random_start(context: Context) -> Findings:
     name, settings = "random_start", context.recipe.random_start
     assert settings is not None
     network = FeedForward([*context.dbn.sizes, context.classes], torch.sigmoid, context.random(name))
-    found = _of_network(network)
-    _on_pixels(context, name, network, settings, found)
-    _finish(context, name, network, "sigmoid", context.standardised(context.training), found)
+    found = of_network(network)
+    learn_from_pixels(context, name, network, settings, found)
+    save_and_measure(context, name, network, "sigmoid", context.standardised(context.training), found)
     reached = _test_accuracy(context, "finetuned", context.network("finetuned"))
     found.metrics["gain_of_pretraining/finetuned"] = reached - found.metrics[f"accuracy/{name}"]
     return found
 
 
-def _of_network(network: FeedForward, method: str = "minibatch") -> Findings:
+def of_network(network: FeedForward, method: str = "minibatch") -> Findings:
+    """Findings with the facts of every training of a network."""
     return Findings(facts={"layers": network.sizes, "method": method, "best_epoch": None})
 
 
-def _finish(
+def save_and_measure(
     context: Context, name: str, network: FeedForward, activation: str, learnt: Source, found: Findings
 ) -> None:
     """Save a network, and measure it on the training images, as it has learnt from them, and on the test images."""
@@ -218,9 +225,17 @@ def _full_batch(
     found.metrics |= {f"loss/{name}@{step}": losses[step - 1] for step in shown}
 
 
-def _on_pixels(context: Context, name: str, network: FeedForward, settings: MinibatchSettings, found: Findings) -> None:
+def learn_from_pixels(
+    context: Context,
+    name: str,
+    network: FeedForward,
+    settings: MinibatchSettings,
+    found: Findings,
+    augment: Augmentation | None = None,
+) -> None:
+    """Train a network on the training images; what it augments are values as the DBN's first RBM sees them."""
     training, held_out = (context.standardised(part) for part in (context.training, context.held_out))
-    _minibatch(context, name, network, training, held_out, settings, found)
+    _minibatch(context, name, network, training, held_out, settings, found, augment)
 
 
 def _minibatch(
@@ -231,13 +246,16 @@ def _minibatch(
     held_out: Source,
     settings: MinibatchSettings,
     found: Findings,
+    augment: Augmentation | None = None,
 ) -> None:
     """Train a network, in the study's precision, on the training images as it sees them."""
     network.to(context.precision.parameters)
     learnt = training, context.training.required_labels()
     checked = (held_out, context.held_out.required_labels()) if settings.patience else None
     random, products = context.random(f"{name}/training"), context.precision.products
-    job = MinibatchTraining(network, learnt, settings, random=random, held_out=checked, products=products)
+    job = MinibatchTraining(
+        network, learnt, settings, random=random, held_out=checked, augment=augment, products=products
+    )
     for record in context.train(name, job):
         score = "" if record.score is None else f" validation {record.score:.4f}"
         line = f"{name} epoch {record.epoch} loss {record.loss:.4f}{score}"

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from deepbelief.arrays import TensorLike
+from deepbelief.arrays import Classifier, TensorLike
 from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
@@ -47,6 +47,20 @@ class ReadoutClassifier(nn.Module):
         """The means of the hidden layers from layer 1 up, (batch, units) each -> (batch, classes) logits."""
         logits: Tensor = self.readout(side_by_side(means, self.layers))
         return logits
+
+
+@torch.no_grad()
+def predictions(
+    dbn: DBN, classifiers: Mapping[str, Classifier], images: Tensor, batch_size: int = 2000
+) -> dict[str, Tensor]:
+    """What each classifier takes images (n, width) for, (n,) int64; the read-outs of the DBN share one pass up."""
+    parts: dict[str, list[Tensor]] = {name: [] for name in classifiers}
+    for batch in torch.split(images, batch_size):
+        layers = dbn.encode_all(batch)
+        for name, classifier in classifiers.items():
+            logits = classifier.of_layers(layers) if isinstance(classifier, ReadoutClassifier) else classifier(batch)
+            parts[name].append(logits.argmax(dim=1))
+    return {name: torch.cat(part) for name, part in parts.items()}
 
 
 def side_by_side(means: Sequence[Tensor], layers: Sequence[int]) -> Tensor:

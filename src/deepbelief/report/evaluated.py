@@ -1,0 +1,62 @@
+"""An evaluation as the report sees it: results over all seeds, and the records of the first seed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deepbelief.evaluation.records import FOLDER, Evaluated, read_evaluated
+from deepbelief.report.curves import Curve
+from deepbelief.report.run import Run, Stage, series_of
+from deepbelief.report.style import contestant_looks
+from deepbelief.study.records import Metric, read_stage
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """A run with the evaluation of its robustness."""
+
+    run: Run
+    results: Evaluated
+    folder: Path
+    """Of the first seed's records."""
+
+    def stage(self, name: str) -> Stage:
+        """The record of a stage of the first seed."""
+        return Stage(*read_stage(self.folder, name))
+
+    @property
+    def perturbations(self) -> list[str]:
+        """As metrics name them, in the order of the plan."""
+        return [kind for kind in self.results.units if kind not in ("linf", "l2")]
+
+    @property
+    def norms(self) -> list[str]:
+        """In which the contestants were attacked."""
+        return [kind for kind in self.results.units if kind in ("linf", "l2")]
+
+    def accuracy(self, contestant: str, kind: str, level: str) -> Metric | None:
+        """Of a contestant at a level as it is written."""
+        return self.results.metrics.get(f"accuracy/{contestant}/{kind}@{level}")
+
+    def levels(self, kind: str) -> list[str]:
+        """At which a kind was measured, as written, ascending."""
+        start = f"accuracy/{self.results.contestants[0]}/{kind}@"
+        return sorted((name.removeprefix(start) for name in self.results.metrics if name.startswith(start)), key=float)
+
+    def curves(self, kind: str, contestants: list[str]) -> list[Curve]:
+        """A line for each of some contestants, from the clean images on; dashed for those that look top-down."""
+        looks = contestant_looks([name.partition("_rebuilt_")[0] for name in contestants], self.run.layers)
+        found = []
+        for name in contestants:
+            bare = name.partition("_rebuilt_")[0]
+            series = series_of(self.results.metrics, f"accuracy/{name}/{kind}", f"accuracy/{name}")
+            if series is not None:
+                look = replace(looks[bare], name=contestant_looks([name], 1)[name].name)
+                found.append(Curve.of_series(series, look, dashed=name != bare))
+        return found
+
+
+def load_evaluated(folder: Path, run: Run) -> EvaluatedRun | None:
+    """The evaluation of a run, if there is one."""
+    if (results := read_evaluated(folder)) is None:
+        return None
+    return EvaluatedRun(run, results, folder / FOLDER / f"seed-{results.seeds[0]}" / "stages")

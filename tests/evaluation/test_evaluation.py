@@ -1,0 +1,346 @@
+"""A whole evaluation: figures worked out a second time, resumption, and what is refused."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from deepbelief.checkpoint import load_labelled_dbn
+from deepbelief.data import load_dataset
+from deepbelief.data.split import choose_rows
+from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.evaluation import Evaluated, Evaluation
+from deepbelief.evaluation.perturbed import unpacked
+from deepbelief.evaluation.plan import parse_plan
+from deepbelief.learning import MinibatchSettings, MinibatchTraining
+from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.models.feedforward import FeedForward
+from deepbelief.randomness import Random
+from deepbelief.robustness import (
+    APGD,
+    FGSM,
+    L2,
+    PERTURBATIONS,
+    PGD,
+    Adversarial,
+    AutoLevels,
+    Defended,
+    LInf,
+    NoisyLevels,
+    RayS,
+    Square,
+    Transfer,
+    compare,
+    fit_psychometric,
+    holm,
+    logits_ratio,
+    worst_case,
+)
+from deepbelief.study import load_run
+from deepbelief.study.loading import load_network
+from deepbelief.study.progress import Silent
+from deepbelief.study.recipe import parse_recipe
+from deepbelief.study.records import read_stage
+from deepbelief.study.run import Study
+from tests.evaluation.conftest import PLAN
+
+BARE = ["readout_1", "readout_2", "ffnn", "finetuned", "label_rbm", "pixels", "ffnn_noisy", "finetuned_attacked"]
+REBUILT = ["readout_2_rebuilt_2x1", "readout_1_rebuilt_1x2_sampled_2"]
+EVERYONE = [*BARE, *REBUILT]
+
+
+def classifiers(run: Path, seed: int) -> dict[str, Any]:
+    """Of the evaluation, but for the one that draws."""
+    study, made = load_run(run, seed), run / "robustness" / f"seed-{seed}" / "models"
+    found = dict(study.classifiers) | {"label_rbm": load_labelled_dbn(run / f"seed-{seed}/models/labelled.safetensors")}
+    found |= {name: load_network(made / f"{name}.safetensors") for name in BARE[5:]}
+    return found | {REBUILT[0]: Defended(found["readout_2"], study.dbn.reconstruct)}
+
+
+def right(run: Path, seed: int, stage: str, name: str) -> NDArray[np.bool_]:
+    record, arrays = read_stage(run / "robustness" / f"seed-{seed}" / "stages", stage)
+    return unpacked(arrays[name], record.facts["images"])
+
+
+def test_everyone_is_measured(evaluated: Evaluated) -> None:
+    assert evaluated.contestants == EVERYONE
+    assert list(evaluated.units) == ["gaussian", "gaussian_levelled", "rotation", "linf", "l2"]
+    assert evaluated.units["gaussian_levelled"] == evaluated.units["gaussian"] == "standard deviation / range"
+    assert evaluated.units["rotation"] == "degrees"
+    assert evaluated.images == len(load_dataset("digits").test)
+    conditions = ["", "/gaussian@0.2", "/gaussian@0.7", "/gaussian@1.5", "/rotation@20"]
+    conditions += [f"/{kind}@{at}" for kind in ("linf", "linf_fgsm", "linf_aware") for at in ("0.05", "0.2")]
+    conditions += [f"/{kind}@0.5" for kind in ("l2", "l2_fgsm", "l2_aware")]
+    for name in EVERYONE:
+        assert all(len(evaluated.metrics[f"accuracy/{name}{at}"].values) == 2 for at in conditions)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_accuracies_are_those_of_images_perturbed_a_second_time(
+    finished: Path, evaluated: Evaluated, seed: int
+) -> None:
+    test, place = load_dataset("digits").test, evaluated.seeds.index(seed)
+    images, labels = test.batch(slice(None)).float(), test.required_labels()
+    random, levels = Random(seed, "gaussian"), {}
+    for level in (0.2, 0.7, 1.5):
+        levels[f"gaussian@{level}"] = images + level * random.normal(images.shape)
+    clean = load_dataset("digits").split(200, seed)[0].batch(slice(None)).float()
+    help_all = AutoLevels.of(clean, (8, 8))
+    levels["gaussian_levelled@0"] = help_all(images)
+    random = Random(seed, "gaussian")
+    for level in (0.2, 0.7, 1.5):
+        levels[f"gaussian_levelled@{level}"] = help_all(images + level * random.normal(images.shape))
+    levels["rotation@20"] = PERTURBATIONS["rotation"](images, 20.0, Random(seed, "rotation"), shape=(8, 8))
+    for name, classifier in classifiers(finished, seed).items():
+        hits = classifier(images).argmax(dim=1) == labels
+        assert evaluated.metrics[f"accuracy/{name}"].values[place] == pytest.approx(hits.double().mean().item())
+        assert np.array_equal(right(finished, seed, "clean", f"right/{name}"), hits.numpy()[None])
+        for at, changed in levels.items():
+            hits = classifier(changed).argmax(dim=1) == labels
+            assert evaluated.metrics[f"accuracy/{name}/{at}"].values[place] == pytest.approx(
+                hits.double().mean().item()
+            )
+        assert len(right(finished, seed, "perturbation_gaussian_levelled", f"right/{name}")) == 3
+        kind = right(finished, seed, "perturbation_gaussian", f"right/{name}")
+        assert np.array_equal(kind[1], (classifier(levels["gaussian@0.7"]).argmax(dim=1) == labels).numpy())
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "gaussian_levelled"])
+def test_psychometric_curves_are_fitted_from_the_clean_images_on(
+    finished: Path, evaluated: Evaluated, kind: str
+) -> None:
+    clean = f"accuracy/finetuned/{kind}@0" if kind == "gaussian_levelled" else "accuracy/finetuned"
+    names = [clean, *(f"accuracy/finetuned/{kind}@{level}" for level in (0.2, 0.7, 1.5))]
+    n, thresholds = evaluated.images, []
+    for place, seed in enumerate(evaluated.seeds):
+        counts = [round(evaluated.metrics[name].values[place] * n) for name in names]
+        fit = fit_psychometric([0, 0.2, 0.7, 1.5], counts, n, 10)
+        record, arrays = read_stage(finished / f"robustness/seed-{seed}/stages", f"perturbation_{kind}")
+        kept = record.facts["fits"]["finetuned"]
+        assert kept["threshold"] == pytest.approx(list(fit.threshold))
+        assert (kept["beyond"], kept["warnings"]) == (fit.beyond, list(fit.warnings))
+        assert arrays["fitted_levels"][[0, -1]] == pytest.approx([0, 1.5])
+        assert arrays["fitted/finetuned"][0] == pytest.approx(fit.band(arrays["fitted_levels"]).accuracy.numpy())
+        thresholds += [fit.threshold.value] if fit.beyond == "no" else []
+    metric = evaluated.metrics.get(f"threshold/finetuned/{kind}")
+    assert (metric is None) == (len(thresholds) < 2)
+    assert metric is None or metric.values == pytest.approx(thresholds)
+    assert "fits" not in read_stage(finished / "robustness/seed-0/stages", "perturbation_rotation")[0].facts
+
+
+@pytest.mark.parametrize("name", ["ffnn", "readout_2_rebuilt_2x1"])
+def test_the_worst_case_is_worked_out_a_second_time(finished: Path, evaluated: Evaluated, name: str) -> None:
+    seed = 3
+    test, everyone = load_dataset("digits").test, classifiers(finished, seed)
+    rows = choose_rows(test.required_labels(), 30, Random(0, "attacked images"))
+    images, labels, classifier = test.batch(rows).float(), test.required_labels()[rows], everyone[name]
+    for norm, ball, strengths in (("linf", LInf, (0.05, 0.2)), ("l2", L2, (0.5,))):
+        aware = worst = classifier(images).argmax(dim=1) == labels
+        for number, strength in enumerate(strengths):
+            random, within = Random(seed, f"attacks/{name}/{norm}@{strength:g}"), ball(strength)
+            stepped = classifier(FGSM()(classifier, images, labels, within)).argmax(dim=1) == labels
+            informed = {"fgsm": FGSM(), "pgd": PGD(3), "apgd": APGD(4), "ratio": APGD(4, loss=logits_ratio)}
+            others: dict[str, Any] = {}
+            if name != "ffnn":
+                others |= {
+                    "unaware": Transfer(everyone["readout_2"], PGD(3)),
+                    "ffnn": Transfer(everyone["ffnn"], PGD(3)),
+                }
+            others |= {"square": Square((8, 8), 20)} if norm == "linf" else {}
+            others |= {"rays": RayS(20)}
+            for attacks in (informed, others):
+                left = aware if attacks is informed else worst & aware
+                at = left.nonzero().squeeze(1)
+                after = torch.zeros_like(left)
+                if len(at):
+                    after[at] = worst_case(classifier, images[at], labels[at], within, attacks, random).right
+                aware, worst = (after, worst) if attacks is informed else (aware, after)
+            for kind, hits in (("fgsm", stepped), ("aware", aware), ("worst", worst)):
+                found = right(finished, seed, f"attacks_{name}", f"{kind}/{norm}")[number]
+                assert np.array_equal(found, hits.numpy()), (kind, norm, strength)
+                words = norm if kind == "worst" else f"{norm}_{kind}"
+                metric = evaluated.metrics[f"accuracy/{name}/{words}@{strength:g}"]
+                assert metric.values[1] == pytest.approx(hits.double().mean().item())
+
+
+def test_an_attack_that_knows_more_or_may_do_more_leaves_less(finished: Path, evaluated: Evaluated) -> None:
+    for name in EVERYONE:
+        for norm in ("linf", "l2"):
+            fgsm, aware, worst = (
+                right(finished, 0, f"attacks_{name}", f"{kind}/{norm}") for kind in ("fgsm", "aware", "worst")
+            )
+            assert (worst <= aware).all()
+            assert (worst[1:] <= worst[:-1]).all()
+            if "sampled" not in name:  # what draws need not fall twice to the same image
+                assert (aware <= fgsm).all()
+
+
+def test_networks_learn_as_the_plan_says(finished: Path, tiny: str) -> None:
+    recipe, dataset, study = parse_recipe(tiny, "tiny"), load_dataset("digits"), load_run(finished, 3)
+    training, _ = dataset.split(recipe.data.validation, 3)
+    dbn, top = study.dbn, load_network(finished / "seed-3/models/readout_2.safetensors")
+    precision = study.results.machine["precision"]
+    products = torch.bfloat16 if precision == "bf16" else None
+    settings = MinibatchSettings(epochs=1, batch_size=200, learning_rate=0.01, patience=0)
+    noisy = FeedForward([64, 16, 10], torch.relu, Random(3, "ffnn_noisy"))
+    attacked = network_to_finetune(dbn, 10, Random(3, "finetuned_attacked"), top).requires_grad_(True)
+
+    def seen(values: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=products, enabled=products is not None):
+            return attacked(values).to(values.dtype)
+
+    for name, network, augment in (
+        ("ffnn_noisy", noisy, NoisyLevels(0.5)),
+        ("finetuned_attacked", attacked, Adversarial(seen, PGD(2), LInf(0.2))),
+    ):
+        random = Random(3, f"{name}/training")
+        list(MinibatchTraining(network, training, settings, random=random, augment=augment, products=products).epochs())
+        kept = load_network(finished / f"robustness/seed-3/models/{name}.safetensors")
+        for found, expected in zip(kept.parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(found, expected.detach())
+
+
+def test_comparisons_are_those_of_the_images(finished: Path, evaluated: Evaluated) -> None:
+    pairs = [(one, "ffnn") for one in EVERYONE if one != "ffnn"]
+    pairs += [("readout_2_rebuilt_2x1", "readout_2"), (REBUILT[1], "readout_1"), ("finetuned", "finetuned_attacked")]
+    asked = {(one.first, one.second, one.kind): one for one in evaluated.comparisons}
+    assert {*asked} == {(*pair, kind) for pair in pairs for kind in evaluated.units}
+
+    def scores(name: str, kind: str) -> NDArray[np.float64]:
+        stage, array = ("perturbation_" + kind, f"right/{name}")
+        if kind in ("linf", "l2"):
+            stage, array = f"attacks_{name}", f"worst/{kind}"
+        return np.stack([right(finished, seed, stage, array).mean(axis=0) for seed in (0, 3)])
+
+    expected = [compare(scores(one.first, one.kind), scores(one.second, one.kind)) for one in evaluated.comparisons]
+    for one, difference, p in zip(evaluated.comparisons, expected, holm([one.p for one in expected]), strict=True):
+        assert one.mean == pytest.approx(difference.mean)
+        assert one.ci95 == pytest.approx(difference.ci95)
+        assert one.p == pytest.approx(p)
+    for name in EVERYONE:
+        for kind in evaluated.units:
+            mean = evaluated.metrics[f"mean/{name}/{kind}"]
+            assert mean.values == pytest.approx(list(scores(name, kind).mean(axis=1)))
+
+
+class Stops(Silent):
+    """Interrupts when a stage begins."""
+
+    def __init__(self, at: str) -> None:
+        self._at = at
+
+    def stage(self, name: str, number: int, total: int, seed: int) -> None:
+        if name == self._at and seed == 3:
+            raise KeyboardInterrupt
+
+
+def without_times(results: Evaluated) -> dict[str, Any]:
+    metrics = {name: one for name, one in results.metrics.items() if not name.startswith(("time/", "memory/"))}
+    return results.model_copy(update={"metrics": metrics}).model_dump()
+
+
+@pytest.mark.parametrize("at", ["network_ffnn_noisy", "attacks_pixels"])
+def test_an_interrupted_evaluation_ends_as_if_it_had_not_been(
+    tmp_path: Path, finished: Path, evaluated: Evaluated, at: str
+) -> None:
+    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("robustness"))
+    again = partial(Evaluation, tmp_path / "run", parse_plan(PLAN, "plan"), load_dataset("digits"))
+    with pytest.raises(KeyboardInterrupt):
+        again().run(Stops(at))
+    first = tmp_path / "run/robustness/seed-0/stages/clean.json"
+    written = first.stat().st_mtime_ns
+    assert without_times(again().run()) == without_times(evaluated)
+    assert first.stat().st_mtime_ns == written
+    assert not [*(tmp_path / "run").rglob("checkpoints")]
+
+
+def test_another_plan_is_refused_and_leaves_everything(finished: Path, evaluated: Evaluated) -> None:
+    before = (finished / "robustness" / "plan.json").read_bytes()
+    with pytest.raises(SettingsError, match="holds the results of another plan"):
+        Evaluation(finished, parse_plan("", "mine"), load_dataset("digits")).run()
+    assert (finished / "robustness" / "plan.json").read_bytes() == before
+
+
+def test_damaged_records_are_named(tmp_path: Path, finished: Path, evaluated: Evaluated) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    again = partial(Evaluation, run, parse_plan(PLAN, "plan"), load_dataset("digits"))
+    record = run / "robustness/seed-3/stages/clean.json"
+    whole = record.read_text("utf-8")
+    record.write_text("{", encoding="utf-8")
+    with pytest.raises(DeepBeliefError, match=r"clean.json is damaged.*delete"):
+        again().run()
+    record.write_text(whole, encoding="utf-8")
+    (run / "robustness/plan.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DeepBeliefError, match=r"plan.json is damaged"):
+        again().run()
+
+
+def test_a_damaged_network_is_one_sentence(tmp_path: Path, finished: Path, evaluated: Evaluated) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "robustness/seed-0/models/pixels.safetensors").write_bytes(b"torn")
+    (run / "robustness/seed-0/stages/clean.json").unlink()
+    with pytest.raises(DeepBeliefError, match=r"robustness/seed-0/stages/network_pixels.json and give the same"):
+        Evaluation(run, parse_plan(PLAN, "plan"), load_dataset("digits")).run()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('contestants = ["readout_3"]', "contestants names readout_3, which this study and plan do not have"),
+        ('contestants = ["robust_readout"]', "contestants names robust_readout, which"),
+        ('rivals = ["fnn"]', "rivals names fnn"),
+        ('pairs = [["ffnn", "mine"]]', "pairs names mine"),
+        ("[[top_down]]\nlayer = 3", "top_down.layer = 3, and the DBN has 2 layers"),
+        ('[[top_down]]\ncontestants = ["readout_1_rebuilt_1x1"]', "top_down.contestants names readout_1_rebuilt_1x1"),
+        ('[attacks]\nstranger = "nobody"', "attacks.stranger names nobody"),
+        ('[[networks]]\nname = "ffnn"\n[networks.training]', "the name ffnn is taken"),
+        ('[[networks]]\nname = "readout_9"\n[networks.training]', "the name readout_9 is taken"),
+    ],
+)
+def test_plans_that_do_not_fit_the_study_are_refused(finished: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Evaluation(finished, parse_plan(text, "mine"), load_dataset("digits"))
+    assert message in str(refused.value)
+
+
+def test_other_data_and_no_study_are_refused(finished: Path, tmp_path: Path) -> None:
+    other = load_dataset("digits")
+    other.test.required_labels()[0] = 3 if other.test.required_labels()[0] != 3 else 4
+    with pytest.raises(SettingsError, match="the data are not those of the study"):
+        Evaluation(finished, parse_plan("", "mine"), other)
+    with pytest.raises(DeepBeliefError, match="is this the folder of a finished run"):
+        Evaluation(tmp_path, parse_plan("", "mine"), load_dataset("digits"))
+
+
+def test_real_values_are_augmented_on_their_own_scale(tmp_path: Path, tiny: str) -> None:
+    """A DBN of Gaussian units standardises; the network that learns from noise sees standardised noisy pixels."""
+    text = tiny.replace("[dbn]", '[dbn]\nvisible = "gaussian"').replace("epochs = [3, 2]", "epochs = 1")
+    dataset = load_dataset("digits", real=True)
+    Study("real", parse_recipe(text, "real"), dataset, tmp_path / "run").run()
+    plan = parse_plan(PLAN[PLAN.index('[[networks]]\nname = "ffnn_noisy"') : PLAN.index("[[top_down]]")], "mine")
+    Evaluation(tmp_path / "run", plan, dataset).run()
+    study = load_run(tmp_path / "run")
+    scaling, training = study.dbn.standardisation, dataset.split(study.recipe.data.validation, 0)[0]
+    assert scaling is not None
+    network, (low, high) = FeedForward([64, 16, 10], torch.relu, Random(0, "ffnn_noisy")), dataset.bounds
+    noise = NoisyLevels(0.5 * (high - low))
+    products = torch.bfloat16 if study.results.machine["precision"] == "bf16" else None
+    pixels = training.batch(slice(None)).float()
+
+    def noisy(values: torch.Tensor, labels: torch.Tensor, random: Random) -> torch.Tensor:
+        return scaling(noise(scaling.undo(values), labels, random))
+
+    settings = MinibatchSettings(epochs=1, batch_size=200, learning_rate=0.01, patience=0)
+    seen = (scaling(pixels), training.required_labels())
+    random = Random(0, "ffnn_noisy/training")
+    list(MinibatchTraining(network, seen, settings, random=random, augment=noisy, products=products).epochs())
+    kept = load_network(tmp_path / "run/robustness/seed-0/models/ffnn_noisy.safetensors")
+    for found, expected in zip(kept.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-5)
