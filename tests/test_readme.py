@@ -78,7 +78,17 @@ def blocks_of(page: str, *languages: str) -> list[str]:
 
 def test_pages_with_python_are_run() -> None:
     """That of the second page is run by `test_how_learning_works.py`."""
-    assert [page for page in ALL_PAGES if blocks_of(page, "python")] == ["README.md", "docs/how-learning-works.md"]
+    pages = ["README.md", "docs/how-learning-works.md", "docs/robustness.md"]
+    assert [page for page in ALL_PAGES if blocks_of(page, "python")] == pages
+
+
+def test_the_python_about_robustness_runs(tmp_path: Path) -> None:
+    (code,) = blocks_of("docs/robustness.md", "python")
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "page.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 5 + 3
 
 
 def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:
