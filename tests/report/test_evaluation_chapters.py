@@ -64,8 +64,11 @@ def write_evaluation(run: Path, seeds: int = 2) -> Path:
     write_json(run / "robustness" / "results.json", results)
     stages = run / "robustness" / "seed-0" / "stages"
     for kind in ("gaussian", "clipped_gaussian"):
-        examples = {"examples": np.random.default_rng(0).random((3, 6, 9), dtype=np.float32)}
-        write_stage(stages, StageRecord(stage=f"perturbation_{kind}", seconds=1, facts={}), examples)
+        arrays = {"examples": np.random.default_rng(0).random((3, 6, 9), dtype=np.float32)}
+        if kind == "gaussian":
+            along = np.linspace(0, 0.7, 41)
+            arrays |= {"fitted_levels": along, "fitted/readout_2": np.stack([0.8 - along, 0.7 - along, 0.85 - along])}
+        write_stage(stages, StageRecord(stage=f"perturbation_{kind}", seconds=1, facts={}), arrays)
     write_stage(stages, StageRecord(stage="attacks_readout_1", seconds=1, facts={"images": 77}), {})
     return run
 
@@ -92,7 +95,7 @@ def test_the_page_has_the_chapters_and_their_pictures(run: Path, page: str) -> N
         section(page, name)
     assert "1,234 test images" in section(page, "perturbations")
     assert "Each of 77 test images" in section(page, "worst_case")
-    for name in ("perturbations", "perturbations-images", "worst-case"):
+    for name in ("perturbations", "perturbations-images", "psychometric-fits", "worst-case"):
         assert (run / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"figure-{name}" in page
 
@@ -153,6 +156,21 @@ def test_curves_begin_at_the_clean_images_and_those_that_look_top_down_are_dashe
     assert evaluated.perturbations == ["gaussian", "clipped_gaussian"]
     assert evaluated.norms == ["linf"]
     assert evaluated.levels("linf") == ["0.05", "0.1"]
+
+
+def test_fitted_curves_have_their_bands_and_the_points_of_the_first_seed(run: Path) -> None:
+    evaluated = load_evaluated(run, load_run(run, []))
+    assert evaluated is not None
+    (curve,), (points,) = evaluated.fitted("gaussian", ["ffnn", "readout_2"])
+    assert curve.low is not None
+    assert curve.high is not None
+    assert [curve.y[0], curve.low[0], curve.high[-1]] == pytest.approx([80, 70, 15])
+    assert len(curve.x) == 41
+    assert list(points.x) == [0, 0.3, 0.7]
+    assert points.y == pytest.approx([81, 51, 11])  # of the first seed, not the mean
+    assert points.low is None
+    assert curve.look == points.look
+    assert evaluated.fitted("clipped_gaussian", ["ffnn", "readout_2"]) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,10 @@ class Evaluation:
                 run_stages(context, self._stages(context))
             return self._write_results()
 
+    def contestants(self, seed: int) -> Contestants:
+        """The classifiers of a seed by name, once they have all been trained."""
+        return Contestants(self._context(seed, Silent()), self._plan)
+
     def _claim_folder(self) -> None:
         path = self._folder / "plan.json"
         if path.exists():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deepbelief.evaluation.records import FOLDER, Evaluated, read_evaluated
 from deepbelief.report.curves import Curve
-from deepbelief.report.run import Run, Stage, series_of
+from deepbelief.report.run import Floats, Run, Stage, series_of
 from deepbelief.report.style import contestant_looks
 from deepbelief.study.records import Metric, read_stage
 
@@ -53,6 +53,23 @@ class EvaluatedRun:
                 look = replace(looks[bare], name=contestant_looks([name], 1)[name].name)
                 found.append(Curve.of_series(series, look, dashed=name != bare))
         return found
+
+    def fitted(self, kind: str, contestants: list[str]) -> tuple[list[Curve], list[Curve]]:
+        """The psychometric curves of the first seed, with their bands, and the accuracies that they were fitted to."""
+        stage, lines, points = self.stage(f"perturbation_{kind}"), [], []
+        for measured, name in zip(self.curves(kind, contestants), contestants, strict=True):
+            if f"fitted/{name}" in stage.arrays:
+                accuracy, low, high = 100 * stage.floats(f"fitted/{name}")
+                lines.append(replace(measured, x=stage.floats("fitted_levels"), y=accuracy, low=low, high=high))
+                points.append(replace(measured, y=100 * self._first_seed(name, kind), low=None, high=None))
+        return lines, points
+
+    def _first_seed(self, contestant: str, kind: str) -> Floats:
+        """Its accuracies from the clean images on."""
+        first = {name: Metric.over_seeds(metric.values[:1]) for name, metric in self.results.metrics.items()}
+        series = series_of(first, f"accuracy/{contestant}/{kind}", f"accuracy/{contestant}")
+        assert series is not None
+        return series.mean
 
 
 def load_evaluated(folder: Path, run: Run) -> EvaluatedRun | None:

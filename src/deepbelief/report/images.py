@@ -38,11 +38,11 @@ def grid(
     return Drawing(pitch * -(-len(images) // columns) - gap + 0.02, draw)
 
 
-def named_rows(rows: NDArray[Any], names: Sequence[str]) -> Drawing:
-    """Rows of images (rows, k, h, w), each with its name, of one line or more, on the left."""
+def named_rows(rows: Sequence[NDArray[Any]] | NDArray[Any], names: Sequence[str]) -> Drawing:
+    """Rows of images (k, h, w), each with its name, of one line or more, on the left; k may differ from row to row."""
     left = 1.05  # inches for the names
-    width = (WIDTH - left) / rows.shape[1] - 0.06
-    height = cell_height(rows, width)
+    width = (WIDTH - left) / max(map(len, rows)) - 0.06
+    height = cell_height(rows[0], width)
 
     def draw(figure: Figure) -> None:
         sheet = Sheet(figure)

@@ -16,16 +16,18 @@ _LEFT, _BETWEEN, _RIGHT = 0.4, 0.46, 0.14  # inches
 _TALL, _PITCH = 1.35, 2.12
 _LINE: Final = 0.2  # of the legend
 _LETTER: Final = 0.078
+_MARKED: Final = 30  # points of a line; more would hide it
 _DASHES: Final = (0, (3, 1.5))
 
 
 @dataclass(frozen=True)
 class Small:
-    """One little chart of accuracies in per cent: its title, against what, and its lines."""
+    """One little chart of accuracies in per cent: its title, against what, its lines, and points without a line."""
 
     title: str
     xlabel: str
     curves: Sequence[Curve]
+    points: Sequence[Curve] = ()
 
 
 def multiples(charts: Sequence[Small], chance: float | None) -> Drawing:
@@ -47,12 +49,14 @@ def multiples(charts: Sequence[Small], chance: float | None) -> Drawing:
             fit_x(axes, chart.curves)
             fit_accuracy(axes, chance)
             axes.xaxis.set_major_locator(MaxNLocator(5))
+            for dots in chart.points:
+                axes.plot(dots.x, dots.y, dots.look.marker, color=dots.look.colour, markersize=3.5, clip_on=False)
             for curve in chart.curves:
                 axes.plot(
                     curve.x,
                     curve.y,
                     color=curve.look.colour,
-                    marker=curve.look.marker,
+                    marker=curve.look.marker if len(curve.x) <= _MARKED else "",
                     linestyle=_DASHES if curve.dashed else "-",
                     linewidth=1.3,
                     markersize=3.5,

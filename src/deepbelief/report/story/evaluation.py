@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
 from deepbelief.evaluation.records import Comparison, Evaluated
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.evaluated import EvaluatedRun
@@ -14,6 +12,7 @@ from deepbelief.report.tables import Table
 from deepbelief.report.text import ABSENT, contestant_name, interval, listing, percent, points, signed
 
 _LINES: Final = 7  # lines that can be told apart in a little chart
+_FITTED: Final = 4  # perturbations whose psychometric curves are drawn
 _SURE: Final = 0.05
 _MEASURED: Final = {"linf": "of each pixel", "l2": "of the image's length (L2)"}
 _NORMS: Final = {"linf": "each pixel moved by at most epsilon", "l2": "the image moved by at most epsilon (L2)"}
@@ -69,24 +68,19 @@ def perturbations(evaluated: EvaluatedRun) -> Chapter:
         ),
     )
     means = _means_table(evaluated.results, evaluated.perturbations, "perturbation")
-    return Chapter(text, (_examples(evaluated), _curves(evaluated)), [means, _thresholds_table(evaluated)])
+    pictures = [_examples(evaluated), _curves(evaluated), *_fits(evaluated)]
+    return Chapter(text, pictures, [means, _thresholds_table(evaluated)])
 
 
 def _examples(evaluated: EvaluatedRun) -> Picture:
     names = evaluated.perturbations
-    rows = {name: evaluated.stage(f"perturbation_{name}").array("examples") for name in names}
-    columns = min(map(len, rows.values()))
-    # From clean to strongest; the same number of images in each row.
-    chosen = {
-        name: images[[round(step * (len(images) - 1) / max(1, columns - 1)) for step in range(columns)]]
-        for name, images in rows.items()
-    }
+    rows = [evaluated.stage(f"perturbation_{name}").array("examples") for name in names]
     return Picture(
         "perturbations-images",
         "One test image under every perturbation, from left to right more of it.",
-        "One test image, from its clean self on the left to the strongest level of each perturbation on the right. (A "
-        "screen clips what is not clipped.)",
-        named_rows(np.stack(list(chosen.values())), [_kind_name(name).replace(" ", "\n", 1) for name in chosen]),
+        "One test image, as it is on the left, and at every level of each perturbation. (A screen clips what is not "
+        "clipped.)",
+        named_rows(rows, [_kind_name(name).replace(" ", "\n") for name in names]),
     )
 
 
@@ -103,6 +97,23 @@ def _curves(evaluated: EvaluatedRun) -> Picture:
         + _bands(evaluated),
         multiples(charts, evaluated.run.chance),
     )
+
+
+def _fits(evaluated: EvaluatedRun) -> Iterator[Picture]:
+    """The psychometric curves of the first perturbations that have them."""
+    charts: list[Small] = []
+    for kind in evaluated.perturbations:
+        curves, dots = evaluated.fitted(kind, _drawn(evaluated))
+        if curves and len(charts) < _FITTED:
+            charts.append(Small(_kind_name(kind), evaluated.results.units[kind], curves, dots))
+    if charts:
+        yield Picture(
+            "psychometric-fits",
+            "Psychometric curves fitted to the accuracies under perturbations.",
+            "Psychometric curves (Weibull), fitted to the accuracies of the first training, which are the points. The "
+            "bands are 95 % credible intervals.",
+            multiples(charts, evaluated.run.chance),
+        )
 
 
 def worst_case(evaluated: EvaluatedRun) -> Chapter:
