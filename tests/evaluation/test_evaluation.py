@@ -259,6 +259,27 @@ def test_an_interrupted_evaluation_ends_as_if_it_had_not_been(
     assert not [*(tmp_path / "run").rglob("checkpoints")]
 
 
+def test_a_study_that_has_got_more_seeds_is_gone_on_with(tmp_path: Path, tiny: str) -> None:
+    recipe, dataset = parse_recipe(tiny, "tiny.toml"), load_dataset("digits")
+    plan = parse_plan("[perturbations]\nblur = [1.0]", "mine")
+    for seeds in ([0], [0, 1]):
+        Study("tiny", recipe, dataset, tmp_path, seeds=seeds).run()
+        found = Evaluation(tmp_path, plan, dataset).run()
+        assert found.seeds == seeds
+        assert len(found.metrics["accuracy/ffnn/blur@1"].values) == len(seeds)
+
+
+def test_a_network_that_is_only_attacked_for_others_is_trained(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("robustness"))
+    text = PLAN[PLAN.index("[[networks]]") : PLAN.index("[[top_down]]")]
+    text = 'contestants = ["ffnn"]\n' + text + '[attacks]\nimages = 5\nepsilons = [0.1]\nstranger = "pixels"'
+    found = Evaluation(tmp_path / "run", parse_plan(text, "mine"), load_dataset("digits")).run()
+    assert found.contestants == ["ffnn"]
+    assert [path.stem for path in (tmp_path / "run/robustness/seed-0/models").iterdir()] == ["pixels"]
+    taken = read_stage(tmp_path / "run/robustness/seed-0/stages", "attacks_ffnn")[0].facts["taken"]
+    assert "transfer" in taken["linf@0.1"]
+
+
 def test_another_plan_is_refused_and_leaves_everything(finished: Path, evaluated: Evaluated) -> None:
     before = (finished / "robustness" / "plan.json").read_bytes()
     with pytest.raises(SettingsError, match="holds the results of another plan"):
@@ -299,6 +320,7 @@ def test_a_damaged_network_is_one_sentence(tmp_path: Path, finished: Path, evalu
         ('pairs = [["ffnn", "mine"]]', "pairs names mine"),
         ("[[top_down]]\nlayer = 3", "top_down.layer = 3, and the DBN has 2 layers"),
         ('[[top_down]]\ncontestants = ["readout_1_rebuilt_1x1"]', "top_down.contestants names readout_1_rebuilt_1x1"),
+        ("[[top_down]]\n[[top_down]]", "top_down asks for readout_2_rebuilt_2x1 twice"),
         ('[attacks]\nstranger = "nobody"', "attacks.stranger names nobody"),
         ('[[networks]]\nname = "ffnn"\n[networks.training]', "the name ffnn is taken"),
         ('[[networks]]\nname = "readout_9"\n[networks.training]', "the name readout_9 is taken"),

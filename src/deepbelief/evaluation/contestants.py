@@ -92,6 +92,9 @@ def check_contestants(recipe: Recipe, plan: Plan) -> None:
             raise SettingsError(
                 f"top_down.layer = {section.layer}, and the DBN has {len(recipe.dbn.hidden)} layers: give a lower one."
             )
+    rebuilt = [one.name for one in top_down(recipe, plan)]
+    if twice := [name for name in rebuilt if rebuilt.count(name) > 1]:
+        raise SettingsError(f"top_down asks for {twice[0]} twice: leave one of them out.")
     named = {
         "contestants": (plan.contestants, known),
         "attacks.stranger": ([plan.attacks.stranger] if plan.attacks and plan.attacks.stranger else [], bare),
@@ -115,6 +118,7 @@ class Contestants:
         self._context = context
         self._bare: dict[str, Classifier] = {}
         self._top_down = {one.name: one for one in top_down(context.recipe, plan)}
+        self._stranger = plan.attacks.stranger if plan.attacks is not None else None
         self.names = names_of(context.recipe, plan)
 
     def __getitem__(self, name: str) -> Classifier:
@@ -132,8 +136,9 @@ class Contestants:
         return self._bare[name]
 
     def needs(self, name: str) -> bool:
-        """Whether this classifier is a contestant, or answers for one that looks top-down."""
-        return any(name in (one, self._top_down[one].bare if one in self._top_down else one) for one in self.names)
+        """Whether this classifier is a contestant, answers for one that looks top-down, or is attacked for others."""
+        answering = [self._top_down[one].bare for one in self.names if one in self._top_down]
+        return name in (*self.names, *answering, self._stranger)
 
     def looks_top_down(self, name: str) -> bool:
         """Whether a contestant sees reconstructions."""

@@ -50,9 +50,8 @@ class Evaluation:
         check_contestants(self._recipe, plan)
         self._names = names_of(self._recipe, plan)
         self._folder = run / FOLDER
-        self._record = PlanRecord(
-            plan=plan.model_dump(mode="json"), study=self._study.settings, seeds=self._study.seeds
-        )
+        self._precision = choose_precision(self._study.machine.get("precision", "fp32"), self._device)
+        self._record = PlanRecord(plan=plan.model_dump(mode="json"), study=self._study.settings)
 
     def run(self, progress: StudyProgress | None = None) -> Evaluated:
         """Run the stages that are not finished and write `results.json`.
@@ -61,7 +60,7 @@ class Evaluation:
             SettingsError: the folder holds the results of another plan.
             DeepBeliefError: another process is at work in the folder, a file in it is damaged, or a training diverged.
         """
-        with locked(self._folder):
+        with locked(self._folder, "wait for it"):
             self._claim_folder()
             sweep(self._folder)
             for seed in self._study.seeds:
@@ -90,10 +89,8 @@ class Evaluation:
         return self._folder / f"seed-{seed}"
 
     def _context(self, seed: int, progress: StudyProgress) -> Context:
-        precision = choose_precision(self._study.machine.get("precision", "fp32"), self._device)
-        finished = self._run / f"seed-{seed}"
-        folder = self._seed_folder(seed)
-        return Context(self._recipe, self._dataset, seed, self._device, precision, folder, progress, finished)
+        finished, folder = self._run / f"seed-{seed}", self._seed_folder(seed)
+        return Context(self._recipe, self._dataset, seed, self._device, self._precision, folder, progress, finished)
 
     def _stages(self, context: Context) -> dict[str, Stage]:
         """Of a seed, in order; nothing is loaded before one runs."""
@@ -127,7 +124,7 @@ class Evaluation:
             metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in of_all}
             | means_of(scores),
             comparisons=comparisons(scores, pairs_of(self._recipe, self._plan)),
-            machine=describe_machine(self._device),
+            machine={**describe_machine(self._device), "precision": self._precision.name},
         )
         write_json(self._folder / "results.json", results)
         return results

@@ -20,7 +20,6 @@ class PlanRecord(Record):
 
     plan: dict[str, Any]
     study: dict[str, Any]
-    seeds: list[Seed]
 
 
 class Comparison(Record):

@@ -18,7 +18,7 @@ LOCK: Final = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, advice: str = "wait for it, or give --out") -> Iterator[None]:
     """Make a run's folder, and keep other processes from claiming it and from working in it.
 
     Raises:
@@ -28,7 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         held = FileLock(folder / LOCK, timeout=0).acquire()
     except Timeout:
-        raise DeepBeliefError(f"another study is at work in {folder}: wait for it, or give --out.") from None
+        raise DeepBeliefError(f"another study is at work in {folder}: {advice}.") from None
     except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
         why = getattr(error, "strerror", None) or error
         raise DeepBeliefError(f"{folder} can hold no study ({why}): give another folder with --out.") from None

@@ -9,7 +9,7 @@ from deepbelief.report.evaluated import EvaluatedRun
 from deepbelief.report.images import named_rows
 from deepbelief.report.multiples import Small, multiples
 from deepbelief.report.tables import Table
-from deepbelief.report.text import ABSENT, contestant_name, interval, listing, percent, points, signed
+from deepbelief.report.text import ABSENT, contestant_name, interval, listing, measured_on, percent, points, signed
 
 _LINES: Final = 7  # lines that can be told apart in a little chart
 _FITTED: Final = 4  # perturbations whose psychometric curves are drawn
@@ -178,7 +178,8 @@ def _means_table(results: Evaluated, kinds: Sequence[str], what: str) -> Table:
         values = [-1.0 if found[column] is None else found[column].mean for found in metrics]  # type: ignore[union-attr]
         strong |= {(row, column + 1) for row, value in enumerate(values) if value == max(values) and len(values) > 1}
     header = ("contestant", "clean", *map(_kind_name, kinds))
-    return Table(f"Mean accuracy (%) over the levels of each {what}", header, rows, frozenset(strong))
+    title = f"Mean accuracy (%) over the levels of each {what}; {measured_on(results.machine)}"
+    return Table(title, header, rows, frozenset(strong))
 
 
 def _thresholds_table(evaluated: EvaluatedRun) -> Table:
