@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from deepbelief.checkpoint import load_labelled_dbn
+from deepbelief.checkpoint import load_labelled_dbn, save_module
 from deepbelief.data import load_dataset
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError, SettingsError
@@ -168,6 +169,28 @@ def test_the_worst_case_is_worked_out_a_second_time(finished: Path, evaluated: E
                 assert metric.values[1] == pytest.approx(hits.double().mean().item())
 
 
+def test_images_without_a_gradient_are_counted(finished: Path, evaluated: Evaluated, tmp_path: Path) -> None:
+    stages = finished / "robustness/seed-0/stages"
+    assert read_stage(stages, "attacks_ffnn")[0].facts["without_gradient"] == 0
+    # A network so sure of itself that its softmax is 1 in float32.
+    run = tmp_path / "run"
+    shutil.copytree(finished, run, ignore=shutil.ignore_patterns("robustness"))
+    path = run / "seed-0/models/ffnn.safetensors"
+    network = load_network(path)
+    with torch.no_grad():
+        network.linear(-1).weight *= 1e4
+    save_module(path, network, {"model": "FeedForward", "sizes": network.sizes, "activation": "relu"}, {})
+    plan = parse_plan('contestants = ["ffnn"]\n[attacks]\nimages = 30\nepsilons = [0.1]', "mine")
+    Evaluation(run, plan, load_dataset("digits")).run()
+    record, _ = read_stage(run / "robustness/seed-0/stages", "attacks_ffnn")
+    rows = torch.tensor(record.facts["rows"])
+    images = load_dataset("digits").test.batch(rows).float()
+    sure = network(images).softmax(dim=1).amax(dim=1) == 1
+    right = network(images).argmax(dim=1) == load_dataset("digits").test.required_labels()[rows]
+    assert record.facts["without_gradient"] == pytest.approx((sure & right).double().mean().item())
+    assert record.facts["without_gradient"] > 0.3
+
+
 def test_an_attack_that_knows_more_or_may_do_more_leaves_less(finished: Path, evaluated: Evaluated) -> None:
     for name in EVERYONE:
         for norm in ("linf", "l2"):
@@ -285,6 +308,12 @@ def test_another_plan_is_refused_and_leaves_everything(finished: Path, evaluated
     with pytest.raises(SettingsError, match="holds the results of another plan"):
         Evaluation(finished, parse_plan("", "mine"), load_dataset("digits")).run()
     assert (finished / "robustness" / "plan.json").read_bytes() == before
+
+
+def test_two_processes_at_once_are_refused(finished: Path, evaluated: Evaluated) -> None:
+    held = FileLock(finished / "robustness" / ".lock")
+    with held, pytest.raises(DeepBeliefError, match=r"at work in .*: wait for it\.$"):
+        Evaluation(finished, parse_plan(PLAN, "plan"), load_dataset("digits")).run()
 
 
 def test_damaged_records_are_named(tmp_path: Path, finished: Path, evaluated: Evaluated) -> None:

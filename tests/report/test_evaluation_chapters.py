@@ -69,7 +69,9 @@ def write_evaluation(run: Path, seeds: int = 2) -> Path:
             along = np.linspace(0, 0.7, 41)
             arrays |= {"fitted_levels": along, "fitted/readout_2": np.stack([0.8 - along, 0.7 - along, 0.85 - along])}
         write_stage(stages, StageRecord(stage=f"perturbation_{kind}", seconds=1, facts={}), arrays)
-    write_stage(stages, StageRecord(stage="attacks_readout_1", seconds=1, facts={"images": 77}), {})
+    for name in EVERYONE:
+        facts = {"images": 77, "without_gradient": 0.25 if name == "ffnn" else 0.01}
+        write_stage(stages, StageRecord(stage=f"attacks_{name}", seconds=1, facts=facts), {})
     return run
 
 
@@ -125,6 +127,11 @@ def test_masked_gradients_are_warned_of_and_only_they(page: str) -> None:
     (told,) = re.findall(r"<p>(A warning: attacks that do not follow[^<]*)</p>", page)
     assert "read-out 2 at 0.1 (73.0" in told.replace("\N{NO-BREAK SPACE}", " ")
     assert told.count(" at 0.") == 1
+
+
+def test_where_there_is_no_gradient_it_is_told(page: str) -> None:
+    (told,) = re.findall(r"<p>(A warning: at some of the images[^<]*)</p>", page)
+    assert "no gradient at all to follow: feed-forward (25\N{NO-BREAK SPACE}%). There" in told
 
 
 def test_means_are_a_table_whose_best_are_bold(run: Path) -> None:

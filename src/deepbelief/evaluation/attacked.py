@@ -23,10 +23,11 @@ from deepbelief.robustness import (
     RayS,
     Square,
     Transfer,
+    cross_entropy,
     logits_ratio,
     worst_case,
 )
-from deepbelief.robustness.attacks.attack import margins
+from deepbelief.robustness.attacks.attack import look, margins
 from deepbelief.study.context import Context, Findings, share
 
 PREFIX: Final = "attacks_"
@@ -48,6 +49,7 @@ def stage_of(contestants: Contestants, name: str, section: AttacksSection) -> Ca
         rows = choose_rows(context.test.required_labels(), section.images, Random(0, "attacked images", context.device))
         target = _Target(context, contestants, name, section, rows)
         found = Findings(facts={"images": len(rows), "rows": rows.tolist(), "taken": {}})
+        found.facts["without_gradient"] = target.without_gradient()
         strengths = [("linf", one) for one in section.epsilons] + [("l2", one) for one in section.lengths]
         for number, (norm, strength) in enumerate(sorted(strengths, key=lambda one: (one[0] == "l2", one[1])), start=1):
             target.attack(norm, strength, found)
@@ -72,6 +74,11 @@ class _Target:
         self._clean = margins(self._classifier, self._images, self._labels) < 0
         self.right: dict[tuple[str, str], list[Tensor]] = {}
         """(`fgsm`, `aware` or `worst`; norm) -> (images,) for each strength, ascending."""
+
+    def without_gradient(self) -> float:
+        """The share of images at which the cross-entropy has no gradient at all, so that no attack can follow it."""
+        gradient = look(self._classifier, self._images, self._labels, cross_entropy).gradient
+        return share((gradient == 0).all(dim=1))
 
     def attack(self, norm: str, strength: float, found: Findings) -> None:
         """At one strength, greater than all before it."""

@@ -225,6 +225,12 @@ def _masked(evaluated: EvaluatedRun) -> Iterator[str]:
                 aware, worst = evaluated.accuracy(name, f"{norm}_aware", level), evaluated.accuracy(name, norm, level)
                 if aware is not None and worst is not None and aware.mean - worst.mean > 0.01:
                     found.append(f"{contestant_name(name)} at {level} ({percent(aware)} to {percent(worst)})")
+    flat = {name: evaluated.stage(f"attacks_{name}").fact("without_gradient") for name in evaluated.results.contestants}
+    if lost := [f"{contestant_name(name)} ({percent(part, 0)})" for name, part in flat.items() if part > 0.01]:
+        yield (
+            f"A warning: at some of the images there is no gradient at all to follow: {listing(lost)}. There only the "
+            "attacks without gradients count."
+        )
     if found:
         yield (
             "A warning: attacks that do not follow a contestant's own gradients do more than a hundredth better than "
