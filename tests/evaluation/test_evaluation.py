@@ -1,5 +1,6 @@
 """A whole evaluation: figures worked out a second time, resumption, and what is refused."""
 
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_everyone_is_measured(evaluated: Evaluated) -> None:
     conditions += [f"/{kind}@0.5" for kind in ("l2", "l2_fgsm", "l2_aware")]
     for name in EVERYONE:
         assert all(len(evaluated.metrics[f"accuracy/{name}{at}"].values) == 2 for at in conditions)
+
+
+def test_every_metric_is_documented_and_every_documented_name_has_a_metric(evaluated: Evaluated) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "records.md").read_text("utf-8")
+    of_a_study, _, own = text.partition("## Metrics of an evaluation")
+    tables = [
+        re.findall(r"`(\w+/[^`]+)`", "".join(re.findall(r"^\| `.*?\|", part, re.M))) for part in (of_a_study, own)
+    ]
+    found = [[re.compile(re.sub(r"<[\w-]+>", r"[\\w.-]+", name)) for name in names] for names in tables]
+    assert not [name for name in evaluated.metrics if not any(p.fullmatch(name) for part in found for p in part)]
+    assert not [p.pattern for p in found[1] if not any(p.fullmatch(name) for name in evaluated.metrics)]
 
 
 @pytest.mark.parametrize("seed", [0, 3])
