@@ -112,14 +112,16 @@ def test_differences_stand_where_they_belong(page: str) -> None:
     rows = dict(re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', section(page, "verdicts"), re.DOTALL))
     cells = {name: re.findall(r"<td[^>]*>([^<]*)</td>", row) for name, row in rows.items()}
     assert cells["read-out 1"] == [
-        "gaussian (+10.0, +9.0 to +12.0)",
-        "clipped gaussian (−5.0, −6.0 to −3.0)",  # noqa: RUF001
-        "attacks on pixels (+2.0, +1.0 to +4.0)",
+        "gaussian (+10.0 ± 1.5)",
+        "clipped gaussian (−5.0 ± 1.5)",  # noqa: RUF001
+        "attacks on pixels (+2.0 ± 1.5)",
     ]
     assert cells["fine-tuned"][0].startswith("attacks on pixels (+30.0")  # the largest first
     assert "gaussian (+3.0" in cells["fine-tuned"][0]  # p = 0.05 counts
     assert cells["fine-tuned"][1:] == ["–", "–"]  # noqa: RUF001
     assert {*cells} == {"read-out 1", "fine-tuned"}
+    assert '<table class="words">' in section(page, "verdicts")
+    assert 'class="words"' not in section(page, "perturbations")
     assert "corrected for the 5 comparisons" in page
 
 

@@ -24,12 +24,13 @@ _PUBLISHED: Final = {
 
 @dataclass(frozen=True)
 class Table:
-    """A header, rows of equal length (the first cell names the row), and the cells worth stressing."""
+    """A header, rows of equal length (the first cell names the row), cells worth stressing; whether it holds words."""
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     strong: frozenset[tuple[int, int]] = field(default_factory=frozenset)
+    words: bool = False
 
 
 def levels_of(results: Results, kind: str) -> list[str]:

@@ -153,7 +153,7 @@ def verdicts(evaluated: EvaluatedRun) -> Chapter:
         "Two contestants are compared image by image, by the share of levels at which each recognises it, "
         f"{sample}. A difference counts as found where p, corrected for the {len(results.comparisons)} "
         f"comparisons of this page (Holm), is at most {_SURE}; in brackets the difference of the mean accuracies in "
-        "points and its 95 % interval.",
+        "points, ± half of its 95 % interval.",
     )
     seconds = list(dict.fromkeys(one.second for one in results.comparisons))
     return Chapter(text, [], [_verdict_table(results, second) for second in seconds])
@@ -249,7 +249,7 @@ def _verdict_table(results: Evaluated, second: str) -> Table:
             open_ = [one for one in asked if one.p > _SURE]
             rows.append((contestant_name(first), _told(better), _told(worse), _told(open_)))
     title = f"Beside {contestant_name(second)}"
-    return Table(title, ("contestant", "more robust to", "less robust to", "the data do not tell"), rows)
+    return Table(title, ("contestant", "more robust to", "less robust to", "the data do not tell"), rows, words=True)
 
 
 def _told(found: Sequence[Comparison]) -> str:
@@ -258,6 +258,6 @@ def _told(found: Sequence[Comparison]) -> str:
 
 
 def _difference(one: Comparison) -> str:
-    """`blur (+3.1, +2.0 to +4.2)`, in points."""
-    mean, low, high = (signed(100 * value) for value in (one.mean, *one.ci95))
-    return f"{_kind_name(one.kind)} ({mean}, {low} to {high})"
+    """`blur (+3.1 ± 1.1)`, in points: the mean, and half of its interval, which lies evenly around it."""
+    half = f"{100 * (one.ci95[1] - one.ci95[0]) / 2:.1f}"
+    return f"{_kind_name(one.kind)} ({signed(100 * one.mean)} ± {half})"
