@@ -75,6 +75,7 @@ def test_everyone_is_measured(evaluated: Evaluated) -> None:
     assert evaluated.units["gaussian_levelled"] == evaluated.units["gaussian"] == "standard deviation / range"
     assert evaluated.units["rotation"] == "degrees"
     assert evaluated.images == len(load_dataset("digits").test)
+    assert not [name for name in evaluated.metrics if name.endswith(("/gaussian@0", "/rotation@0"))]
     conditions = ["", "/gaussian@0.2", "/gaussian@0.7", "/gaussian@1.5", "/rotation@20"]
     conditions += [f"/{kind}@{at}" for kind in ("linf", "linf_fgsm", "linf_aware") for at in ("0.05", "0.2")]
     conditions += [f"/{kind}@0.5" for kind in ("l2", "l2_fgsm", "l2_aware")]
@@ -179,6 +180,17 @@ def test_the_worst_case_is_worked_out_a_second_time(finished: Path, evaluated: E
                 words = norm if kind == "worst" else f"{norm}_{kind}"
                 metric = evaluated.metrics[f"accuracy/{name}/{words}@{strength:g}"]
                 assert metric.values[1] == pytest.approx(hits.double().mean().item())
+
+
+@pytest.mark.parametrize("name", ["ffnn", "readout_1", "readout_2_rebuilt_2x1"])
+def test_what_each_attack_took_adds_up_to_what_is_lost(finished: Path, evaluated: Evaluated, name: str) -> None:
+    record, _ = read_stage(finished / "robustness/seed-0/stages", f"attacks_{name}")
+    clean = right(finished, 0, "clean", f"right/{name}")[0][record.facts["rows"]].mean()
+    aware, worst = (right(finished, 0, f"attacks_{name}", f"{kind}/l2")[0].mean() for kind in ("aware", "worst"))
+    taken = record.facts["taken"]["l2@0.5"]
+    informed = sum(taken.pop(attack) for attack in ("fgsm", "pgd", "apgd", "apgd_ratio"))
+    assert informed == pytest.approx(clean - aware)
+    assert sum(taken.values()) == pytest.approx(aware - worst)
 
 
 def test_images_without_a_gradient_are_counted(finished: Path, evaluated: Evaluated, tmp_path: Path) -> None:
@@ -383,27 +395,40 @@ def test_other_data_and_no_study_are_refused(finished: Path, tmp_path: Path) -> 
 
 
 def test_real_values_are_augmented_on_their_own_scale(tmp_path: Path, tiny: str) -> None:
-    """A DBN of Gaussian units standardises; the network that learns from noise sees standardised noisy pixels."""
+    """A DBN of Gaussian units standardises: what learns from noise or attacks sees standardised changed pixels."""
+    parts = {"train": load_dataset("digits").train, "test": load_dataset("digits").test}
+    pixels = {f"x_{name}": 16 * part.batch(slice(None)).view(-1, 8, 8).numpy() for name, part in parts.items()}
+    np.savez(tmp_path / "grey.npz", **pixels, **{f"y_{name}": part.required_labels() for name, part in parts.items()})
     text = tiny.replace("[dbn]", '[dbn]\nvisible = "gaussian"').replace("epochs = [3, 2]", "epochs = 1")
-    dataset = load_dataset("digits", real=True)
+    dataset = load_dataset(str(tmp_path / "grey.npz"), real=True)
+    assert dataset.bounds == (0, 16)
     Study("real", parse_recipe(text, "real"), dataset, tmp_path / "run").run()
-    plan = parse_plan(PLAN[PLAN.index('[[networks]]\nname = "ffnn_noisy"') : PLAN.index("[[top_down]]")], "mine")
-    Evaluation(tmp_path / "run", plan, dataset).run()
+    plan = PLAN[PLAN.index('[[networks]]\nname = "ffnn_noisy"') : PLAN.index("[[top_down]]")]
+    plan += plan.replace("ffnn_noisy", "ffnn_attacked").partition("augmentation")[0]
+    plan += 'augmentation = { kind = "attack", epsilon = 0.2, steps = 2 }'
+    Evaluation(tmp_path / "run", parse_plan(plan, "mine"), dataset).run()
     study = load_run(tmp_path / "run")
     scaling, training = study.dbn.standardisation, dataset.split(study.recipe.data.validation, 0)[0]
     assert scaling is not None
-    network, (low, high) = FeedForward([64, 16, 10], torch.relu, Random(0, "ffnn_noisy")), dataset.bounds
-    noise = NoisyLevels(0.5 * (high - low))
     products = torch.bfloat16 if study.results.machine["precision"] == "bf16" else None
-    pixels = training.batch(slice(None)).float()
+    seen = scaling(training.batch(slice(None)).float()), training.required_labels()
+    attacked = FeedForward([64, 16, 10], torch.relu, Random(0, "ffnn_attacked"))
 
-    def noisy(values: torch.Tensor, labels: torch.Tensor, random: Random) -> torch.Tensor:
-        return scaling(noise(scaling.undo(values), labels, random))
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=products, enabled=products is not None):
+            return attacked(scaling(images)).to(images.dtype)
 
-    settings = MinibatchSettings(epochs=1, batch_size=200, learning_rate=0.01, patience=0)
-    seen = (scaling(pixels), training.required_labels())
-    random = Random(0, "ffnn_noisy/training")
-    list(MinibatchTraining(network, seen, settings, random=random, augment=noisy, products=products).epochs())
-    kept = load_network(tmp_path / "run/robustness/seed-0/models/ffnn_noisy.safetensors")
-    for found, expected in zip(kept.parameters(), network.parameters(), strict=True):
-        torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-5)
+    for name, network, change in (
+        ("ffnn_noisy", FeedForward([64, 16, 10], torch.relu, Random(0, "ffnn_noisy")), NoisyLevels(8)),
+        ("ffnn_attacked", attacked, Adversarial(logits, PGD(2), LInf(3.2, (0, 16)))),
+    ):
+
+        def changed(values: torch.Tensor, labels: torch.Tensor, random: Random, change: Any = change) -> torch.Tensor:
+            return scaling(change(scaling.undo(values), labels, random))
+
+        settings = MinibatchSettings(epochs=1, batch_size=200, learning_rate=0.01, patience=0)
+        random = Random(0, f"{name}/training")
+        list(MinibatchTraining(network, seen, settings, random=random, augment=changed, products=products).epochs())
+        kept = load_network(tmp_path / f"run/robustness/seed-0/models/{name}.safetensors")
+        for found, expected in zip(kept.parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-5)
