@@ -2,11 +2,13 @@
 
 import difflib
 import functools
+import tomllib
 from collections.abc import Collection
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from deepbelief.errors import SettingsError
@@ -40,6 +42,39 @@ def settings_dataclass(cls: type[T]) -> type[T]:
 
     made.__init__ = checked
     return made  # type: ignore[no-any-return]
+
+
+def known_settings(model: type[BaseModel]) -> set[str]:
+    """Every name that may stand in a file of these settings."""
+    schema = model.model_json_schema()
+    return {name for section in [schema, *schema["$defs"].values()] for name in section["properties"]}
+
+
+def read_settings(path: Path, kind: str, missing: str) -> str:
+    """The text of a user's file of settings.
+
+    Args:
+        path: of the file.
+        kind: what it is, such as "recipe".
+        missing: the sentence where there is no such file.
+
+    Raises:
+        SettingsError: there is no such file, or it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise SettingsError(missing) from None
+    except (UnicodeDecodeError, PermissionError) as error:
+        raise SettingsError(f"{path} cannot be read as text ({error}): give a {kind} in TOML.") from None
+
+
+def toml_tables(text: str, where: str) -> dict[str, Any]:
+    """The tables of a TOML text; `where` names it in the `SettingsError` if it is none."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{where} is not valid TOML: {error}.") from None
 
 
 def sentence(error: ValidationError, whole: str, known: Collection[str]) -> str:

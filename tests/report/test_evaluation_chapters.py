@@ -162,8 +162,8 @@ def test_curves_begin_at_the_clean_images_and_those_that_look_top_down_are_dashe
     assert (bare.dashed, rebuilt.dashed) == (False, True)
     assert bare.look.colour == rebuilt.look.colour
     assert rebuilt.look.name == "read-out 2, rebuilt from 2 once"
-    assert evaluated.perturbations == ["gaussian", "clipped_gaussian"]
-    assert evaluated.norms == ["linf"]
+    assert evaluated.results.perturbations == ["gaussian", "clipped_gaussian"]
+    assert evaluated.results.norms == ["linf"]
     assert evaluated.levels("linf") == ["0.05", "0.1"]
 
 

@@ -42,23 +42,24 @@ def robustness(
     from deepbelief.evaluation.plan import chosen, plan_of
     from deepbelief.report.page import build_report
     from deepbelief.report.story.evaluation import tables
-    from deepbelief.study import load_run
+    from deepbelief.study.loading import recipe_of
+    from deepbelief.study.records import read_results
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
 
     keep_freed_memory()
-    study = load_run(run)
-    wanted = chosen(load_plan(plan or plan_of(study.results.recipe)), perturbation, contestant, attacks)
-    settings = study.recipe
+    results = read_results(run)
+    wanted = chosen(load_plan(plan or plan_of(results.recipe)), perturbation, contestant, attacks)
+    settings = recipe_of(run, results)
     dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
     console = Console()
     try:
         with TerminalProgress(console) as progress:
-            results = Evaluation(run, wanted, dataset, choose_device(device)).run(progress)
+            found = Evaluation(run, wanted, dataset, choose_device(device)).run(progress)
             page = build_report(run)
     except KeyboardInterrupt:
         stop("stopped; the same command goes on from here.", 130)
-    for table in tables(results):
+    for table in tables(found):
         print_results(console, table)
-    total = sum(results.metrics["time/total"].values)
+    total = sum(found.metrics["time/total"].values)
     typer.echo(f"\n{total:.0f} s of work. The report: {page}")

@@ -33,8 +33,7 @@ from deepbelief.study.context import Context, Findings, share
 PREFIX: Final = "attacks_"
 """What the stage of a contestant is called, before the contestant's name."""
 
-NORMS: Final[dict[str, type[LInf] | type[L2]]] = {"linf": LInf, "l2": L2}
-"""The balls, by how metrics and arrays name them."""
+_BALLS: Final[dict[str, type[LInf] | type[L2]]] = {"linf": LInf, "l2": L2}
 
 
 def stage_of(contestants: Contestants, name: str, section: AttacksSection) -> Callable[[Context], Findings]:
@@ -82,7 +81,7 @@ class _Target:
 
     def attack(self, norm: str, strength: float, found: Findings) -> None:
         """At one strength, greater than all before it."""
-        ball: Ball = NORMS[norm](strength * self._context.span, self._context.bounds)
+        ball: Ball = _BALLS[norm](strength * self._context.span, self._context.bounds)
         random = self._context.random(f"attacks/{self._name}/{norm}@{strength:g}")
         stepped = FGSM()(self._classifier, self._images, self._labels, ball)
         taken: dict[str, float] = {}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepbelief.evaluation import attacked, perturbed
 from deepbelief.evaluation.perturbed import unpacked
-from deepbelief.evaluation.records import Comparison
+from deepbelief.evaluation.records import LEVELLED, NORMS, Comparison
 from deepbelief.robustness import PERTURBATIONS, compare, holm
 from deepbelief.study.records import Metric, read_stage
 
@@ -21,7 +21,7 @@ Scores = Mapping[str, NDArray[np.float64]]
 
 def unit_of(kind: str) -> str:
     """What the levels of a perturbation, or the strengths of attacks in a norm, are measured in."""
-    name = kind.removesuffix(perturbed.LEVELLED).replace("_", "-")
+    name = kind.removesuffix(LEVELLED).replace("_", "-")
     return _UNITS[kind] if kind in _UNITS else PERTURBATIONS[name].unit
 
 
@@ -43,7 +43,7 @@ def _right(folder: Path, stage: str, contestants: Sequence[str]) -> Iterator[tup
             yield stage.removeprefix(perturbed.PREFIX), name, unpacked(arrays[f"right/{name}"], record.facts["images"])
     elif stage.startswith(attacked.PREFIX):
         record, arrays = read_stage(folder, stage)
-        for norm in attacked.NORMS:
+        for norm in NORMS:
             if (bits := arrays.get(f"worst/{norm}")) is not None:
                 yield norm, stage.removeprefix(attacked.PREFIX), unpacked(bits, record.facts["images"])
 

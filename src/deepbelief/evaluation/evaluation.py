@@ -11,12 +11,12 @@ from deepbelief.evaluation import attacked, networks, perturbed
 from deepbelief.evaluation.comparisons import comparisons, means_of, scores_of, unit_of
 from deepbelief.evaluation.contestants import Contestants, check_contestants, names_of, pairs_of
 from deepbelief.evaluation.plan import Plan
-from deepbelief.evaluation.records import FOLDER, Evaluated, PlanRecord
+from deepbelief.evaluation.records import FOLDER, LEVELLED, Evaluated, PlanRecord
 from deepbelief.study.context import ADDED, Context
-from deepbelief.study.execution import check_records, locked, metrics_of, run_stages
-from deepbelief.study.loading import load_run
+from deepbelief.study.execution import check_records, locked, metrics_over_seeds, run_stages
+from deepbelief.study.loading import recipe_of
 from deepbelief.study.progress import Silent, StudyProgress
-from deepbelief.study.records import Metric, read_record, write_json
+from deepbelief.study.records import read_record, read_results, write_json
 from deepbelief.study.stages import Stage
 from deepbelief.system.atomic import sweep
 from deepbelief.system.machine import describe_machine
@@ -40,8 +40,8 @@ class Evaluation:
 
     def __init__(self, run: Path, plan: Plan, dataset: Dataset, device: torch.device | str = "cpu") -> None:
         self._run, self._plan, self._dataset, self._device = run, plan, dataset, torch.device(device)
-        finished = load_run(run)
-        self._recipe, self._study = finished.recipe, finished.results
+        self._study = read_results(run)
+        self._recipe = recipe_of(run, self._study)
         if dataset.fingerprint != self._study.data.get("fingerprint"):
             raise SettingsError(
                 f"the data are not those of the study in {run}: give the folder of {self._study.data.get('name')} with "
@@ -102,7 +102,7 @@ class Evaluation:
             stage, levels = perturbed.PREFIX + perturbed.written(name), plan.levels(name)
             stages[stage] = perturbed.stage_of(contestants, name, levels)
             if name in plan.levelled:
-                stages[stage + perturbed.LEVELLED] = perturbed.stage_of(contestants, name, levels, levelled=True)
+                stages[stage + LEVELLED] = perturbed.stage_of(contestants, name, levels, levelled=True)
         if plan.attacks is not None:
             stages |= {
                 attacked.PREFIX + name: attacked.stage_of(contestants, name, plan.attacks) for name in self._names
@@ -112,8 +112,6 @@ class Evaluation:
     def _write_results(self) -> Evaluated:
         folders = [self._seed_folder(seed) for seed in self._study.seeds]
         stages = self._stages(self._context(self._study.seeds[0], Silent()))
-        per_seed = [metrics_of(folder, stages) for folder in folders]
-        of_all = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
         scores = scores_of(folders, stages, self._names)
         results = Evaluated(
             plan=self._record.plan,
@@ -121,8 +119,7 @@ class Evaluation:
             contestants=self._names,
             units={kind: unit_of(kind) for kind in scores},
             images=len(self._dataset.test),
-            metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in of_all}
-            | means_of(scores),
+            metrics=metrics_over_seeds(folders, stages) | means_of(scores),
             comparisons=comparisons(scores, pairs_of(self._recipe, self._plan)),
             machine={**describe_machine(self._device), "precision": self._precision.name},
         )

@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepbelief.evaluation.contestants import Contestants
+from deepbelief.evaluation.records import LEVELLED
 from deepbelief.robustness import PERTURBATIONS, AutoLevels, fit_psychometric
 from deepbelief.study.context import Context, Findings, share
 
 PREFIX: Final = "perturbation_"
 """What the stage of a perturbation is called, before the perturbation's name."""
-
-LEVELLED: Final = "_levelled"
-"""What is added to the name of a perturbation whose images are shown after `AutoLevels`."""
 
 _FEWEST_LEVELS: Final = 4  # for a curve of three parameters, the clean images among them
 _DRAWN: Final = 41  # levels at which a fitted curve is kept
@@ -54,9 +52,11 @@ def stage_of(
         kind = written(perturbation) + (LEVELLED if levelled else "")
         found = Findings(facts={"images": len(context.test), "levels": list(levels)})
         example = int(context.random("example").permutation(len(context.test))[0])
-        clean = _auto_levels(context)(context.test_pixels) if levelled else context.test_pixels
+        help_all = _auto_levels(context) if levelled else nn.Identity()
+        clean = help_all(context.test_pixels)
         examples, right = [clean[example]], [contestants.right(clean) if levelled else contestants.clean]
-        for number, (level, images) in enumerate(_changed(context, perturbation, levels, levelled), start=1):
+        for number, (level, images) in enumerate(_changed(context, perturbation, levels), start=1):
+            images = help_all(images)
             examples.append(images[example])
             right.append(contestants.right(images))
             context.progress.step(number, len(levels), f"{kind} {level:g}")
@@ -73,15 +73,11 @@ def stage_of(
     return perturbed
 
 
-def _changed(
-    context: Context, perturbation: str, levels: Sequence[float], levelled: bool
-) -> Iterator[tuple[float, Tensor]]:
+def _changed(context: Context, perturbation: str, levels: Sequence[float]) -> Iterator[tuple[float, Tensor]]:
     """Each level, and the test images perturbed by it."""
     change, random = PERTURBATIONS[perturbation], context.random(perturbation)
-    help_all = _auto_levels(context) if levelled else nn.Identity()
     for level in levels:
-        images = change(context.test_pixels, level, random, shape=context.image_shape, bounds=context.bounds)
-        yield level, help_all(images)
+        yield level, change(context.test_pixels, level, random, shape=context.image_shape, bounds=context.bounds)
 
 
 def _fit(

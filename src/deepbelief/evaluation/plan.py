@@ -1,6 +1,5 @@
 """The plan of an evaluation: every setting of it, in a TOML file that a user can copy and edit."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, final
@@ -11,7 +10,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.evaluation.plans import PLANS, plan_text
 from deepbelief.learning.backprop.classifier import MinibatchSettings
 from deepbelief.robustness import PERTURBATIONS
-from deepbelief.settings import sentence
+from deepbelief.settings import known_settings, read_settings, sentence, toml_tables
 from deepbelief.study.recipe import Level, Section
 from deepbelief.study.records import Name
 
@@ -158,7 +157,7 @@ def chosen(
     try:
         return Plan.model_validate(settings)
     except ValidationError as error:
-        raise SettingsError(sentence(error, "the plan", _known_settings())) from None
+        raise SettingsError(sentence(error, "the plan", known_settings(Plan))) from None
 
 
 def _perturbation(given: str) -> tuple[str, tuple[float, ...]]:
@@ -180,27 +179,14 @@ def load_plan(name_or_path: str) -> Plan:
     if name_or_path in PLANS:
         return parse_plan(plan_text(name_or_path), name_or_path)
     path = Path(name_or_path)
-    try:
-        return parse_plan(path.read_text(encoding="utf-8"), str(path))
-    except (FileNotFoundError, IsADirectoryError):
-        raise SettingsError(
-            f"there is no plan {name_or_path!r}: give one of {', '.join(PLANS)}, or the path of a .toml file."
-        ) from None
-    except (UnicodeDecodeError, PermissionError) as error:
-        raise SettingsError(f"{path} cannot be read as text ({error}): give a plan in TOML.") from None
+    missing = f"there is no plan {name_or_path!r}: give one of {', '.join(PLANS)}, or the path of a .toml file."
+    return parse_plan(read_settings(path, "plan", missing), str(path))
 
 
 def parse_plan(text: str, where: str) -> Plan:
     """Read and check the TOML text of a plan; `where` names it in messages."""
+    tables = toml_tables(text, where)
     try:
-        return Plan.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"{where} is not valid TOML: {error}.") from None
+        return Plan.model_validate(tables)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {sentence(error, 'the plan', _known_settings())}") from None
-
-
-def _known_settings() -> set[str]:
-    """Every name that may stand in a plan."""
-    schema = Plan.model_json_schema()
-    return {name for section in [schema, *schema["$defs"].values()] for name in section["properties"]}
+        raise SettingsError(f"{where}: {sentence(error, 'the plan', known_settings(Plan))}") from None

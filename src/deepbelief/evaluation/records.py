@@ -15,6 +15,13 @@ FOLDER: Final = "robustness"
 """Of an evaluation, in the folder of its run."""
 
 
+NORMS: Final = ("linf", "l2")
+"""The norms in which attacks are bounded, as metrics and arrays name them."""
+
+LEVELLED: Final = "_levelled"
+"""What is added to the name of a perturbation whose images are shown after `AutoLevels`."""
+
+
 class PlanRecord(Record):
     """`plan.json`: what decides the results, written before anything else."""
 
@@ -51,6 +58,16 @@ class Evaluated(Record):
     metrics: dict[MetricName, Metric]
     comparisons: list[Comparison]
     machine: dict[str, Any]
+
+    @property
+    def perturbations(self) -> list[str]:
+        """As metrics name them, in the order of the plan."""
+        return [kind for kind in self.units if kind not in NORMS]
+
+    @property
+    def norms(self) -> list[str]:
+        """In which the contestants were attacked."""
+        return [kind for kind in self.units if kind in NORMS]
 
 
 def read_evaluated(run: Path) -> Evaluated | None:

@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from scipy.optimize import isotonic_regression
 
 from deepbelief.report.run import Floats, Series
-from deepbelief.report.style import MUTED, Look
+from deepbelief.report.style import LINE, MARKER, MUTED, Look
 
 REFERENCE: Final[dict[str, Any]] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (1, 2))}
 """The look of a line to compare curves with."""
+
+DASHES: Final = (0, (4, 2))
+"""The pattern of a dashed line."""
 
 _LEADER: Final = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "relpos": (0, 0.5), "shrinkA": 1}
 """The look of the line from a label to the end of its curve."""
@@ -40,23 +43,30 @@ class Curve:
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw the lines, then their names to the right of the axes, moved apart where they would touch."""
+    draw_lines(axes, curves)
+    drawn = [curve for curve in curves if len(curve.x) and np.isfinite(curve.y[-1])]  # a diverged one has no end
+    if drawn:
+        _label_ends(axes, drawn)
+
+
+def draw_lines(axes: Axes, curves: Sequence[Curve], scale: float = 1.0) -> None:
+    """Draw the lines and their bands; lines and markers `scale` times as large as usual."""
     for curve in curves:
         axes.plot(
             curve.x,
             curve.y,
             color=curve.look.colour,
             marker=curve.look.marker if len(curve.x) <= 30 else "",  # more would hide the line
-            linestyle=(0, (4, 2)) if curve.dashed else "-",
+            linestyle=DASHES if curve.dashed else "-",
+            linewidth=LINE * scale,
+            markersize=MARKER * scale,
             markeredgecolor="white",
-            markeredgewidth=0.6,
+            markeredgewidth=0.6 * scale,
             clip_on=False,
             zorder=3,
         )
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.x, curve.low, curve.high, color=curve.look.colour, alpha=0.16, linewidth=0)
-    drawn = [curve for curve in curves if len(curve.x) and np.isfinite(curve.y[-1])]  # a diverged one has no end
-    if drawn:
-        _label_ends(axes, drawn)
 
 
 def moved_apart(positions: Floats, gap: float, low: float, high: float) -> Floats:

@@ -1,11 +1,12 @@
 """An evaluation as the report sees it: results over all seeds, and the records of the first seed."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from deepbelief.evaluation.records import FOLDER, Evaluated, read_evaluated
 from deepbelief.report.curves import Curve
-from deepbelief.report.run import Floats, Run, Stage, series_of
+from deepbelief.report.run import Run, Stage, series_of
 from deepbelief.report.style import contestant_looks
 from deepbelief.study.records import Metric, read_stage
 
@@ -23,15 +24,10 @@ class EvaluatedRun:
         """The record of a stage of the first seed."""
         return Stage(*read_stage(self.folder, name))
 
-    @property
-    def perturbations(self) -> list[str]:
-        """As metrics name them, in the order of the plan."""
-        return [kind for kind in self.results.units if kind not in ("linf", "l2")]
-
-    @property
-    def norms(self) -> list[str]:
-        """In which the contestants were attacked."""
-        return [kind for kind in self.results.units if kind in ("linf", "l2")]
+    @cached_property
+    def _first_seed(self) -> dict[str, Metric]:
+        """The metrics of the first seed alone."""
+        return {name: Metric.over_seeds(metric.values[:1]) for name, metric in self.results.metrics.items()}
 
     def accuracy(self, contestant: str, kind: str, level: str) -> Metric | None:
         """Of a contestant at a level as it is written."""
@@ -61,15 +57,10 @@ class EvaluatedRun:
             if f"fitted/{name}" in stage.arrays:
                 accuracy, low, high = 100 * stage.floats(f"fitted/{name}")
                 lines.append(replace(measured, x=stage.floats("fitted_levels"), y=accuracy, low=low, high=high))
-                points.append(replace(measured, y=100 * self._first_seed(name, kind), low=None, high=None))
+                first = series_of(self._first_seed, f"accuracy/{name}/{kind}", f"accuracy/{name}")
+                assert first is not None
+                points.append(Curve.of_series(first, measured.look))
         return lines, points
-
-    def _first_seed(self, contestant: str, kind: str) -> Floats:
-        """Its accuracies from the clean images on."""
-        first = {name: Metric.over_seeds(metric.values[:1]) for name, metric in self.results.metrics.items()}
-        series = series_of(first, f"accuracy/{contestant}/{kind}", f"accuracy/{contestant}")
-        assert series is not None
-        return series.mean
 
 
 def load_evaluated(folder: Path, run: Run) -> EvaluatedRun | None:

@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deepbelief.report.chapter import Drawing
-from deepbelief.report.curves import Curve, fit_accuracy, fit_x
-from deepbelief.report.style import WIDTH, Look, panel
+from deepbelief.report.curves import DASHES, Curve, draw_lines, fit_accuracy, fit_x
+from deepbelief.report.style import LINE, MARKER, WIDTH, Look, panel
 
 _COLUMNS: Final = 2
 _LEFT, _BETWEEN, _RIGHT = 0.4, 0.46, 0.14  # inches
 _TALL, _PITCH = 1.35, 2.12
 _LINE: Final = 0.2  # of the legend
 _LETTER: Final = 0.078
-_MARKED: Final = 30  # points of a line; more would hide it
-_DASHES: Final = (0, (3, 1.5))
+_SCALE: Final = 0.75  # of lines and markers
+_MARKER: Final = _SCALE * MARKER
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,8 @@ def multiples(charts: Sequence[Small], chance: float | None) -> Drawing:
             fit_accuracy(axes, chance)
             axes.xaxis.set_major_locator(MaxNLocator(5))
             for dots in chart.points:
-                axes.plot(dots.x, dots.y, dots.look.marker, color=dots.look.colour, markersize=3.5, clip_on=False)
-            for curve in chart.curves:
-                axes.plot(
-                    curve.x,
-                    curve.y,
-                    color=curve.look.colour,
-                    marker=curve.look.marker if len(curve.x) <= _MARKED else "",
-                    linestyle=_DASHES if curve.dashed else "-",
-                    linewidth=1.3,
-                    markersize=3.5,
-                    markeredgecolor="white",
-                    markeredgewidth=0.4,
-                    clip_on=False,
-                    zorder=3,
-                )
-                if curve.low is not None and curve.high is not None:
-                    axes.fill_between(curve.x, curve.low, curve.high, color=curve.look.colour, alpha=0.16, linewidth=0)
+                axes.plot(dots.x, dots.y, dots.look.marker, color=dots.look.colour, markersize=_MARKER, clip_on=False)
+            draw_lines(axes, chart.curves, _SCALE)
 
     return Drawing(above + _PITCH * -(-len(charts) // _COLUMNS) - 0.2, draw)
 
@@ -92,9 +77,7 @@ def _draw_legend(figure: Figure, rows: Sequence[Sequence[tuple[float, Look, bool
     for number, row in enumerate(rows):
         middle = (number + 0.5) * _LINE
         for place, look, dashed in row:
-            dashes = _DASHES if dashed else "-"
-            axes.plot(
-                [place + 0.03, place + 0.25], [middle, middle], color=look.colour, linestyle=dashes, linewidth=1.3
-            )
-            axes.plot([place + 0.14], [middle], color=look.colour, marker=look.marker, markersize=3.5)
+            line = [place + 0.03, place + 0.25], [middle, middle]
+            axes.plot(*line, color=look.colour, linestyle=DASHES if dashed else "-", linewidth=_SCALE * LINE)
+            axes.plot([place + 0.14], [middle], color=look.colour, marker=look.marker, markersize=_MARKER)
             axes.text(place + 0.31, middle, look.name, va="center", fontsize=8.5, color=look.ink)

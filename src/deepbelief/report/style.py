@@ -20,6 +20,7 @@ INK: Final = "#1f2430"
 MUTED: Final = "#5b6472"
 GRID: Final = "#e3e6ea"
 ALARM: Final = "#d1495b"
+LINE, MARKER = 1.8, 4.5  # points: how wide a line is, and its markers
 
 # Read-outs run from light to dark blue. Vermilion and purple stay apart from it under the common colour deficiencies.
 _DEPTH: Final = LinearSegmentedColormap.from_list("depth", ["#66abda", "#2373b6", "#0b2d52"])
@@ -69,8 +70,8 @@ _STYLE: Final[dict[str, Any]] = {
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
     "ytick.major.size": 0,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 4.5,
+    "lines.linewidth": LINE,
+    "lines.markersize": MARKER,
     "lines.solid_capstyle": "round",
 }
 

@@ -1,7 +1,7 @@
 """Runs the stages of a seed, except those that already have a record; keeps other processes out of the folder."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from deepbelief.errors import DeepBeliefError
 from deepbelief.study.context import Context
-from deepbelief.study.records import StageRecord, read_stage, write_stage
+from deepbelief.study.records import Metric, StageRecord, read_stage, write_stage
 from deepbelief.study.stages import Stage
 from deepbelief.system.machine import peak_memory
 
@@ -64,7 +64,14 @@ def check_records(folder: Path, stages: Iterable[str]) -> None:
             read_stage(folder / "stages", stage)
 
 
-def metrics_of(folder: Path, stages: Iterable[str]) -> dict[str, float]:
+def metrics_over_seeds(folders: Sequence[Path], stages: Collection[str]) -> dict[str, Metric]:
+    """The metrics that all seeds have, each in its folder."""
+    per_seed = [_metrics(folder, stages) for folder in folders]
+    names = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
+    return {name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in names}
+
+
+def _metrics(folder: Path, stages: Iterable[str]) -> dict[str, float]:
     """All metrics of a seed, with the times of its stages and the largest of its memory peaks."""
     records = [read_stage(folder / "stages", stage)[0] for stage in stages]
     metrics = {name: value for record in records for name, value in record.metrics.items()}

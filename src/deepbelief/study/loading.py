@@ -57,10 +57,7 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
     if seed is not None and seed not in results.seeds:
         raise SettingsError(f"{folder} has no seed {seed}: give one of {', '.join(map(str, results.seeds))}.")
     chosen = results.seeds[0] if seed is None else seed
-    try:
-        recipe = Recipe.model_validate({"title": results.title, "published": results.published, **results.settings})
-    except ValidationError:
-        raise DeepBeliefError(f"{folder} is a study of another version of deepbelief: run it again.") from None
+    recipe = recipe_of(folder, results)
     models = folder / f"seed-{chosen}" / "models"
     dbn = load_dbn(models / "dbn.safetensors").to(device).requires_grad_(False)
     labelled = load_labelled_dbn(models / "labelled.safetensors").to(device).requires_grad_(False)
@@ -69,6 +66,18 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
         return load_network(models / f"{name}.safetensors").to(device).requires_grad_(False)
 
     return Run(recipe, results, chosen, dbn, labelled, classifiers(recipe, dbn, network))
+
+
+def recipe_of(folder: Path, results: Results) -> Recipe:
+    """The recipe of a finished study, from the results in its folder.
+
+    Raises:
+        DeepBeliefError: it has settings that there are no longer.
+    """
+    try:
+        return Recipe.model_validate({"title": results.title, "published": results.published, **results.settings})
+    except ValidationError:
+        raise DeepBeliefError(f"{folder} is a study of another version of deepbelief: run it again.") from None
 
 
 def classifiers(recipe: Recipe, dbn: DBN, network: Callable[[str], FeedForward]) -> dict[str, Classifier]:

@@ -1,6 +1,5 @@
 """Recipes: every setting of a study in a TOML file that a user can copy and edit."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, final
 
@@ -11,7 +10,7 @@ from deepbelief.learning.backprop.classifier import FullBatchSettings, Minibatch
 from deepbelief.learning.backprop.readout import ConvergedSettings
 from deepbelief.learning.rbm.joint import check_joint
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.settings import sentence
+from deepbelief.settings import known_settings, read_settings, sentence, toml_tables
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
 from deepbelief.system.precision import PrecisionName
@@ -296,30 +295,23 @@ def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     if name_or_path in RECIPES:
         return name_or_path, parse_recipe(recipe_text(name_or_path), name_or_path)
     path = Path(name_or_path)
-    try:
-        return path.stem, parse_recipe(path.read_text(encoding="utf-8"), str(path))
-    except (FileNotFoundError, IsADirectoryError):
-        raise SettingsError(
-            f"there is no recipe {name_or_path!r}: give one of {', '.join(RECIPES)}, or the path of a .toml file "
-            "(`deepbelief recipe default > my.toml` makes one to edit)."
-        ) from None
-    except (UnicodeDecodeError, PermissionError) as error:
-        raise SettingsError(f"{path} cannot be read as text ({error}): give a recipe in TOML.") from None
+    missing = (
+        f"there is no recipe {name_or_path!r}: give one of {', '.join(RECIPES)}, or the path of a .toml file "
+        "(`deepbelief recipe default > my.toml` makes one to edit)."
+    )
+    return path.stem, parse_recipe(read_settings(path, "recipe", missing), str(path))
 
 
 def parse_recipe(text: str, where: str) -> Recipe:
     """Read and check the TOML text of a recipe; `where` names it in messages."""
-    try:
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"{where} is not valid TOML: {error}.") from None
+    tables = toml_tables(text, where)
     hidden = tables.get("dbn", {}).get("hidden", DBNSection().hidden) if isinstance(tables.get("dbn", {}), dict) else ()
     if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple) and hidden:
         tables["pretraining"] = _one_table_per_layer(tables["pretraining"], len(hidden), where)
     try:
         return Recipe.model_validate(tables)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {sentence(error, 'the recipe', _known_settings())}") from None
+        raise SettingsError(f"{where}: {sentence(error, 'the recipe', known_settings(Recipe))}") from None
 
 
 def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list[dict[str, Any]]:
@@ -338,9 +330,3 @@ def _one_table_per_layer(table: dict[str, Any], layers: int, where: str) -> list
         return found
 
     return [of_layer(table, layer, "pretraining") for layer in range(layers)]
-
-
-def _known_settings() -> set[str]:
-    """Every name that may stand in a recipe."""
-    schema = Recipe.model_json_schema()
-    return {name for section in [schema, *schema["$defs"].values()] for name in section["properties"]}

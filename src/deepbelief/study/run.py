@@ -16,12 +16,11 @@ from deepbelief.data import Dataset
 from deepbelief.errors import SettingsError
 from deepbelief.study.checks import check_fit
 from deepbelief.study.context import Context
-from deepbelief.study.execution import LOCK, check_records, locked, metrics_of, run_stages
+from deepbelief.study.execution import LOCK, check_records, locked, metrics_over_seeds, run_stages
 from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (
     LAST_SEED,
-    Metric,
     Results,
     StudyRecord,
     read_study,
@@ -135,8 +134,6 @@ class Study:
         return self.folder / f"seed-{seed}"
 
     def _write_results(self) -> Results:
-        per_seed = [metrics_of(self._seed_folder(seed), stages_of(self.recipe)) for seed in self.seeds]
-        names = [name for name in per_seed[0] if all(name in metrics for metrics in per_seed)]
         results = Results(
             recipe=self.name,
             title=self.recipe.title,
@@ -145,7 +142,7 @@ class Study:
             seeds=self.seeds,
             stages=list(stages_of(self.recipe)),
             contestants=self.recipe.contestants,
-            metrics={name: Metric.over_seeds([metrics[name] for metrics in per_seed]) for name in names},
+            metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], stages_of(self.recipe)),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             machine={**describe_machine(self.device), "precision": self._precision.name},

@@ -1,9 +1,10 @@
 """Chapters about an evaluation of robustness: perturbations, the worst of all attacks, who is more robust than whom."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
-from deepbelief.evaluation.records import Comparison, Evaluated
+from deepbelief.evaluation.records import LEVELLED, Comparison, Evaluated
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.evaluated import EvaluatedRun
 from deepbelief.report.images import named_rows
@@ -20,7 +21,7 @@ _NORMS: Final = {"linf": "each pixel moved by at most epsilon", "l2": "the image
 
 def _kind_name(kind: str) -> str:
     """A kind of perturbation, or a norm of attacks, in words."""
-    words = kind.removesuffix("_levelled").replace("_", " ") + (", levelled" if kind.endswith("_levelled") else "")
+    words = kind.removesuffix(LEVELLED).replace("_", " ") + (", levelled" if kind.endswith(LEVELLED) else "")
     return {"linf": "attacks on pixels", "l2": "attacks on length"}.get(kind, words)
 
 
@@ -35,9 +36,9 @@ def _drawn(evaluated: EvaluatedRun) -> list[str]:
 
 def chapters(evaluated: EvaluatedRun) -> Iterator[tuple[str, str, Chapter]]:
     """Name, heading and chapter of each part of an evaluation."""
-    if evaluated.perturbations:
+    if evaluated.results.perturbations:
         yield "perturbations", "Standing changes of the images", perturbations(evaluated)
-    if evaluated.norms:
+    if evaluated.results.norms:
         yield "worst_case", "The worst of all attacks", worst_case(evaluated)
     if evaluated.results.comparisons:
         yield "verdicts", "Who is more robust than whom", verdicts(evaluated)
@@ -45,10 +46,8 @@ def chapters(evaluated: EvaluatedRun) -> Iterator[tuple[str, str, Chapter]]:
 
 def tables(results: Evaluated) -> list[Table]:
     """For the terminal: mean accuracies over levels."""
-    norms = [kind for kind in results.units if kind in _NORMS]
-    kinds = [kind for kind in results.units if kind not in _NORMS]
-    found = [_means_table(results, kinds, "perturbation")] if kinds else []
-    return [*found, _means_table(results, norms, "norm of attacks")] if norms else found
+    parts = ((results.perturbations, "perturbation"), (results.norms, "norm of attacks"))
+    return [_means_table(results, kinds, what) for kinds, what in parts if kinds]
 
 
 def perturbations(evaluated: EvaluatedRun) -> Chapter:
@@ -63,17 +62,17 @@ def perturbations(evaluated: EvaluatedRun) -> Chapter:
                 "on all of its pixels is estimated and taken away, and its brightest patch made white. Nothing tells "
                 "how an image was changed, or that it was, and every contestant gets the same help."
             ]
-            if any(name.endswith("_levelled") for name in evaluated.perturbations)
+            if any(name.endswith(LEVELLED) for name in evaluated.results.perturbations)
             else []
         ),
     )
-    means = _means_table(evaluated.results, evaluated.perturbations, "perturbation")
+    means = _means_table(evaluated.results, evaluated.results.perturbations, "perturbation")
     pictures = [_examples(evaluated), _curves(evaluated), *_fits(evaluated)]
     return Chapter(text, pictures, [means, _thresholds_table(evaluated)])
 
 
 def _examples(evaluated: EvaluatedRun) -> Picture:
-    names = evaluated.perturbations
+    names = evaluated.results.perturbations
     rows = [evaluated.stage(f"perturbation_{name}").array("examples") for name in names]
     return Picture(
         "perturbations-images",
@@ -88,7 +87,7 @@ def _curves(evaluated: EvaluatedRun) -> Picture:
     chosen = _drawn(evaluated)
     charts = [
         Small(_kind_name(kind), evaluated.results.units[kind], evaluated.curves(kind, chosen))
-        for kind in evaluated.perturbations
+        for kind in evaluated.results.perturbations
     ]
     return Picture(
         "perturbations",
@@ -101,11 +100,9 @@ def _curves(evaluated: EvaluatedRun) -> Picture:
 
 def _fits(evaluated: EvaluatedRun) -> Iterator[Picture]:
     """The psychometric curves of the first perturbations that have them."""
-    charts: list[Small] = []
-    for kind in evaluated.perturbations:
-        curves, dots = evaluated.fitted(kind, _drawn(evaluated))
-        if curves and len(charts) < _FITTED:
-            charts.append(Small(_kind_name(kind), evaluated.results.units[kind], curves, dots))
+    fitted = ((kind, *evaluated.fitted(kind, _drawn(evaluated))) for kind in evaluated.results.perturbations)
+    there = islice(((kind, curves, dots) for kind, curves, dots in fitted if curves), _FITTED)
+    charts = [Small(_kind_name(kind), evaluated.results.units[kind], curves, dots) for kind, curves, dots in there]
     if charts:
         yield Picture(
             "psychometric-fits",
@@ -127,7 +124,7 @@ def worst_case(evaluated: EvaluatedRun) -> Chapter:
         *_masked(evaluated),
     )
     charts = []
-    for norm in evaluated.norms:
+    for norm in evaluated.results.norms:
         for kind, words in ((f"{norm}_fgsm", "FGSM alone"), (norm, "the worst of all attacks")):
             charts.append(Small(words, f"epsilon, {_MEASURED[norm]}", evaluated.curves(kind, _drawn(evaluated))))
     picture = Picture(
@@ -137,7 +134,7 @@ def worst_case(evaluated: EvaluatedRun) -> Chapter:
         "step of FGSM, on the right after all attacks." + _bands(evaluated),
         multiples(charts, evaluated.run.chance),
     )
-    return Chapter(text, [picture], [_attacks_table(evaluated, norm) for norm in evaluated.norms])
+    return Chapter(text, [picture], [_attacks_table(evaluated, norm) for norm in evaluated.results.norms])
 
 
 def verdicts(evaluated: EvaluatedRun) -> Chapter:
@@ -187,7 +184,7 @@ def _thresholds_table(evaluated: EvaluatedRun) -> Table:
     metrics = evaluated.results.metrics
     kinds = [
         kind
-        for kind in evaluated.perturbations
+        for kind in evaluated.results.perturbations
         if any(f"threshold/{name}/{kind}" in metrics for name in evaluated.results.contestants)
     ]
     rows = [
@@ -220,7 +217,7 @@ def _masked(evaluated: EvaluatedRun) -> Iterator[str]:
     """A warning where attacks that do not follow a contestant's gradients take images that those which do have left."""
     found = []
     for name in evaluated.results.contestants:
-        for norm in evaluated.norms:
+        for norm in evaluated.results.norms:
             for level in evaluated.levels(norm):
                 aware, worst = evaluated.accuracy(name, f"{norm}_aware", level), evaluated.accuracy(name, norm, level)
                 if aware is not None and worst is not None and aware.mean - worst.mean > 0.01:
