@@ -55,14 +55,15 @@ def main(
     if evaluated is None:
         raise typer.BadParameter(f"{run} has no evaluation: run `deepbelief robustness {run}` first.")
     dataset, seed, console = load_dataset(study.recipe.data.name, data), evaluated.seeds[0], Console()
-    contestants = Evaluation(run, Plan.model_validate(evaluated.plan), dataset).contestants(seed)
+    evaluation = Evaluation(run, Plan.model_validate(evaluated.plan), dataset)
+    contestants, test = evaluation.contestants(seed), evaluation.dataset.test
     place = sorted(evaluated.plan["attacks"]["epsilons"]).index(epsilon)
     found = []
     for name in contestant:
         record, arrays = read_stage(run / FOLDER / f"seed-{seed}" / "stages", f"attacks_{name}")
         rows = torch.tensor(record.facts["rows"])[:images]
-        given = dataset.test.batch(rows).float().view(-1, 1, *dataset.image_shape)
-        labels = dataset.test.required_labels()[rows]
+        given = test.batch(rows).float().view(-1, 1, *dataset.image_shape)
+        labels = test.required_labels()[rows]
         model = OnSquares(contestants[name])
         theirs = AutoAttack(model, eps=epsilon, seed=0, version="standard")
         attacked, _ = theirs.run_standard_evaluation(given, labels, batch_size=100)

@@ -13,6 +13,9 @@ from deepbelief.study.run import Study
 PLAN = """
 levelled = ["gaussian"]
 pairs = [["finetuned", "finetuned_attacked"], ["random_start", "ffnn"]]
+[by_class]
+contestants = ["ffnn", "random_start"]
+perturbations = ["gaussian", "rotation"]
 [perturbations]
 gaussian = [0.7, 0.2, 1.5]
 rotation = [20.0]
@@ -41,6 +44,8 @@ epsilons = [0.2, 0.05]
 lengths = [0.5]
 steps = 3
 auto_steps = 4
+targets = 3
+long_steps = 6
 queries = 20
 answers = 20
 """

@@ -32,12 +32,16 @@ from deepbelief.robustness import (
     Adversarial,
     AutoLevels,
     Defended,
+    FreeGuess,
     LInf,
     NoisyLevels,
+    PsychometricSettings,
     RayS,
     Square,
+    TargetedAPGD,
     Transfer,
     compare,
+    cross_entropy,
     fit_psychometric,
     holm,
     logits_ratio,
@@ -147,6 +151,43 @@ def test_psychometric_curves_are_fitted_from_the_clean_images_on(
     assert "fits" not in read_stage(finished / "robustness/seed-0/stages", "perturbation_rotation")[0].facts
 
 
+def test_each_class_has_its_own_curve_where_the_plan_asks(finished: Path, evaluated: Evaluated) -> None:
+    labels = load_dataset("digits").test.required_labels().numpy()
+    hits = np.concatenate([right(finished, 3, stage, "right/ffnn") for stage in ("clean", "perturbation_gaussian")])
+    stages = finished / "robustness/seed-3/stages"
+    arrays, settings = read_stage(stages, "perturbation_gaussian")[1], PsychometricSettings(guess=FreeGuess(strength=2))
+    for number in range(10):
+        counts, n = hits[:, labels == number].sum(axis=1), int((labels == number).sum())
+        fit = fit_psychometric([0, 0.2, 0.7, 1.5], counts, n, 10, settings)
+        assert arrays["of_classes/ffnn"][number] == pytest.approx(counts / n)
+        assert arrays["fitted_classes/ffnn"][number, 2] == pytest.approx(fit.band(arrays["fitted_levels"]).high.numpy())
+        metric = evaluated.metrics.get(f"threshold/ffnn/gaussian/{number}")
+        assert metric is None or metric.values[1] == pytest.approx(fit.threshold.value)
+    assert any(f"threshold/ffnn/gaussian/{number}" in evaluated.metrics for number in range(10))
+    assert "of_classes/finetuned" not in arrays
+    for other in ("perturbation_rotation", "perturbation_gaussian_levelled"):  # too few levels; not asked for
+        assert "of_classes/ffnn" not in read_stage(stages, other)[1]
+
+
+def test_on_some_of_the_test_images(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("robustness"))
+    text = 'images = 52\ncontestants = ["readout_1"]\n[perturbations]\ngaussian = [0.2]\n[attacks]\nimages = 20'
+    evaluation = Evaluation(tmp_path / "run", parse_plan(text, "mine"), load_dataset("digits"))
+    found, test, whole = evaluation.run(), evaluation.dataset.test, load_dataset("digits").test
+    assert found.images == len(test) == 52
+    rows = choose_rows(whole.required_labels(), 52, Random(0, "shown images"))
+    assert torch.equal(test.pixels, whole.pixels[rows])
+    assert test.required_labels().bincount().tolist() == pytest.approx([5.2] * 10, abs=1)
+    images, labels = test.batch(slice(None)).float(), test.required_labels()
+    for place, seed in enumerate(found.seeds):
+        noisy = images + 0.2 * Random(seed, "gaussian").normal(images.shape)
+        share = (load_run(finished, seed).classifiers["readout_1"](noisy).argmax(dim=1) == labels).double().mean()
+        assert found.metrics["accuracy/readout_1/gaussian@0.2"].values[place] == pytest.approx(float(share))
+    attacked = read_stage(tmp_path / "run/robustness/seed-0/stages", "attacks_readout_1")[0].facts["rows"]
+    assert len({*attacked}) == 20
+    assert max(attacked) < 52
+
+
 @pytest.mark.parametrize("name", ["ffnn", "readout_2_rebuilt_2x1"])
 def test_the_worst_case_is_worked_out_a_second_time(finished: Path, evaluated: Evaluated, name: str) -> None:
     seed = 3
@@ -158,7 +199,8 @@ def test_the_worst_case_is_worked_out_a_second_time(finished: Path, evaluated: E
         for number, strength in enumerate(strengths):
             random, within = Random(seed, f"attacks/{name}/{norm}@{strength:g}"), ball(strength)
             stepped = classifier(FGSM()(classifier, images, labels, within)).argmax(dim=1) == labels
-            informed = {"fgsm": FGSM(), "pgd": PGD(3), "apgd": APGD(4), "ratio": APGD(4, loss=logits_ratio)}
+            informed = {"fgsm": FGSM(), "pgd": PGD(3), "apgd": APGD(4, loss=cross_entropy)}
+            informed |= {"ratio": APGD(4, loss=logits_ratio), "targeted": TargetedAPGD(4, 3), "long": APGD(6)}
             others: dict[str, Any] = {}
             if name != "ffnn":
                 others |= {
@@ -188,9 +230,22 @@ def test_what_each_attack_took_adds_up_to_what_is_lost(finished: Path, evaluated
     clean = right(finished, 0, "clean", f"right/{name}")[0][record.facts["rows"]].mean()
     aware, worst = (right(finished, 0, f"attacks_{name}", f"{kind}/l2")[0].mean() for kind in ("aware", "worst"))
     taken = record.facts["taken"]["l2@0.5"]
-    informed = sum(taken.pop(attack) for attack in ("fgsm", "pgd", "apgd", "apgd_ratio"))
+    informed = sum(taken.pop(attack) for attack in ("fgsm", "pgd", "apgd", "apgd_ratio", "apgd_targeted", "apgd_long"))
     assert informed == pytest.approx(clean - aware)
     assert sum(taken.values()) == pytest.approx(aware - worst)
+
+
+def test_answers_that_another_pass_would_change_are_counted(finished: Path, evaluated: Evaluated) -> None:
+    test, everyone, study = load_dataset("digits").test, classifiers(finished, 3), load_run(finished, 3)
+    facts = {
+        name: read_stage(finished / "robustness/seed-3/stages", f"attacks_{name}")[0].facts
+        for name in ("readout_2", *REBUILT)
+    }
+    images = test.batch(torch.tensor(facts[REBUILT[0]]["rows"])).float()
+    once, twice = (everyone["readout_2"](study.dbn.reconstruct(images, n)).argmax(dim=1) for n in (1, 2))
+    assert facts[REBUILT[0]]["unsettled"] == pytest.approx((once != twice).double().mean().item())
+    assert facts[REBUILT[0]]["unsettled"] > 0
+    assert facts["readout_2"]["unsettled"] is facts[REBUILT[1]]["unsettled"] is None
 
 
 def test_images_without_a_gradient_are_counted(finished: Path, evaluated: Evaluated, tmp_path: Path) -> None:
@@ -370,6 +425,10 @@ def test_a_damaged_network_is_one_sentence(tmp_path: Path, finished: Path, evalu
         ('contestants = ["readout_3"]', "contestants names readout_3, which this study and plan do not have"),
         ('contestants = ["robust_readout"]', "contestants names robust_readout, which"),
         ('rivals = ["fnn"]', "rivals names fnn"),
+        (
+            '[by_class]\ncontestants = ["fnn"]\nperturbations = ["blur"]\n[perturbations]\nblur = []',
+            "by_class.contestants names fnn",
+        ),
         ('pairs = [["ffnn", "mine"]]', "pairs names mine"),
         ("[[top_down]]\nlayer = 3", "top_down.layer = 3, and the DBN has 2 layers"),
         ('[[top_down]]\ncontestants = ["readout_1_rebuilt_1x1"]', "top_down.contestants names readout_1_rebuilt_1x1"),

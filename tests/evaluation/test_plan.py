@@ -43,6 +43,12 @@ def test_levels_are_those_of_the_plan_or_the_perturbations_own() -> None:
         ("[perturbations]\ninversion = [1.5]", "above 0 and at most 1"),
         ("[perturbations]\nblur = [1.0, 1.0]", "give each once"),
         ('levelled = ["blur"]', "levelled names blur, which is not among the perturbations of the plan"),
+        (
+            '[by_class]\ncontestants = ["ffnn"]\nperturbations = ["blur"]',
+            "by_class.perturbations names blur, which is not among the perturbations of the plan",
+        ),
+        ("[by_class]\ncontestants = []\nperturbations = []", "by_class.contestants"),
+        ("images = 0", "images = 0 is impossible"),
         ("attack = 3", "attack is not a setting: did you mean attacks?"),
         ("[attacks]\nepsilons = [0.0]", "attacks.epsilons"),
         ("[attacks]\nimages = 0", "attacks.images = 0 is impossible"),
@@ -86,6 +92,15 @@ def test_the_command_line_replaces_perturbations_contestants_and_attacks() -> No
 def test_what_is_levelled_stays_so_if_it_is_still_there() -> None:
     plan = Plan(perturbations={"blur": (), "shot": ()}, levelled=("blur", "shot"))
     assert chosen(plan, ["shot", "gaussian"]).levelled == ("shot",)
+
+
+def test_what_is_asked_by_class_stays_so_if_it_is_still_there() -> None:
+    plan = load_plan("smoke")
+    kept = chosen(plan, ["gaussian=0.1,0.2,0.3", "blur"]).by_class
+    assert kept == plan.by_class
+    assert kept is not None
+    assert kept.perturbations == ("gaussian",)
+    assert chosen(plan, ["blur"]).by_class is None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from deepbelief.report.story import evaluation
 from deepbelief.report.text import contestant_name
 from deepbelief.study.records import Metric, StageRecord, write_json, write_stage
 
+CLASSES = 3  # of the study that `make_run` makes
 EVERYONE = ["readout_1", "readout_2", "ffnn", "finetuned", "ffnn_attacked", "readout_2_rebuilt_2x1"]
 LEVELS = {"gaussian": ("0.3", "0.7"), "clipped_gaussian": ("0.3", "0.7"), "linf": ("0.05", "0.1")}
 UNITS = {"gaussian": "standard deviation / range", "clipped_gaussian": "the same", "linf": "change / range"}
@@ -67,10 +68,16 @@ def write_evaluation(run: Path, seeds: int = 2) -> Path:
         arrays = {"examples": np.random.default_rng(0).random((3, 6, 9), dtype=np.float32)}
         if kind == "gaussian":
             along = np.linspace(0, 0.7, 41)
-            arrays |= {"fitted_levels": along, "fitted/readout_2": np.stack([0.8 - along, 0.7 - along, 0.85 - along])}
+            curve = np.stack([0.8 - along, 0.7 - along, 0.85 - along])
+            arrays |= {"fitted_levels": along, "fitted/readout_2": curve}
+            arrays |= {"fitted_classes/ffnn": np.stack([curve - 0.02 * n for n in range(CLASSES)])}
+            arrays |= {"of_classes/ffnn": np.stack([np.array([0.9, 0.5, 0.2]) - 0.02 * n for n in range(CLASSES)])}
         write_stage(stages, StageRecord(stage=f"perturbation_{kind}", seconds=1, facts={}), arrays)
     for name in EVERYONE:
-        facts = {"images": 77, "without_gradient": 0.25 if name == "ffnn" else 0.01}
+        long = 0.015 if name == "finetuned" else 0.01
+        facts = {"images": 77, "without_gradient": 0.25 if name == "ffnn" else 0.01, "taken": {}}
+        facts["taken"] |= {"linf@0.05": {"pgd": 0.3}, "linf@0.1": {"pgd": 0.3, "apgd_long": long}}
+        facts["unsettled"] = 0.031 if "rebuilt" in name else None
         write_stage(stages, StageRecord(stage=f"attacks_{name}", seconds=1, facts=facts), {})
     return run
 
@@ -134,6 +141,42 @@ def test_masked_gradients_are_warned_of_and_only_they(page: str) -> None:
 def test_where_there_is_no_gradient_it_is_told(page: str) -> None:
     (told,) = re.findall(r"<p>(A warning: at some of the images[^<]*)</p>", page)
     assert "no gradient at all to follow: feed-forward (25\N{NO-BREAK SPACE}%). There" in told
+
+
+def test_attacks_that_have_not_converged_are_warned_of(page: str) -> None:
+    (told,) = re.findall(r"<p>(A warning: after all other attacks[^<]*)</p>", page)
+    assert told.replace("\N{NO-BREAK SPACE}", " ").endswith(
+        "hundredth of the images: fine-tuned at 0.1 of each pixel (1.5 %). There the attacks have not converged."
+    )
+
+
+def test_attacks_that_have_converged_are_told_of(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("figures", "report.html"))
+    path = tmp_path / "run/robustness/seed-0/stages/attacks_finetuned.json"
+    path.write_text(path.read_text("utf-8").replace("0.015", "0.004"), encoding="utf-8")
+    page = build_report(tmp_path / "run").read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "A warning: after all other attacks" not in page
+    assert "takes no more than 1.0 % of the images of anybody at any strength: the attacks have converged." in page
+
+
+def test_contestants_that_another_pass_would_change_are_named(page: str) -> None:
+    (told,) = re.findall(r"<p>(Looking top-down does not come to rest[^<]*)</p>", page)
+    assert told.replace("\N{NO-BREAK SPACE}", " ").endswith(": read-out 2, rebuilt from 2 once 3.1 %.")
+
+
+def test_classes_have_curves_of_their_own(run: Path, page: str) -> None:
+    assert (run / "figures/psychometric-classes-gaussian.png").read_bytes().startswith(b"\x89PNG")
+    assert "psychometric-classes-clipped" not in page
+    evaluated = load_evaluated(run, load_run(run, []))
+    assert evaluated is not None
+    (curve,), (points,) = evaluated.fitted_class("gaussian", 2)
+    assert curve.low is not None
+    assert [curve.y[0], curve.low[0]] == pytest.approx([76, 66])
+    assert list(points.x) == [0, 0.3, 0.7]
+    assert points.y == pytest.approx([86, 46, 16])
+    assert curve.look == points.look
+    assert curve.look.name == "feed-forward"
+    assert evaluated.fitted_class("clipped_gaussian", 2) == ([], [])
 
 
 def test_means_are_a_table_whose_best_are_bold(run: Path) -> None:

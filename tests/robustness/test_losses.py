@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepbelief.randomness import Random
-from deepbelief.robustness import cross_entropy, logits_ratio, margin
+from deepbelief.robustness import TargetedRatio, cross_entropy, logits_ratio, margin
 
 logits = torch.tensor([[2.0, -1.0, 0.5, 1.0], [0.0, 3.0, 1.0, -2.0]], dtype=torch.float64)
 labels = torch.tensor([0, 2])
@@ -17,10 +17,18 @@ def test_by_hand() -> None:
     # The largest less the third largest: 2 - 0.5 and 3 - 0.
     assert logits_ratio(logits, labels) == pytest.approx([-1 / 1.5, 2 / 3])
     assert logits_ratio(torch.tensor([[1.0, 3.0]]), torch.tensor([0])).item() == pytest.approx(1)
+    # The target less the true one, over the largest less the mean of the third and the fourth.
+    assert TargetedRatio(1)(logits, labels) == pytest.approx([-3 / (2 + 0.25), 2 / (3 + 1)])
+
+
+@pytest.mark.parametrize(("row", "expected"), [([1.0, 4.0], -1), ([1.0, 4.0, 2.0], -3 / 3)])
+def test_of_few_classes_the_last_stands_in_for_those_that_are_missing(row: list[float], expected: float) -> None:
+    assert TargetedRatio(0)(torch.tensor([row]), torch.tensor([1])).item() == pytest.approx(expected)
 
 
 def test_the_ratio_does_not_know_the_scale_of_logits() -> None:
-    assert logits_ratio(1000 * logits + 7, labels) == pytest.approx(logits_ratio(logits, labels))
+    for loss in (logits_ratio, TargetedRatio(3)):
+        assert loss(1000 * logits + 7, labels) == pytest.approx(loss(logits, labels))
 
 
 @pytest.mark.parametrize("loss", [margin, logits_ratio])

@@ -22,12 +22,13 @@ from deepbelief.robustness import (
     LInf,
     RayS,
     Square,
+    TargetedAPGD,
     Transfer,
     cross_entropy,
     logits_ratio,
     worst_case,
 )
-from deepbelief.robustness.attacks.attack import look, margins
+from deepbelief.robustness.attacks.attack import answers, look, margins
 from deepbelief.study.context import Context, Findings, share
 
 PREFIX: Final = "attacks_"
@@ -49,6 +50,7 @@ def stage_of(contestants: Contestants, name: str, section: AttacksSection) -> Ca
         target = _Target(context, contestants, name, section, rows)
         found = Findings(facts={"images": len(rows), "rows": rows.tolist(), "taken": {}})
         found.facts["without_gradient"] = target.without_gradient()
+        found.facts["unsettled"] = target.unsettled()
         strengths = [("linf", one) for one in section.epsilons] + [("l2", one) for one in section.lengths]
         for number, (norm, strength) in enumerate(sorted(strengths, key=lambda one: (one[0] == "l2", one[1])), start=1):
             target.attack(norm, strength, found)
@@ -78,6 +80,13 @@ class _Target:
         """The share of images at which the cross-entropy has no gradient at all, so that no attack can follow it."""
         gradient = look(self._classifier, self._images, self._labels, cross_entropy).gradient
         return share((gradient == 0).all(dim=1))
+
+    def unsettled(self) -> float | None:
+        """The share of images whose class changes with one more pass up and down; None where nothing looks top-down."""
+        if (further := self._contestants.with_another_pass(self._name)) is None:
+            return None
+        now, then = (answers(one, self._images).argmax(dim=1) for one in (self._classifier, further))
+        return share(now != then)
 
     def attack(self, norm: str, strength: float, found: Findings) -> None:
         """At one strength, greater than all before it."""
@@ -118,7 +127,11 @@ class _Target:
         """The attacks that follow the contestant's own gradients."""
         attacks: dict[str, Attack] = {"fgsm": FGSM(), "pgd": PGD(self._section.steps)}
         if steps := self._section.auto_steps:
-            attacks |= {"apgd": APGD(steps), "apgd_ratio": APGD(steps, loss=logits_ratio)}
+            attacks |= {"apgd": APGD(steps, loss=cross_entropy), "apgd_ratio": APGD(steps, loss=logits_ratio)}
+            if targets := self._section.targets:
+                attacks["apgd_targeted"] = TargetedAPGD(steps, targets)
+        if steps := self._section.long_steps:
+            attacks["apgd_long"] = APGD(steps, loss=logits_ratio)
         return attacks
 
     def _unaware(self, norm: str) -> dict[str, Attack]:

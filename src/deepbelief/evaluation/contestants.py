@@ -1,7 +1,7 @@
 """Who is evaluated: the classifiers of the study, those of the plan, and those that look top-down first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Final, final
 
@@ -98,6 +98,7 @@ def check_contestants(recipe: Recipe, plan: Plan) -> None:
     named = {
         "contestants": (plan.contestants, known),
         "attacks.stranger": ([plan.attacks.stranger] if plan.attacks and plan.attacks.stranger else [], bare),
+        "by_class.contestants": (plan.by_class.contestants if plan.by_class else (), [*known, *OPTIONAL]),
         "top_down.contestants": ([name for one in plan.top_down for name in one.contestants], [*bare, *OPTIONAL]),
         "rivals": (plan.rivals, [*known, *OPTIONAL]),
         "pairs": ([name for pair in plan.pairs for name in pair], [*known, *OPTIONAL]),
@@ -123,10 +124,13 @@ class Contestants:
 
     def __getitem__(self, name: str) -> Classifier:
         """A differentiable function from images to logits."""
-        if (seen := self._top_down.get(name)) is None:
-            return self.bare(name)
-        defended = Defended(self.bare(seen.bare), self._reconstruct(seen), seen.passes)
-        return Averaged(defended, seen.draws) if seen.draws else defended
+        seen = self._top_down.get(name)
+        return self.bare(name) if seen is None else self._looking(seen)
+
+    def with_another_pass(self, name: str) -> Classifier | None:
+        """The same with one more pass up and down, of a contestant that looks top-down by means."""
+        seen = self._top_down.get(name)
+        return None if seen is None or seen.draws else self._looking(replace(seen, passes=seen.passes + 1))
 
     def bare(self, name: str) -> Classifier:
         """The same without its look top-down."""
@@ -173,6 +177,10 @@ class Contestants:
         assert context.finished is not None
         path = context.finished / "models" / "labelled.safetensors"
         return load_labelled_dbn(path).to(context.device).requires_grad_(False)
+
+    def _looking(self, seen: TopDown) -> Classifier:
+        defended = Defended(self.bare(seen.bare), self._reconstruct(seen), seen.passes)
+        return Averaged(defended, seen.draws) if seen.draws else defended
 
     def _reconstruct(self, seen: TopDown) -> Callable[[Tensor, int], Tensor]:
         dbn = self._context.dbn

@@ -1,17 +1,20 @@
 """Runs an evaluation: all stages for each seed of a finished study, except those that already have a record."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
 import torch
 
 from deepbelief.data import Dataset
+from deepbelief.data.split import choose_rows
 from deepbelief.errors import SettingsError
 from deepbelief.evaluation import attacked, networks, perturbed
 from deepbelief.evaluation.comparisons import comparisons, means_of, scores_of, unit_of
 from deepbelief.evaluation.contestants import Contestants, check_contestants, names_of, pairs_of
 from deepbelief.evaluation.plan import Plan
 from deepbelief.evaluation.records import FOLDER, LEVELLED, Evaluated, PlanRecord
+from deepbelief.randomness import Random
 from deepbelief.study.context import ADDED, Context
 from deepbelief.study.execution import check_records, locked, metrics_over_seeds, run_stages
 from deepbelief.study.loading import recipe_of
@@ -33,13 +36,16 @@ class Evaluation:
         dataset: the study's data.
         device: where tensors are.
 
+    Attributes:
+        dataset: the data with the test images that the plan asks for.
+
     Raises:
         SettingsError: the plan does not fit the study, or the data are others than the study's.
         DeepBeliefError: the folder holds no finished study.
     """
 
     def __init__(self, run: Path, plan: Plan, dataset: Dataset, device: torch.device | str = "cpu") -> None:
-        self._run, self._plan, self._dataset, self._device = run, plan, dataset, torch.device(device)
+        self._run, self._plan, self._device = run, plan, torch.device(device)
         self._study = read_results(run)
         self._recipe = recipe_of(run, self._study)
         if dataset.fingerprint != self._study.data.get("fingerprint"):
@@ -48,6 +54,7 @@ class Evaluation:
                 "--data."
             )
         check_contestants(self._recipe, plan)
+        self.dataset = _with_test_images(dataset, plan.images)
         self._names = names_of(self._recipe, plan)
         self._folder = run / FOLDER
         self._precision = choose_precision(self._study.machine.get("precision", "fp32"), self._device)
@@ -90,7 +97,7 @@ class Evaluation:
 
     def _context(self, seed: int, progress: StudyProgress) -> Context:
         finished, folder = self._run / f"seed-{seed}", self._seed_folder(seed)
-        return Context(self._recipe, self._dataset, seed, self._device, self._precision, folder, progress, finished)
+        return Context(self._recipe, self.dataset, seed, self._device, self._precision, folder, progress, finished)
 
     def _stages(self, context: Context) -> dict[str, Stage]:
         """Of a seed, in order; nothing is loaded before one runs."""
@@ -100,7 +107,8 @@ class Evaluation:
         stages["clean"] = perturbed.clean(contestants)
         for name in plan.perturbations:
             stage, levels = perturbed.PREFIX + perturbed.written(name), plan.levels(name)
-            stages[stage] = perturbed.stage_of(contestants, name, levels)
+            in_classes = plan.by_class.contestants if plan.by_class and name in plan.by_class.perturbations else ()
+            stages[stage] = perturbed.stage_of(contestants, name, levels, by_class=in_classes)
             if name in plan.levelled:
                 stages[stage + LEVELLED] = perturbed.stage_of(contestants, name, levels, levelled=True)
         if plan.attacks is not None:
@@ -118,10 +126,18 @@ class Evaluation:
             seeds=self._study.seeds,
             contestants=self._names,
             units={kind: unit_of(kind) for kind in scores},
-            images=len(self._dataset.test),
+            images=len(self.dataset.test),
             metrics=metrics_over_seeds(folders, stages) | means_of(scores),
             comparisons=comparisons(scores, pairs_of(self._recipe, self._plan)),
             machine={**describe_machine(self._device), "precision": self._precision.name},
         )
         write_json(self._folder / "results.json", results)
         return results
+
+
+def _with_test_images(dataset: Dataset, images: int | None) -> Dataset:
+    """The data with so many of the test images, each class by its share."""
+    if images is None or images >= len(dataset.test):
+        return dataset
+    rows = choose_rows(dataset.test.required_labels(), images, Random(0, "shown images"))
+    return replace(dataset, test=dataset.test.subset(rows))

@@ -1,6 +1,6 @@
 """The stages that perturb the test images: by one kind of perturbation each, at several levels."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from deepbelief.evaluation.contestants import Contestants
 from deepbelief.evaluation.records import LEVELLED
-from deepbelief.robustness import PERTURBATIONS, AutoLevels, fit_psychometric
+from deepbelief.robustness import (
+    PERTURBATIONS,
+    AutoLevels,
+    FreeGuess,
+    PsychometricFit,
+    PsychometricSettings,
+    fit_psychometric,
+)
 from deepbelief.study.context import Context, Findings, share
 
 PREFIX: Final = "perturbation_"
@@ -18,6 +25,7 @@ PREFIX: Final = "perturbation_"
 
 _FEWEST_LEVELS: Final = 4  # for a curve of three parameters, the clean images among them
 _DRAWN: Final = 41  # levels at which a fitted curve is kept
+_ANY_GUESS: Final = FreeGuess(strength=2)  # of a class: near 0 or far above chance, both are likely
 _CLEAN: Final = 10_000  # training images whose means and covariances are taken
 
 
@@ -41,11 +49,16 @@ def clean(contestants: Contestants) -> Callable[[Context], Findings]:
 
 
 def stage_of(
-    contestants: Contestants, perturbation: str, levels: Sequence[float], levelled: bool = False
+    contestants: Contestants,
+    perturbation: str,
+    levels: Sequence[float],
+    levelled: bool = False,
+    by_class: Collection[str] = (),
 ) -> Callable[[Context], Findings]:
     """The stage that perturbs the test images in one way, at these levels; every contestant sees the same images.
 
     If `levelled`, they all see them after `AutoLevels`, which knows of no perturbation, and so also the clean images.
+    Contestants that are named in `by_class` also get a psychometric curve for each class.
     """
 
     def perturbed(context: Context) -> Findings:
@@ -66,6 +79,8 @@ def stage_of(
             found.metrics |= {f"accuracy/{name}/{kind}@{level:g}": share(one) for level, one in measured}
             found.arrays[f"right/{name}"] = packed(hits[1:])
             _fit(context, name, kind, [0.0, *levels], hits, found)
+            if name in by_class:
+                _fit_classes(context, name, kind, [0.0, *levels], hits, found)
         found.arrays["examples"] = context.picture(torch.stack(examples))
         found.headline = _best({name: found.metrics[f"accuracy/{name}/{kind}@{levels[-1]:g}"] for name in right[-1]})
         return found
@@ -98,10 +113,42 @@ def _fit(
     }
     if fit.beyond == "no":
         found.metrics |= {f"threshold/{name}/{kind}": fit.threshold.value, f"width/{name}/{kind}": fit.width.value}
-    along = np.linspace(0, levels[-1], _DRAWN)
-    band = fit.band(along)
-    found.arrays["fitted_levels"] = along
-    found.arrays[f"fitted/{name}"] = torch.stack([band.accuracy, band.low, band.high]).numpy()
+    found.arrays["fitted_levels"] = _along(levels)
+    found.arrays[f"fitted/{name}"] = _drawn(fit, levels)
+
+
+def _fit_classes(
+    context: Context, name: str, kind: str, levels: Sequence[float], right: Sequence[Tensor], found: Findings
+) -> None:
+    """The psychometric curve of each class by itself: NaN for a class without images.
+
+    What a classifier says when nothing can be seen may well be this class, so the accuracy that is left is fitted, too.
+    """
+    if len(levels) < _FEWEST_LEVELS:
+        return
+    labels = context.test.required_labels()
+    accuracies, curves = np.full((context.classes, len(levels)), np.nan), np.full((context.classes, 3, _DRAWN), np.nan)
+    for number, n in enumerate(labels.bincount().tolist()):
+        if not n:
+            continue
+        counts = [int(hits[labels == number].sum()) for hits in right]
+        fit = fit_psychometric(levels, counts, n, context.classes, PsychometricSettings(guess=_ANY_GUESS))
+        if fit.beyond == "no":
+            found.metrics[f"threshold/{name}/{kind}/{number}"] = fit.threshold.value
+        accuracies[number], curves[number] = np.array(counts) / n, _drawn(fit, levels)
+    found.arrays |= {f"of_classes/{name}": accuracies, f"fitted_classes/{name}": curves}
+
+
+def _along(levels: Sequence[float]) -> NDArray[np.float64]:
+    """The levels at which fitted curves are kept."""
+    return np.linspace(0, levels[-1], _DRAWN)
+
+
+def _drawn(fit: PsychometricFit, levels: Sequence[float]) -> NDArray[np.float64]:
+    """The accuracy along a fitted curve, and the ends of its credible interval: (3, levels)."""
+    band = fit.band(_along(levels))
+    drawn: NDArray[np.float64] = torch.stack([band.accuracy, band.low, band.high]).numpy()
+    return drawn
 
 
 def _auto_levels(context: Context) -> AutoLevels:

@@ -68,8 +68,10 @@ class AttacksSection(Section):
     """Attacks on a fixed choice of test images, stratified by class, the same for all seeds and contestants.
 
     They may move each pixel by up to an epsilon, or the whole image by up to a length (L2), both as shares of the
-    pixels' range. PGD takes so many `steps`, APGD `auto_steps`, the square attack `queries` and RayS `answers`; 0:
-    without that attack. Images that are attacked through the contestant `stranger` are shown to all others.
+    pixels' range. PGD takes so many `steps`, and APGD `auto_steps`, also towards so many `targets`, the likeliest wrong
+    classes; once more `long_steps`, which tells whether the others have converged. The square attack has `queries` and
+    RayS `answers`; 0: without that attack. Images that are attacked through the contestant `stranger` are shown to all
+    others.
     """
 
     images: int = Field(default=200, ge=1)
@@ -77,23 +79,36 @@ class AttacksSection(Section):
     lengths: tuple[Positive, ...] = ()
     steps: int = Field(default=20, ge=1)
     auto_steps: int = Field(default=50, ge=0)
+    targets: int = Field(default=0, ge=0)
+    long_steps: int = Field(default=0, ge=0)
     queries: int = Field(default=0, ge=0)
     answers: int = Field(default=0, ge=0)
     stranger: Name | None = "ffnn"
 
 
 @final
+class ByClassSection(Section):
+    """Psychometric curves of each class by itself, of these contestants under these perturbations of the plan."""
+
+    contestants: tuple[Name, ...] = Field(min_length=1)
+    perturbations: tuple[str, ...] = Field(min_length=1)
+
+
+@final
 class Plan(Section):
     """What is evaluated. Without `contestants` all are, those of the study and those of the plan.
 
-    Perturbations that are `levelled`, too, are shown a second time after `AutoLevels`, the same help for all.
-    Compared are all contestants with each of the `rivals`, those that look top-down with those that do not, and other
-    `pairs`. Contestants that a recipe may leave out may be named here all the same.
+    It is done on so many test `images`, chosen once with each class by its share, or on all. Perturbations that are
+    `levelled`, too, are shown a second time after `AutoLevels`, the same help for all. Compared are all contestants
+    with each of the `rivals`, those that look top-down with those that do not, and other `pairs`. Contestants that a
+    recipe may leave out may be named here all the same.
     """
 
     contestants: tuple[Name, ...] = ()
+    images: int | None = Field(default=None, ge=1)
     perturbations: dict[str, tuple[Level, ...]] = Field(default_factory=dict)
     levelled: tuple[str, ...] = ()
+    by_class: ByClassSection | None = None
     networks: tuple[NetworkSection, ...] = ()
     top_down: tuple[TopDownSection, ...] = ()
     attacks: AttacksSection | None = None
@@ -102,10 +117,12 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _known_perturbations(self) -> "Plan":
-        if missing := [name for name in self.levelled if name not in self.perturbations]:
-            raise ValueError(
-                f"levelled names {missing[0]}, which is not among the perturbations of the plan: add it there"
-            )
+        by_class = self.by_class.perturbations if self.by_class else ()
+        for setting, names in (("levelled", self.levelled), ("by_class.perturbations", by_class)):
+            if missing := [name for name in names if name not in self.perturbations]:
+                raise ValueError(
+                    f"{setting} names {missing[0]}, which is not among the perturbations of the plan: add it there"
+                )
         for name, levels in self.perturbations.items():
             if name not in PERTURBATIONS:
                 raise ValueError(f"perturbations.{name} is none: take some of {', '.join(PERTURBATIONS)}")
@@ -150,6 +167,9 @@ def chosen(
     if perturbations:
         settings["perturbations"] = dict(map(_perturbation, perturbations))
         settings["levelled"] = tuple(name for name in plan.levelled if name in settings["perturbations"])
+        if plan.by_class is not None:
+            kept = tuple(name for name in plan.by_class.perturbations if name in settings["perturbations"])
+            settings["by_class"] = {**settings["by_class"], "perturbations": kept} if kept else None
     if contestants:
         settings["contestants"] = tuple(contestants)
     if not attacks:

@@ -62,6 +62,17 @@ class EvaluatedRun:
                 points.append(Curve.of_series(first, measured.look))
         return lines, points
 
+    def fitted_class(self, kind: str, number: int) -> tuple[list[Curve], list[Curve]]:
+        """The same of the images of one class, of the contestants that were asked about by class."""
+        stage, lines, points = self.stage(f"perturbation_{kind}"), [], []
+        asked = [name for name in self.results.contestants if f"of_classes/{name}" in stage.arrays]
+        for measured, name in zip(self.curves(kind, asked), asked, strict=True):
+            accuracy, low, high = 100 * stage.floats(f"fitted_classes/{name}")[number]
+            lines.append(replace(measured, x=stage.floats("fitted_levels"), y=accuracy, low=low, high=high))
+            measured_here = 100 * stage.floats(f"of_classes/{name}")[number]
+            points.append(replace(measured, y=measured_here, low=None, high=None))
+        return lines, points
+
 
 def load_evaluated(folder: Path, run: Run) -> EvaluatedRun | None:
     """The evaluation of a run, if there is one."""

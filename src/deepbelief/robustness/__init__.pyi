@@ -7,6 +7,7 @@ from .attacks.pgd import PGD as PGD
 from .attacks.pgd import pgd as pgd
 from .attacks.rays import RayS as RayS
 from .attacks.square import Square as Square
+from .attacks.targeted import TargetedAPGD as TargetedAPGD
 from .attacks.transfer import Transfer as Transfer
 from .attacks.worst_case import WorstCase as WorstCase
 from .attacks.worst_case import worst_case as worst_case
@@ -21,6 +22,7 @@ from .comparison import compare as compare
 from .comparison import holm as holm
 from .defence import Averaged as Averaged
 from .defence import Defended as Defended
+from .losses import TargetedRatio as TargetedRatio
 from .losses import cross_entropy as cross_entropy
 from .losses import logits_ratio as logits_ratio
 from .losses import margin as margin

@@ -1,6 +1,8 @@
 """What an attack makes large: functions of logits (n, classes) and true labels (n,), a number for each image, (n,)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor
@@ -32,3 +34,21 @@ def logits_ratio(logits: Tensor, labels: Tensor) -> Tensor:
     ranked = logits.sort(dim=1, descending=True).values
     spread = ranked[:, 0] - ranked[:, min(2, logits.shape[1] - 1)]
     return margin(logits, labels) / (spread + 1e-12)
+
+
+@final
+@dataclass(frozen=True)
+class TargetedRatio:
+    """`logits_ratio` with one wrong class in place of the likeliest (targeted DLR, Croce & Hein 2020).
+
+    (z_target - z_true) / (z_1 - (z_3 + z_4) / 2), where z_1 is the largest logit, z_2 the second largest and so on. Of
+    fewer than four classes the last takes the place of those that are missing.
+    """
+
+    target: int
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """(n, classes), (n,) -> (n,)."""
+        ranked, last = logits.sort(dim=1, descending=True).values, logits.shape[1] - 1
+        spread = ranked[:, 0] - (ranked[:, min(2, last)] + ranked[:, min(3, last)]) / 2
+        return (logits[:, self.target] - logits.gather(1, labels[:, None]).squeeze(1)) / (spread + 1e-12)

@@ -5,7 +5,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepbelief.robustness import APGD, FGSM, L2, PGD, LInf, RayS, Square, Transfer, cross_entropy, margin
+from deepbelief.robustness import (
+    APGD,
+    FGSM,
+    L2,
+    PGD,
+    LInf,
+    RayS,
+    Square,
+    TargetedAPGD,
+    Transfer,
+    cross_entropy,
+    margin,
+)
 from deepbelief.robustness.attacks.attack import look
 from tests.robustness.networks import SHAPE, linear, network, right_labels, some_images
 
@@ -13,6 +25,7 @@ ATTACKS = {
     "fgsm": FGSM(),
     "pgd": PGD(4, 2, margin),
     "apgd": APGD(7),
+    "targeted": TargetedAPGD(4),
     "square": Square(SHAPE, 30),
     "rays": RayS(100),
     "transfer": Transfer(linear, PGD(3)),
@@ -43,7 +56,7 @@ def test_nothing_leaves_its_ball_or_the_bounds(attack, kind, epsilon, low, span,
     assert torch.equal(found, attack(network, images, labels, ball, seed))
 
 
-@pytest.mark.parametrize("name", ["fgsm", "pgd", "apgd", "square", "rays"])
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "apgd", "targeted", "square", "rays"])
 def test_in_a_wide_ball_every_answer_can_be_made_wrong(name: str) -> None:
     images = some_images(40)
     labels = linear(images).argmax(dim=1)

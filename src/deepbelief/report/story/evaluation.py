@@ -53,7 +53,7 @@ def tables(results: Evaluated) -> list[Table]:
 def perturbations(evaluated: EvaluatedRun) -> Chapter:
     """Every perturbation: what it looks like, and the accuracy at each level."""
     text = (
-        "A camera shakes, light fades, something stands in the way. Each kind of change below is applied to all "
+        "A camera shakes, light fades, something stands in the way. Each kind of change below is applied to "
         f"{evaluated.results.images:,} test images, at several levels, and every contestant sees the same images. None "
         "was trained on them, but for those whose name says so.",
         *(
@@ -67,7 +67,7 @@ def perturbations(evaluated: EvaluatedRun) -> Chapter:
         ),
     )
     means = _means_table(evaluated.results, evaluated.results.perturbations, "perturbation")
-    pictures = [_examples(evaluated), _curves(evaluated), *_fits(evaluated)]
+    pictures = [_examples(evaluated), _curves(evaluated), *_fits(evaluated), *_fits_of_classes(evaluated)]
     return Chapter(text, pictures, [means, _thresholds_table(evaluated)])
 
 
@@ -113,6 +113,23 @@ def _fits(evaluated: EvaluatedRun) -> Iterator[Picture]:
         )
 
 
+def _fits_of_classes(evaluated: EvaluatedRun) -> Iterator[Picture]:
+    """The psychometric curves of each class, a picture for each perturbation that has them."""
+    for kind in evaluated.results.perturbations:
+        charts = [
+            Small(name, evaluated.results.units[kind], *evaluated.fitted_class(kind, number))
+            for number, name in enumerate(evaluated.run.class_names)
+        ]
+        if any(chart.curves for chart in charts):
+            yield Picture(
+                f"psychometric-classes-{kind}",
+                f"Psychometric curves of each class: {_kind_name(kind)}.",
+                f"The same of each class by itself: {_kind_name(kind)}. What a classifier says when it sees nothing "
+                "may be this class or another, so the accuracy on the right need not be chance.",
+                multiples(charts, evaluated.run.chance),
+            )
+
+
 def worst_case(evaluated: EvaluatedRun) -> Chapter:
     """What all attacks together leave, beside what FGSM alone suggests."""
     taken = evaluated.stage(f"attacks_{evaluated.results.contestants[0]}").record.facts
@@ -122,6 +139,8 @@ def worst_case(evaluated: EvaluatedRun) -> Chapter:
         "those that follow the contestant's own gradients, through its look top-down where it has one, then those that "
         "follow other gradients or none. One step of FGSM, shown beside it, flatters.",
         *_masked(evaluated),
+        *_unfinished(evaluated),
+        *_unsettled(evaluated),
     )
     charts = []
     for norm in evaluated.results.norms:
@@ -233,6 +252,37 @@ def _masked(evaluated: EvaluatedRun) -> Iterator[str]:
             "A warning: attacks that do not follow a contestant's own gradients do more than a hundredth better than "
             f"those that do: {listing(found)}. There the gradients mislead (they are masked), and a better attack may "
             "find still more."
+        )
+
+
+def _unfinished(evaluated: EvaluatedRun) -> Iterator[str]:
+    """Whether many more steps of an attack still find what all others with gradients have left."""
+    shares = {}
+    for name in evaluated.results.contestants:
+        for attack, taken in evaluated.stage(f"attacks_{name}").record.facts["taken"].items():
+            norm, _, strength = attack.partition("@")
+            if "apgd_long" in taken:
+                shares[f"{contestant_name(name)} at {strength} {_MEASURED[norm]}"] = taken["apgd_long"]
+    if found := [f"{words} ({percent(share)})" for words, share in shares.items() if share > 0.01]:
+        yield (
+            "A warning: after all other attacks that follow gradients, one with more steps still takes more than a "
+            f"hundredth of the images: {listing(found)}. There the attacks have not converged."
+        )
+    elif shares:
+        yield (
+            "After all other attacks that follow gradients, one with more steps takes no more than "
+            f"{percent(max(shares.values()))} of the images of anybody at any strength: the attacks have converged."
+        )
+
+
+def _unsettled(evaluated: EvaluatedRun) -> Iterator[str]:
+    """For how many images it matters when a contestant stops looking top-down."""
+    facts = {name: evaluated.stage(f"attacks_{name}").record.facts for name in evaluated.results.contestants}
+    shares = {name: of_name.get("unsettled") for name, of_name in facts.items()}
+    if found := [f"{contestant_name(name)} {percent(share)}" for name, share in shares.items() if share is not None]:
+        yield (
+            "Looking top-down does not come to rest by itself: one more pass up and down would change the answers to "
+            f"some of these images as they are: {listing(found)}."
         )
 
 

@@ -54,10 +54,14 @@ def look(classifier: Classifier, images: Tensor, labels: Tensor, loss: Loss, bat
 
 
 @torch.no_grad()
+def answers(classifier: Classifier, images: Tensor) -> Tensor:
+    """The logits of all images, (n, classes), batch by batch and without gradients."""
+    return torch.cat([classifier(part) for part in torch.split(images, _BATCH)])
+
+
 def margins(classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
     """The `margin` of each image, (n,), without gradients."""
-    parts = zip(torch.split(images, _BATCH), torch.split(labels, _BATCH), strict=True)
-    return torch.cat([margin(classifier(part), targets) for part, targets in parts])
+    return margin(answers(classifier, images), labels)
 
 
 @final
@@ -71,3 +75,8 @@ class Worst:
         """Keep those of these images that are worse."""
         self.images = torch.where((margin > self.margin)[:, None], images, self.images)
         self.margin = torch.maximum(margin, self.margin)
+
+    def show_some(self, rows: Tensor, images: Tensor, margin: Tensor) -> None:
+        """The same with images for some `rows` only, (rows,), which are changed in place."""
+        better = margin > self.margin[rows]
+        self.images[rows[better]], self.margin[rows[better]] = images[better], margin[better]

@@ -71,9 +71,7 @@ class Square:
             side = self._side(query)
             change = 2 * ball.epsilon * self._squares(len(rows), side, random).to(images)
             point = ball.project(worst.images[rows] + change, images[rows])
-            found = margins(classifier, point, labels[rows])
-            better = found > worst.margin[rows]
-            worst.images[rows[better]], worst.margin[rows[better]] = point[better], found[better]
+            worst.show_some(rows, point, margins(classifier, point, labels[rows]))
         return worst.images
 
     def _side(self, query: int) -> int:
