@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/readme.py runs/reference runs/default
 
-copies each run's `results.json` to `benchmarks/results/<recipe>.json` and the README's pictures to `docs/images/`;
-without arguments it only writes the tables anew from the records that are kept: those of studies, and those that the
-other scripts here write.
+copies each run's `results.json` to `benchmarks/results/<recipe>.json`, that of its evaluation to
+`benchmarks/results/robustness-<recipe>.json`, and the README's pictures to `docs/images/`; without arguments it only
+writes the tables anew from the records that are kept: those of studies, and those that the other scripts here write.
 """
 
 import json
@@ -15,6 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from evaluated import autoattack_table, evaluation_picture, evaluation_tables
+
+from deepbelief.evaluation.records import Evaluated, read_evaluated
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
 from deepbelief.report.text import duration, interval, measured_on, processor
 from deepbelief.study.recipe import load_recipe
@@ -24,7 +27,10 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 STUDIES = ("default", "thorough", "reference")
 NOISE = ("0.3", "0.5", "0.7", "1", "1.3")  # levels in the table of contestants under noise
-PAGES = ("README.md", "docs/generative.md", "docs/labels.md", "docs/recipes.md", "docs/reference.md", "docs/speed.md")
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("generative", "labels", "recipes", "reference", "robustness", "speed")),
+)
 # The records of labels.py: the model's name, and the error that is published of it.
 LABELS = {
     "hybrid": ("hybrid RBM", "1.28 (Larochelle & Bengio 2008)"),
@@ -44,10 +50,18 @@ def keep(run: Path) -> None:
         return
     shutil.copy(run / "results.json", kept)
     timed.unlink(missing_ok=True)
+    keep_evaluation(run, results.recipe)
     for picture in PICTURES.get(results.recipe, []):
         source = run / "figures" / f"{picture}.png"
         if source.exists():
             shutil.copy(source, ROOT / "docs" / "images" / f"{results.recipe}-{picture}.png")
+
+
+def keep_evaluation(run: Path, recipe: str) -> None:
+    """Copy the results of a run's evaluation, if there is one, and draw its picture."""
+    if evaluated := read_evaluated(run):
+        (KEPT / f"robustness-{recipe}.json").write_text(evaluated.model_dump_json() + "\n", encoding="utf-8")
+        (ROOT / "docs" / "images" / f"{recipe}-robustness.png").write_bytes(evaluation_picture(run))
 
 
 def read_study(path: Path) -> Results:
@@ -96,6 +110,15 @@ def circumstances(results: Results) -> str:
         f"{averaged}; {measured_on(results.machine)}, {peak:.1f} GB of memory at most. "
         f"The quickest seed{which} took {total}."
     )
+
+
+def evaluation_circumstances(results: Evaluated) -> str:
+    """Seeds, images, machine and time of an evaluation in a sentence."""
+    seeds = len(results.seeds)
+    averaged = f"{seeds} seeds, mean ± half of the 95 % confidence interval" if seeds > 1 else "One seed"
+    attacked = f", attacks on {results.plan['attacks']['images']} of them" if results.plan["attacks"] else ""
+    total = duration(sum(results.metrics["time/total"].values))
+    return f"{averaged}; {results.images:,} test images{attacked}; {measured_on(results.machine)}; {total} in all."
 
 
 def defence(results: Results) -> Table:
@@ -345,6 +368,14 @@ def blocks() -> dict[str, str]:
             results, remark = with_log(results)
             tables = (f"**{table.title}**\n\n{markdown(table)}" for table in published_tables(results))
             written[f"published {results.recipe}"] = "\n\n".join([circumstances(results) + remark, *tables])
+    for recipe in STUDIES:
+        if record := kept(f"robustness-{recipe}"):
+            evaluated = Evaluated.model_validate(record)
+            written[f"robustness {recipe}"] = evaluation_circumstances(evaluated)
+            for name, table in evaluation_tables(evaluated).items():
+                written[f"{name} {recipe}"] = markdown(table)
+    if autoattack := kept("autoattack"):
+        written["autoattack"] = titled(autoattack_table(autoattack), autoattack)
     written["stage times"] = markdown(stage_times([for_times(study) for study in studies]))
     if speed := kept("speed"):
         written["speed"] = speed_tables(speed)

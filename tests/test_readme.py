@@ -13,6 +13,7 @@ from typer.main import get_command
 from deepbelief.cli.app import app
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))  # where the script's neighbours are
 SCRIPT = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))
 PAGES = SCRIPT["PAGES"]
 ALL_PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]

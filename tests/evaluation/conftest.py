@@ -38,6 +38,9 @@ contestants = ["readout_1", "robust_readout"]
 layer = 1
 passes = 2
 draws = 2
+[[top_down]]
+contestants = ["ffnn"]
+layers = [2, 0]
 [attacks]
 images = 30
 epsilons = [0.2, 0.05]

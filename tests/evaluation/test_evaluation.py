@@ -39,6 +39,7 @@ from deepbelief.robustness import (
     RayS,
     Square,
     TargetedAPGD,
+    Together,
     Transfer,
     compare,
     cross_entropy,
@@ -56,7 +57,7 @@ from deepbelief.study.run import Study
 from tests.evaluation.conftest import PLAN
 
 BARE = ["readout_1", "readout_2", "ffnn", "finetuned", "label_rbm", "pixels", "ffnn_noisy", "finetuned_attacked"]
-REBUILT = ["readout_2_rebuilt_2x1", "readout_1_rebuilt_1x2_sampled_2"]
+REBUILT = ["readout_2_rebuilt_2x1", "readout_1_rebuilt_1x2_sampled_2", "ffnn_rebuilt_0_2x1"]
 EVERYONE = [*BARE, *REBUILT]
 
 
@@ -65,7 +66,9 @@ def classifiers(run: Path, seed: int) -> dict[str, Any]:
     study, made = load_run(run, seed), run / "robustness" / f"seed-{seed}" / "models"
     found = dict(study.classifiers) | {"label_rbm": load_labelled_dbn(run / f"seed-{seed}/models/labelled.safetensors")}
     found |= {name: load_network(made / f"{name}.safetensors") for name in BARE[5:]}
-    return found | {REBUILT[0]: Defended(found["readout_2"], study.dbn.reconstruct)}
+    from_the_top = {name: Defended(found[name], study.dbn.reconstruct) for name in ("readout_2", "ffnn")}
+    both = Together([found["ffnn"], from_the_top["ffnn"]])
+    return found | {REBUILT[0]: from_the_top["readout_2"], REBUILT[2]: both}
 
 
 def right(run: Path, seed: int, stage: str, name: str) -> NDArray[np.bool_]:
@@ -430,7 +433,8 @@ def test_a_damaged_network_is_one_sentence(tmp_path: Path, finished: Path, evalu
             "by_class.contestants names fnn",
         ),
         ('pairs = [["ffnn", "mine"]]', "pairs names mine"),
-        ("[[top_down]]\nlayer = 3", "top_down.layer = 3, and the DBN has 2 layers"),
+        ("[[top_down]]\nlayer = 3", "top_down asks for layer 3, and the DBN has 2 layers"),
+        ("[[top_down]]\nlayers = [0, 5]", "top_down asks for layer 5, and the DBN has 2 layers"),
         ('[[top_down]]\ncontestants = ["readout_1_rebuilt_1x1"]', "top_down.contestants names readout_1_rebuilt_1x1"),
         ("[[top_down]]\n[[top_down]]", "top_down asks for readout_2_rebuilt_2x1 twice"),
         ('[attacks]\nstranger = "nobody"', "attacks.stranger names nobody"),

@@ -230,6 +230,7 @@ def test_fitted_curves_have_their_bands_and_the_points_of_the_first_seed(run: Pa
     [
         ("readout_12_rebuilt_3x2", "read-out 12, rebuilt from 3 twice"),
         ("robust_readout_rebuilt_1x1_sampled_8", "robust read-out, rebuilt from 1 once, samples"),
+        ("mlp_head_rebuilt_0_1_3x2", "MLP head, as it is and rebuilt from 1 and 3 twice"),
         ("ffnn_noisy", "feed-forward, noise"),
         ("finetuned_attacked", "fine-tuned, attacks"),
         ("label_rbm", "label RBM"),

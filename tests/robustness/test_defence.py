@@ -6,7 +6,7 @@ from torch import Tensor
 
 from deepbelief.errors import SettingsError
 from deepbelief.randomness import Random
-from deepbelief.robustness import PGD, Averaged, Defended, LInf, gradient_sign, margin
+from deepbelief.robustness import PGD, Averaged, Defended, LInf, Together, gradient_sign, margin
 from tests.robustness.networks import network, right_labels, some_images
 
 
@@ -53,6 +53,14 @@ def test_the_gradient_of_a_mean_is_the_mean_of_gradients_of_probabilities() -> N
     expected = torch.func.grad(lambda x: probability(x).sum())(images)
     averaged = Averaged(Drawing(0.3), 5)
     torch.testing.assert_close(torch.func.grad(lambda x: averaged(x).exp()[:, 0].sum())(images), expected)
+
+
+def test_several_answer_by_the_mean_of_their_probabilities() -> None:
+    images, other = some_images(), Defended(network, flip)
+    expected = (network(images).softmax(dim=1) + other(images).softmax(dim=1)) / 2
+    torch.testing.assert_close(Together([network, other])(images).exp(), expected)
+    with pytest.raises(SettingsError, match="give at least 1"):
+        Together([])
 
 
 def test_at_least_one_draw() -> None:

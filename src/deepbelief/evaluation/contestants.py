@@ -1,6 +1,5 @@
 """Who is evaluated: the classifiers of the study, those of the plan, and those that look top-down first."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Final, final
@@ -13,7 +12,7 @@ from deepbelief.checkpoint import load_labelled_dbn
 from deepbelief.errors import SettingsError
 from deepbelief.evaluation.plan import Plan
 from deepbelief.learning.backprop.readout import predictions
-from deepbelief.robustness import Averaged, Defended
+from deepbelief.robustness import Averaged, Defended, Together
 from deepbelief.sampling import sampled_reconstruction
 from deepbelief.study.context import Context
 from deepbelief.study.loading import classifier_of
@@ -32,23 +31,24 @@ class TopDown:
     """A contestant that sees a reconstruction: whose answer is asked for, and how the image goes up and down."""
 
     bare: str
-    layer: int
+    layers: tuple[int, ...]
     passes: int
     draws: int
 
     @property
     def name(self) -> str:
-        """`readout_2_rebuilt_3x1`: up to layer 3 and back, once."""
-        return f"{self.bare}_rebuilt_{self.layer}x{self.passes}" + (f"_sampled_{self.draws}" if self.draws else "")
+        """`readout_2_rebuilt_3x1`: up to layer 3 and back, once; `readout_2_rebuilt_0_3x1`: and not at all."""
+        depths = "_".join(map(str, self.layers))
+        return f"{self.bare}_rebuilt_{depths}x{self.passes}" + (f"_sampled_{self.draws}" if self.draws else "")
 
 
 def top_down(recipe: Recipe, plan: Plan) -> list[TopDown]:
     """The contestants that look top-down, those left out whose bare classifier this study does not have."""
     found, there = [], bare_names(recipe, plan)
     for section in plan.top_down:
-        layer = section.layer or len(recipe.dbn.hidden)
-        bare = section.contestants or (f"readout_{layer}",)
-        found += [TopDown(name, layer, section.passes, section.draws) for name in bare if name in there]
+        layers = tuple(sorted(section.layers)) or (section.layer or len(recipe.dbn.hidden),)
+        bare = section.contestants or (f"readout_{max(layers)}",)
+        found += [TopDown(name, layers, section.passes, section.draws) for name in bare if name in there]
     return found
 
 
@@ -88,9 +88,9 @@ def check_contestants(recipe: Recipe, plan: Plan) -> None:
         if bare.count(network.name) > 1 or network.name.startswith("readout_"):
             raise SettingsError(f"the name {network.name} is taken: give that network of the plan another one.")
     for section in plan.top_down:
-        if section.layer is not None and section.layer > len(recipe.dbn.hidden):
+        if (deepest := max(section.layer or 0, *section.layers, 0)) > len(recipe.dbn.hidden):
             raise SettingsError(
-                f"top_down.layer = {section.layer}, and the DBN has {len(recipe.dbn.hidden)} layers: give a lower one."
+                f"top_down asks for layer {deepest}, and the DBN has {len(recipe.dbn.hidden)} layers: give a lower one."
             )
     rebuilt = [one.name for one in top_down(recipe, plan)]
     if twice := [name for name in rebuilt if rebuilt.count(name) > 1]:
@@ -161,13 +161,13 @@ class Contestants:
         found = predictions(self._context.dbn, bare, images)
         groups: dict[tuple[int, int], list[str]] = {}
         for name in self.names:
-            if self.looks_top_down(name) and not (seen := self._top_down[name]).draws:
-                groups.setdefault((seen.layer, seen.passes), []).append(name)
+            if self.looks_top_down(name) and not (seen := self._top_down[name]).draws and len(seen.layers) == 1:
+                groups.setdefault((seen.layers[0], seen.passes), []).append(name)
         for (layer, passes), names in groups.items():
             parts = [self._context.dbn.reconstruct(part, passes, layer) for part in torch.split(images, 2000)]
             found |= predictions(self._context.dbn, {name: self.bare(name) for name in names}, torch.cat(parts))
-        sampled = {name: self[name] for name in self.names if name not in found}
-        found |= predictions(self._context.dbn, sampled, images) if sampled else {}
+        others = {name: self[name] for name in self.names if name not in found}
+        found |= predictions(self._context.dbn, others, images) if others else {}
         return {name: found[name] == labels for name in self.names}
 
     def _loaded(self, name: str) -> Classifier:
@@ -179,12 +179,19 @@ class Contestants:
         return load_labelled_dbn(path).to(context.device).requires_grad_(False)
 
     def _looking(self, seen: TopDown) -> Classifier:
-        defended = Defended(self.bare(seen.bare), self._reconstruct(seen), seen.passes)
-        return Averaged(defended, seen.draws) if seen.draws else defended
+        views = [self._from_layer(seen, layer) for layer in seen.layers]
+        return views[0] if len(views) == 1 else Together(views)
 
-    def _reconstruct(self, seen: TopDown) -> Callable[[Tensor, int], Tensor]:
-        dbn = self._context.dbn
+    def _from_layer(self, seen: TopDown, layer: int) -> Classifier:
+        """The view from one depth: of the image itself from layer 0."""
+        bare, dbn = self.bare(seen.bare), self._context.dbn
+        if not layer:
+            return bare
         if not seen.draws:
-            return partial(dbn.reconstruct, layer=seen.layer)
+            return Defended(bare, partial(dbn.reconstruct, layer=layer), seen.passes)
         random = self._context.random(f"{seen.name}/states")
-        return lambda images, passes: sampled_reconstruction(dbn, images, random, passes, seen.layer)
+
+        def sampled(images: Tensor, passes: int) -> Tensor:
+            return sampled_reconstruction(dbn, images, random, passes, layer)
+
+        return Averaged(Defended(bare, sampled, seen.passes), seen.draws)

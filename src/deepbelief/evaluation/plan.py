@@ -54,13 +54,23 @@ class TopDownSection(Section):
     """Contestants that see the DBN's reconstruction of an image in place of the image.
 
     It goes up to `layer`, the top one if none is given, and back `passes` times, by means, or with `draws` by samples,
-    over which answers are averaged. Without `contestants` it is the read-out of that layer.
+    over which answers are averaged. Without `contestants` it is the read-out of that layer. In place of `layer` several
+    `layers` may be given, over which answers are averaged, too; 0 among them is the image as it is.
     """
 
     contestants: tuple[Name, ...] = ()
     layer: int | None = Field(default=None, ge=1)
+    layers: tuple[Annotated[int, Field(ge=0)], ...] = ()
     passes: int = Field(default=1, ge=1)
     draws: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _layers_once(self) -> "TopDownSection":
+        if self.layers and self.layer is not None:
+            raise ValueError("top_down has both layer and layers: give one of them")
+        if self.layers and (not any(self.layers) or len({*self.layers}) < len(self.layers)):
+            raise ValueError(f"top_down.layers = {list(self.layers)}: give each layer once, and at least one above 0")
+        return self
 
 
 @final

@@ -26,9 +26,11 @@ def contestant_name(contestant: str) -> str:
     `read-out 2, rebuilt from 2 once`.
     """
     bare, _, way = contestant.partition("_rebuilt_")
-    if found := re.fullmatch(r"(\d+)x(\d+)(_sampled_\d+)?", way):
+    if found := re.fullmatch(r"(\d+(?:_\d+)*)x(\d+)(_sampled_\d+)?", way):
         sampled = ", samples" if found[3] else ""
-        return f"{contestant_name(bare)}, rebuilt from {found[1]} {times(int(found[2]))}{sampled}"
+        rebuilt = f"rebuilt from {listing([depth for depth in found[1].split('_') if depth != '0'])}"
+        as_it_is = "as it is and " if found[1].startswith("0") else ""
+        return f"{contestant_name(bare)}, {as_it_is}{rebuilt} {times(int(found[2]))}{sampled}"
     for ending, words in (("_noisy", "noise"), ("_attacked", "attacks")):
         if contestant.endswith(ending):
             return f"{contestant_name(contestant.removesuffix(ending))}, {words}"

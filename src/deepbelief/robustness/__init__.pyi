@@ -22,6 +22,7 @@ from .comparison import compare as compare
 from .comparison import holm as holm
 from .defence import Averaged as Averaged
 from .defence import Defended as Defended
+from .defence import Together as Together
 from .losses import TargetedRatio as TargetedRatio
 from .losses import cross_entropy as cross_entropy
 from .losses import logits_ratio as logits_ratio

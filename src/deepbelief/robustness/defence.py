@@ -1,7 +1,7 @@
-"""Defences: let the network see its own reconstruction of an image; answer by the mean of several draws."""
+"""Defences: let the network see its own reconstruction of an image; answer by the mean of several views or draws."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -33,6 +33,27 @@ class Defended:
 
 @final
 @dataclass(frozen=True)
+class Together:
+    """Several classifiers as one, by the mean of their probabilities: of several depths of looking top-down, say.
+
+    Raises:
+        SettingsError: there is none.
+    """
+
+    classifiers: Sequence[Classifier]
+
+    def __post_init__(self) -> None:
+        if not self.classifiers:
+            raise SettingsError("no classifiers answer together: give at least 1.")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (batch, width) -> the logarithm of mean probabilities (batch, classes)."""
+        logs = torch.stack([classifier(images).log_softmax(dim=1) for classifier in self.classifiers])
+        return logs.logsumexp(dim=0) - math.log(len(self.classifiers))
+
+
+@final
+@dataclass(frozen=True)
 class Averaged:
     """A classifier that draws random numbers, by the mean of its probabilities over several `draws`.
 
@@ -52,5 +73,4 @@ class Averaged:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (batch, width) -> the logarithm of mean probabilities (batch, classes)."""
-        logs = torch.stack([self.classifier(images).log_softmax(dim=1) for _ in range(self.draws)])
-        return logs.logsumexp(dim=0) - math.log(self.draws)
+        return Together([self.classifier] * self.draws)(images)
