@@ -46,3 +46,17 @@ def test_the_best_cells_are_bold() -> None:
     print_results(console, Table("t", ("who", "%"), (("one", "11"), ("two", "22")), frozenset({(1, 1)})))
     assert "\x1b[1m22" in out.getvalue()
     assert "\x1b[1m11" not in out.getvalue()
+
+
+def test_in_a_narrow_terminal_every_number_is_whole() -> None:
+    header = ("contestant", *(f"perturbation {number}" for number in range(9)))
+    rows = tuple(
+        (f"read-out {row}, rebuilt from 3 once", *(f"{row}{number}.25" for number in range(9))) for row in (1, 2)
+    )
+    for width, parts in ((80, 3), (200, 1), (20, 9)):
+        out = io.StringIO()
+        print_results(Console(file=out, width=width, color_system=None), Table("title", header, rows))
+        assert out.getvalue().count("title") == parts
+        if width > 20:  # no number fits beside a name
+            assert all(f" {row}{number}.25 " in out.getvalue() for row in (1, 2) for number in range(9))
+            assert out.getvalue().count("perturbation") == 9

@@ -5,6 +5,7 @@ import time
 from typing import Final, final
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -76,11 +77,29 @@ def steps_line(what: str, done: int, total: int) -> None:
 
 
 def print_results(console: Console, rows: Rows) -> None:
-    """Print a table of the report."""
+    """Print a table of the report: in parts, below each other, where the terminal is too narrow for all columns."""
+    start = 1
+    while start < len(rows.header):
+        ends = range(len(rows.header), start, -1)
+        end = next((end for end in ends if _fits(console, _part(rows, start, end))), start + 1)
+        console.print(_part(rows, start, end))
+        start = end
+
+
+def _part(rows: Rows, start: int, end: int) -> Table:
+    """The first column, which names the rows, and those from `start` to before `end`."""
+    columns = [0, *range(start, end)]
     # As `Text`, since rich reads brackets in a plain string as markup.
     table = Table(title=Text(rows.title, "table.title"))
-    for column, name in enumerate(rows.header):
-        table.add_column(Text(name), justify="right" if column else "left", no_wrap=not column)
+    longest = max((len(row[0]) for row in rows.rows), default=0)
+    table.add_column(Text(rows.header[0]), no_wrap=True, min_width=longest)
+    for column in range(start, end):
+        table.add_column(Text(rows.header[column]), justify="right")
     for number, row in enumerate(rows.rows):
-        table.add_row(*(Text(cell, "bold" if (number, at) in rows.strong else "") for at, cell in enumerate(row)))
-    console.print(table)
+        table.add_row(*(Text(row[at], "bold" if (number, at) in rows.strong else "") for at in columns))
+    return table
+
+
+def _fits(console: Console, table: Table) -> bool:
+    boundless = console.options.update_width(10**6)  # what is measured is never wider than the options
+    return Measurement.get(console, boundless, table).minimum <= console.width
