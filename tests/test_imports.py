@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings"},
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
+    "sklearn": MODELS | {"data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},
     "study": STUDIED,
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},

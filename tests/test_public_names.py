@@ -8,7 +8,18 @@ import pytest
 
 import deepbelief
 
-SUBPACKAGES = ["data", "insight", "learning", "likelihood", "models", "report", "robustness", "sampling", "study"]
+SUBPACKAGES = [
+    "data",
+    "insight",
+    "learning",
+    "likelihood",
+    "models",
+    "report",
+    "robustness",
+    "sampling",
+    "sklearn",
+    "study",
+]
 
 
 def test_the_top_level_holds_what_a_page_of_examples_needs() -> None:

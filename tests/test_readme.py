@@ -79,7 +79,7 @@ def blocks_of(page: str, *languages: str) -> list[str]:
 
 def test_pages_with_python_are_run() -> None:
     """That of the second page is run by `test_how_learning_works.py`."""
-    pages = ["README.md", "docs/how-learning-works.md", "docs/robustness.md"]
+    pages = ["README.md", "docs/how-learning-works.md", "docs/robustness.md", "docs/scikit-learn.md"]
     assert [page for page in ALL_PAGES if blocks_of(page, "python")] == pages
 
 
@@ -90,6 +90,15 @@ def test_the_python_about_robustness_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 5 + 3
+
+
+def test_the_python_about_scikit_learn_runs() -> None:
+    (code,) = blocks_of("docs/scikit-learn.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    all_labels, few_labels = map(float, done.stdout.split())
+    assert all_labels > 0.85
+    assert few_labels > 0.75
 
 
 def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:

@@ -8,6 +8,8 @@ from .backprop.finetuning import network_to_finetune as network_to_finetune
 from .backprop.readout import ConvergedSettings as ConvergedSettings
 from .backprop.readout import ConvergedTraining as ConvergedTraining
 from .backprop.readout import ReadoutClassifier as ReadoutClassifier
+from .backprop.regression import RegressionSettings as RegressionSettings
+from .backprop.regression import RegressionTraining as RegressionTraining
 from .course import Record as Record
 from .course import Training as Training
 from .labels.calibration import fit_label_biases as fit_label_biases

@@ -1,0 +1,5 @@
+"""Models of this library as estimators of scikit-learn, for its pipelines, searches and scores."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

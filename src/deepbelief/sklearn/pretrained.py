@@ -1,0 +1,119 @@
+"""What all estimators share: a DBN, of one or more layers, that learns from the rows of X without labels."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from deepbelief.data import Source
+from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.models.dbn import DBN
+from deepbelief.models.units import Bernoulli
+from deepbelief.models.views import standardise
+from deepbelief.randomness import Random
+from deepbelief.sklearn.columns import kinds_of, units_of
+from deepbelief.system.precision import Precision, PrecisionName, choose_precision
+
+Array = NDArray[Any]
+FLOATS: Final = [np.float64, np.float32]
+
+_RATE: Final = {True: 0.1, False: 0.01}  # whether all visible units are bounded
+
+
+class Pretrained(BaseEstimator):  # type: ignore[misc]
+    """An estimator with a `dbn_`; the parameters are explained at `RBMTransformer`."""
+
+    def __init__(
+        self,
+        *,
+        units: str | Sequence[str],
+        epochs: int,
+        batch_size: int,
+        learning_rate: float | Literal["auto"],
+        settings: Mapping[str, Any] | None,
+        precision: PrecisionName,
+        warm_start: bool,
+        verbose: int,
+        random_state: Any,
+    ) -> None:
+        self.units = units
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.settings = settings
+        self.precision = precision
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @abstractmethod
+    def _hidden(self) -> list[int]:
+        """Numbers of hidden units, from layer 1 up."""
+
+    def _checked(self, X: Any, reset: bool) -> Any:
+        """X as an array or a sparse matrix in rows, of float32 where it is, and of float64 otherwise."""
+        return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=FLOATS)
+
+    def _start(self, source: Source) -> None:
+        """A DBN that has learnt nothing yet, with units for these columns."""
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._random = Random(seed)
+        visible = units_of(kinds_of(source, self.units))
+        dbn = DBN.from_units([visible, *map(Bernoulli, self._hidden())], self._random)
+        if visible.are_real.any():
+            standardise(dbn, source)
+        self.dbn_ = dbn.to(_precision(self.precision).parameters).requires_grad_(False)
+        self.n_iter_ = 0
+
+    def _learn(self, source: Source, epochs: int) -> None:
+        """Go through these items so many times with each layer."""
+        training = Pretraining(
+            self.dbn_, source, self._settings(epochs), random=self._random, products=self._products()
+        )
+        for record in training.epochs():
+            of = f"layer {record.layer} of {len(self.dbn_)}, epoch {record.epoch} of {epochs}"
+            self._tell(f"{of}, error {record.monitors['reconstruction_error_unit']:.4f}")
+        self.n_iter_ += epochs
+
+    def _settings(self, epochs: int) -> list[RBMSettings]:
+        """Of each layer."""
+        found = []
+        for number in range(1, len(self.dbn_) + 1):
+            bounded = self.dbn_.layer(number).visible.bounded
+            rate = _RATE[bounded] if self.learning_rate == "auto" else self.learning_rate
+            given = {"epochs": epochs, "batch_size": self.batch_size, "learning_rate": rate, **(self.settings or {})}
+            found.append(RBMSettings(**given))
+        return found
+
+    def _products(self) -> torch.dtype:
+        return _precision(self.precision).products
+
+    def _tell(self, news: str) -> None:
+        if self.verbose:
+            print(f"[{type(self).__name__}] {news}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def in_type(module: Any, dtype: Any) -> Any:
+    """A model, or a copy of it, with parameters of a NumPy type."""
+    wanted = torch.float32 if dtype == np.float32 else torch.float64
+    return module if next(module.parameters()).dtype == wanted else copy.deepcopy(module).to(wanted)
+
+
+@cache
+def _precision(name: PrecisionName) -> Precision:
+    """Measured once: every training of a process then takes the same."""
+    return choose_precision(name, torch.device("cpu"))

@@ -1,0 +1,28 @@
+"""Everything that scikit-learn asks of an estimator."""
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+
+QUICK: dict[str, Any] = {"epochs": 2, "precision": "fp32"}
+FAST = {"learning_rate": 0.02, "epochs": 30}
+
+
+@parametrize_with_checks(
+    [
+        RBMTransformer(5, **QUICK),
+        DBNTransformer((5, 4), **QUICK),
+        DBNClassifier((8,), head_settings=FAST, **QUICK),
+        DBNClassifier((64,), head="label_rbm", head_settings={"learning_rate": 0.05, "batch_size": 20}, **QUICK),
+        DBNClassifier((8,), head="readout", **QUICK),
+        DBNRegressor((8,), head_settings=FAST, **QUICK),
+        DBNRegressor((16,), head="readout", **QUICK),
+    ]
+)
+def test_check(estimator: Any, check: Any) -> None:
+    check(estimator)
