@@ -32,6 +32,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU
 from deepbelief.randomness import Random
+from deepbelief.study.loading import load_network
 from deepbelief.system.atomic import replacing, write_atomically
 
 
@@ -300,7 +301,48 @@ def test_equal_models_give_equal_files(tmp_path: Path) -> None:
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
     content = (tmp_path / "0").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    assert list(header["__metadata__"]) == ["format", "progress"]
+    assert list(header["__metadata__"]) == ["format", "progress", "sha256"]
+
+
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_single_changed_bit_is_noticed(tmp_path_factory: pytest.TempPathFactory, place: float, bit: int) -> None:
+    path = tmp_path_factory.mktemp("bit") / "dbn.safetensors"
+    save_dbn(path, DBN.from_sizes([5, 4], Random(0)), image_shape=[1, 5])
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    with pytest.raises(DeepBeliefError) as refused:
+        load_dbn(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_changed_tensor_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "dbn.safetensors"
+    save_dbn(path, DBN.from_sizes([5, 4], Random(0)))
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DeepBeliefError, match=r"is damaged \(it is not as it was saved\)"):
+        load_dbn(path)
+
+
+EARLIER = {
+    "dbn": (load_dbn, [4, 3, 2]),
+    "labelled_rbm": (load_labelled_rbm, None),
+    "labelled_dbn": (load_labelled_dbn, None),
+    "autoencoder": (load_autoencoder, None),
+    "network": (load_network, [4, 3, 2]),
+}
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_files_of_earlier_versions_open(name: str) -> None:
+    """Of before there was a digest; one of each kind."""
+    load, sizes = EARLIER[name]
+    model = load(Path(__file__).parent / "files" / "without-digest" / f"{name}.safetensors")
+    assert sizes is None or model.sizes == sizes
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    assert model(torch.full((2, 4), 0.5)).shape[0] == 2
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

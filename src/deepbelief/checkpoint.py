@@ -1,5 +1,6 @@
 """Models and the state of a training on disk: one safetensors file each, with JSON in its header; never pickle."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ from deepbelief.models.units import make_units
 from deepbelief.randomness import Random
 from deepbelief.system.atomic import write_atomically
 
-_FORMAT: Final = "deepbelief/1"
+_FORMAT: Final = "deepbelief/2"
+_WITHOUT_DIGEST: Final = "deepbelief/1"
+_DIGEST: Final = "sha256"
+_PART: Final = 2**20  # bytes of a file that are read at a time
 _REAL: Final = ("F64", "F32", "F16", "BF16")  # safetensors' names of real numbers
 _MOST_WORDS: Final = 5000  # of a description: hundreds of layers; to build one takes time, however small it is
 
@@ -51,20 +55,40 @@ def save_state(path: Path | str, state: TrainingState) -> None:
     # A copy of each tensor: safetensors refuses tensors that share memory.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
     metadata = {"format": _FORMAT, "progress": json.dumps(state.progress)}
-    write_atomically(path, _in_order(save(tensors, metadata)))
+    write_atomically(path, _signed(save(tensors, metadata)))
 
 
-def _in_order(content: bytes) -> bytes:
-    """A safetensors file (the header's length in 8 bytes, the header in JSON, the tensors) with its metadata sorted.
+def _signed(content: bytes) -> bytes:
+    """A safetensors file with a digest of everything in it among its metadata, which are sorted.
 
-    safetensors itself writes them in a different order each time.
+    The file is the header's length in 8 bytes, the header in JSON, and the tensors; safetensors itself writes the
+    metadata in a different order each time.
     """
     end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    header, tensors = json.loads(content[8:end]), memoryview(content)[end:]
+    digest = hashlib.sha256(_without_digest(header))
+    digest.update(tensors)
+    header["__metadata__"] = dict(sorted({**header["__metadata__"], _DIGEST: digest.hexdigest()}.items()))
     ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     ordered += b" " * (-len(ordered) % 8)  # the tensors begin at a multiple of 8
-    return len(ordered).to_bytes(8, "little") + ordered + content[end:]
+    return b"".join([len(ordered).to_bytes(8, "little"), ordered, tensors])
+
+
+def _without_digest(header: Mapping[str, Any]) -> bytes:
+    """What the digest is taken of, before the tensors."""
+    metadata = {name: value for name, value in header["__metadata__"].items() if name != _DIGEST}
+    return json.dumps({**header, "__metadata__": metadata}, sort_keys=True).encode()
+
+
+def _check_digest(path: Path | str, claimed: str | None) -> None:
+    """Refuse a file that has changed since it was saved."""
+    with Path(path).open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        digest = hashlib.sha256(_without_digest(header))
+        while part := file.read(_PART):
+            digest.update(part)
+    if digest.hexdigest() != claimed:
+        raise _damaged(path, "it is not as it was saved")
 
 
 def load_state(path: Path | str) -> TrainingState:
@@ -79,7 +103,11 @@ def _opened(path: Path | str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A file that `save_state` wrote, of which only the header has been read, and the progress in it."""
     try:
         with safe_open(path, framework="pt") as file:
-            yield file, _progress(path, file.metadata() or {})
+            metadata = file.metadata() or {}
+            progress = _progress(path, metadata)
+            if metadata["format"] != _WITHOUT_DIGEST:
+                _check_digest(path, metadata.get(_DIGEST))
+            yield file, progress
     except FileNotFoundError:
         raise UnusableFileError(f"{path} does not exist", "give a .safetensors file that deepbelief saved") from None
     except (SafetensorError, OSError) as error:
@@ -88,7 +116,7 @@ def _opened(path: Path | str) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def _progress(path: Path | str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    if metadata.get("format") != _FORMAT:
+    if metadata.get("format") not in (_FORMAT, _WITHOUT_DIGEST):
         raise UnusableFileError(f"{path} was not written by this version of deepbelief", "give a file that it saved")
     try:
         progress = json.loads(metadata.get("progress", ""))
