@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": MODELS | {"arrays", "randomness"},
     "insight": {"data", "models", "randomness"},
     "robustness": {"arrays", "randomness"},
-    "learning": {"checkpoint", "randomness", "settings"},
+    "learning": {"checkpoint", "data", "randomness", "settings"},
     "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings"},
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},

@@ -10,6 +10,11 @@ from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMT
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
 QUICK: dict[str, Any] = {"epochs": 2, "precision": "fp32"}
+# Rows come to their weights by how often they are seen, in random order, which no two trainings share.
+BY_CHANCE = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "weights are met on average, not in every batch"
+    for kind in ("dense", "sparse")
+}
 FAST = {"learning_rate": 0.02, "epochs": 30}
 
 
@@ -22,7 +27,8 @@ FAST = {"learning_rate": 0.02, "epochs": 30}
         DBNClassifier((8,), head="readout", **QUICK),
         DBNRegressor((8,), head_settings=FAST, **QUICK),
         DBNRegressor((16,), head="readout", **QUICK),
-    ]
+    ],
+    expected_failed_checks=lambda _: BY_CHANCE,
 )
 def test_check(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -177,3 +177,37 @@ def test_in_a_pipeline_and_a_search_on_two_processes() -> None:
         search.fit(IMAGES[:400], LABELS[:400])
     assert {one.category.__name__ for one in told} <= {"ConvergenceWarning"}
     assert search.best_params_ == {"rbmtransformer__n_components": 40}
+
+
+@pytest.mark.parametrize("kind", [RBMTransformer, DBNTransformer])
+def test_rows_of_no_weight_teach_layers_nothing(kind: Any) -> None:
+    weights = np.where(np.arange(len(IMAGES)) < 900, 0.0, 1.0 + np.arange(len(IMAGES)) % 2)
+    settings = {"visible_bias_from_data": False}
+    found = []
+    for others in (IMAGES, np.vstack([1 - IMAGES[:900], IMAGES[900:]])):
+        found.append(kind(settings=settings, **QUICK).fit(others, sample_weight=weights).transform(IMAGES))
+    assert np.array_equal(*found)
+    plain, ones = (kind(**QUICK).fit(IMAGES, sample_weight=w).transform(IMAGES) for w in (None, np.full(1797, 3.0)))
+    assert np.array_equal(plain, ones)
+
+
+def test_classes_and_rows_have_weights_in_heads() -> None:
+    rare = np.concatenate([np.flatnonzero(LABELS == 8)[:150], np.flatnonzero(LABELS == 1)[:6]])
+    model = DBNClassifier((30,), head="readout", head_settings={"l2": (0.1,)}, **QUICK)
+    plain = model.fit(IMAGES[rare], LABELS[rare])
+    recall = {None: (plain.predict(IMAGES[LABELS == 1]) == 1).mean()}
+    for weight in ("balanced", {1: 25.0, 8: 1.0}):
+        weighted = clone(model).set_params(class_weight=weight).fit(IMAGES[rare], LABELS[rare])
+        recall[str(weight)] = (weighted.predict(IMAGES[LABELS == 1]) == 1).mean()
+    by_row = clone(model).fit(IMAGES[rare], LABELS[rare], sample_weight=np.where(LABELS[rare] == 1, 25.0, 1.0))
+    recall["rows"] = (by_row.predict(IMAGES[LABELS == 1]) == 1).mean()
+    assert min(value for name, value in recall.items() if name) > recall[None] + 0.1
+
+
+def test_a_regressor_follows_the_rows_with_weight() -> None:
+    table, target = load_diabetes(return_X_y=True)
+    both, targets = np.vstack([table, table]), np.concatenate([target, target + 1000])
+    weights = np.repeat([0.0, 1.0], len(table))
+    for head in ("readout", "finetuned"):
+        model = DBNRegressor((30,), head=head, **QUICK).fit(both, targets, sample_weight=weights)
+        assert model.predict(table).mean() == pytest.approx(target.mean() + 1000, rel=0.05)

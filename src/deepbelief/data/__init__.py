@@ -7,7 +7,7 @@ from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenl
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
 from deepbelief.data.named import load_named
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
-from deepbelief.data.views import Labelled, LabelledLike, as_held_out, as_labelled
+from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled
 from deepbelief.errors import SettingsError
 from deepbelief.progress import Progress
 
@@ -21,6 +21,7 @@ __all__ = [
     "Source",
     "SourceLike",
     "TensorSource",
+    "Weighted",
     "as_held_out",
     "as_labelled",
     "as_source",

@@ -48,6 +48,11 @@ class Source(ABC):
     def batch(self, rows: Rows) -> torch.Tensor:
         """The items at ``rows`` (a slice or integer positions); (batch, width), not to be changed in place."""
 
+    @property
+    def weights(self) -> torch.Tensor | None:
+        """How much each item counts in learning, (items,); None: all the same."""
+        return None
+
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """What gives batches of up to ``size`` items as ``dtype``; a source may do it without taking new memory."""
         return lambda rows: self.batch(rows).to(dtype)

@@ -6,11 +6,11 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import TensorLike
+from deepbelief.arrays import TensorLike, as_tensor, check_range
 from deepbelief.data.dataset import Images, Reader, Rows, Source, take
 from deepbelief.data.labels import as_labels
 from deepbelief.data.tensor_source import SourceLike, as_source
-from deepbelief.errors import SettingsError
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random
 
 
@@ -26,6 +26,53 @@ class View(Source):
     def width(self) -> int:
         """Number of values per item."""
         return self.source.width
+
+    @property
+    def weights(self) -> Tensor | None:
+        """How much each item counts in learning, as in the other source."""
+        return self.source.weights
+
+
+@final
+class Weighted(View):
+    """A source whose items count more or less in learning.
+
+    In every epoch there are as many sights as items, and each item is seen in proportion to its weight, on average
+    exactly: floor or ceil of n w_i / sum w times (systematic sampling, Madow 1949). So an item of weight 0 is never
+    seen, and whole numbers act as if the items were there that many times. A linear read-out that is fitted to
+    convergence weights its loss instead.
+
+    Args:
+        source: the items; a source, tensor, NumPy array or list of lists.
+        weights: one number from 0 for each.
+
+    Raises:
+        DataError: there is not one weight for each item, or one is negative or not finite, or all are 0.
+
+    >>> Weighted([[0.5], [0.25]], [1, 3]).weights
+    tensor([1., 3.], dtype=torch.float64)
+    """
+
+    def __init__(self, source: SourceLike, weights: TensorLike) -> None:
+        self.source = as_source(source)
+        self._weights: Final = as_tensor(weights, "the weights").detach().cpu().double()
+        if (shape := tuple(self._weights.shape)) != (len(self.source),):
+            raise DataError(f"the weights have the shape {shape}: give one for each of {len(self.source)} items.")
+        check_range(self._weights[:, None], 0, wanted="weights are numbers from 0", advice="change it")
+        if not self._weights.any():
+            raise DataError("all weights are 0: give at least one item a weight above 0.")
+
+    @property
+    def weights(self) -> Tensor:
+        """How much each item counts, (items,), float64."""
+        return self._weights
+
+    def batch(self, rows: Rows) -> Tensor:
+        """The items at ``rows``, as they are."""
+        return self.source.batch(rows)
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        return self.source.reader(size, dtype)
 
 
 @final

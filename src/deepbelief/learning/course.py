@@ -12,7 +12,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, tensors_under
+from deepbelief.data import Source
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.learning.order import order_of
 from deepbelief.randomness import Random
 from deepbelief.settings import settings_dataclass
 
@@ -176,7 +178,7 @@ class MinibatchCourse(Training[Record]):
 
     Args:
         model, kept, measured, random: as for `Training`.
-        items: how many there are.
+        items: what is learnt from; of these the number and the weights matter here.
         settings: epochs, batch_size and patience.
     """
 
@@ -187,13 +189,14 @@ class MinibatchCourse(Training[Record]):
         self,
         model: nn.Module,
         kept: nn.Module,
-        items: int,
+        items: Source,
         settings: MinibatchCourseSettings,
         measured: bool,
         random: Random,
     ) -> None:
         super().__init__(model, kept, settings.epochs, settings.patience, measured, random)
-        self._items, self._batch_size, self._measured = items, settings.batch_size, measured
+        self._items, self._weights = len(items), items.weights
+        self._batch_size, self._measured = settings.batch_size, measured
 
     @abstractmethod
     def _step(self, rows: Tensor, left: float) -> Tensor:
@@ -209,7 +212,7 @@ class MinibatchCourse(Training[Record]):
 
     def _one_epoch(self, epoch: int) -> Record:
         device = next(self._model.parameters()).device
-        order = self._random.permutation(self._items).to(device)
+        order = order_of(self._items, self._weights, self._random).to(device)
         starts = range(0, self._items, self._batch_size)
         total = torch.zeros((), dtype=torch.float64, device=device)
         for index, start in enumerate(starts):

@@ -68,17 +68,23 @@ class FeedForward(nn.Module):
 
 
 @torch.no_grad()
-def softmax_regression(weights: Tensor, bias: Tensor, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def softmax_regression(
+    weights: Tensor, bias: Tensor, rows: Tensor, labels: Tensor, counts: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Summed cross-entropy of a linear classifier, and its gradients in the weights (classes, width) and the bias.
 
     With P = softmax(W X^T + b) and Y the one-hot labels, both (classes, n): dW = (P - Y) X, db = (P - Y) 1. Classes
     come first because a CPU multiplies such flat matrices faster; in closed form it takes half the time of autograd.
+    With `counts`, (n,), each row counts that many times.
     """
     log_softmax = torch.addmm(bias[:, None], weights, rows.T).log_softmax(dim=0)
     columns = torch.arange(len(labels), device=labels.device)
-    loss = -log_softmax[labels, columns].sum()
+    losses = -log_softmax[labels, columns]
     error = log_softmax.exp_()
     error[labels, columns] -= 1
+    if counts is not None:
+        losses, error = losses * counts, error.mul_(counts)
+    loss = losses.sum()
     return loss, error @ rows, error.sum(dim=1)
 
 

@@ -8,11 +8,12 @@ import torch
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.linear_model import Ridge
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
-from deepbelief.data import in_batches
+from deepbelief.data import Source, TensorSource, Weighted, in_batches
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
@@ -48,12 +49,16 @@ class _Predictor(Pretrained):
     def _hidden(self) -> list[int]:
         return list(self.hidden_layer_sizes)
 
-    def _pretrain(self, X: Any) -> None:
+    def _pretrain(self, source: Source) -> None:
         """Let the DBN learn from all rows."""
-        source = rows_of(X)
         if not (self.warm_start and hasattr(self, "dbn_")):
             self._start(source)
         self._learn(source, self.epochs)
+
+    def _features(self, source: Source) -> Source:
+        """The means of the top layer, with the weights of the rows."""
+        features = TensorSource(encode_source(self.dbn_, source))
+        return features if source.weights is None else Weighted(features, source.weights)
 
     def _tell_of(self, training: Any) -> None:
         """Train the head."""
@@ -86,6 +91,7 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
             `HybridSettings`, of the head.
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
             other labels occur; None: all rows have one.
+        class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
         units, epochs, batch_size, learning_rate, settings, precision, warm_start, verbose, random_state: of the layers'
             learning, as for `RBMTransformer`.
 
@@ -109,6 +115,7 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
         head: Literal["finetuned", "readout", "label_rbm"] = "finetuned",
         head_settings: Mapping[str, Any] | None = None,
         unlabelled: Any = -1,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         units: str | Sequence[str] = "auto",
         epochs: int = 10,
         batch_size: int = 128,
@@ -121,6 +128,7 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
     ) -> None:
         self.head = head
         self.unlabelled = unlabelled
+        self.class_weight = class_weight
         super().__init__(
             hidden_layer_sizes,
             head_settings=head_settings,
@@ -135,8 +143,8 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
             random_state=random_state,
         )
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from rows, (n, columns), and their labels, (n,) numbers or words.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows, (n, columns), and their labels, (n,) numbers or words, perhaps with weights, (n,).
 
         Raises:
             SettingsError: a parameter is impossible.
@@ -151,11 +159,15 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
         self.classes_, codes = np.unique(y[known], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
-        self._pretrain(X)
+        self._pretrain(self._rows(X, sample_weight))
         makers = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
         if self.head not in makers:
             raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
-        self.model_ = makers[self.head](X[known], torch.from_numpy(codes)).requires_grad_(False)
+        weights = compute_sample_weight(self.class_weight, y[known])
+        if sample_weight is not None:
+            weights = weights * _check_sample_weight(sample_weight, X)[known]
+        source = self._rows(X[known], weights), torch.from_numpy(codes)
+        self.model_ = makers[self.head](*source).requires_grad_(False)
         return self
 
     def _known(self, y: Array) -> Array:
@@ -176,30 +188,29 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
         found: Array = self.classes_[outputs.argmax(axis=1)]
         return found
 
-    def _finetuned(self, X: Any, codes: Tensor) -> nn.Module:
-        readout = self._linear(X, codes, ConvergedSettings(l2=_PENALTY))
+    def _finetuned(self, source: Source, codes: Tensor) -> nn.Module:
+        readout = self._linear(source, codes, ConvergedSettings(l2=_PENALTY))
         network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout).requires_grad_(True)
         settings = MinibatchSettings(**{"epochs": 20, "patience": 0, **(self.head_settings or {})})
-        source = rows_of(X), codes
-        self._tell_of(MinibatchTraining(network, source, settings, random=self._random, products=self._products()))
+        labelled = source, codes
+        self._tell_of(MinibatchTraining(network, labelled, settings, random=self._random, products=self._products()))
         return network
 
-    def _readout(self, X: Any, codes: Tensor) -> nn.Module:
+    def _readout(self, source: Source, codes: Tensor) -> nn.Module:
         settings = ConvergedSettings(**{"l2": _PENALTY, **(self.head_settings or {})})
-        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(X, codes, settings))
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, codes, settings))
 
-    def _linear(self, X: Any, codes: Tensor, settings: ConvergedSettings) -> FeedForward:
+    def _linear(self, source: Source, codes: Tensor, settings: ConvergedSettings) -> FeedForward:
         """A linear read-out of the top layer."""
         readout = FeedForward([self.dbn_.sizes[-1], len(self.classes_)], torch.relu, self._random)
-        list(ConvergedTraining(readout, (encode_source(self.dbn_, rows_of(X)), codes), settings).epochs())
+        list(ConvergedTraining(readout, (self._features(source), codes), settings).epochs())
         return readout
 
-    def _label_rbm(self, X: Any, codes: Tensor) -> nn.Module:
+    def _label_rbm(self, source: Source, codes: Tensor) -> nn.Module:
         width = self.dbn_.sizes[-1]
         top = LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(width), self._random)
         settings = HybridSettings(**{"patience": 0, **(self.head_settings or {})})
-        features = encode_source(self.dbn_, rows_of(X))
-        self._tell_of(HybridTraining(top, (features, codes), settings, random=self._random))
+        self._tell_of(HybridTraining(top, (self._features(source), codes), settings, random=self._random))
         return LabelledDBN(self.dbn_, top)
 
 
@@ -260,8 +271,8 @@ class DBNRegressor(RegressorMixin, _Predictor):  # type: ignore[misc]
             random_state=random_state,
         )
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from rows, (n, columns), and their targets, (n,) or (n, outputs).
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows, (n, columns), and targets, (n,) or (n, outputs); with `sample_weight`, (n,), by weight.
 
         Raises:
             SettingsError: a parameter is impossible.
@@ -277,11 +288,12 @@ class DBNRegressor(RegressorMixin, _Predictor):  # type: ignore[misc]
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         self._mean, std = targets.mean(axis=0), targets.std(axis=0)
         self._std = np.where(std > 0, std, 1.0)
-        self._pretrain(X)
+        source = self._rows(X, sample_weight)
+        self._pretrain(source)
         makers = {"finetuned": self._finetuned, "readout": self._readout}
         if self.head not in makers:
             raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
-        self.model_ = makers[self.head](X, (targets - self._mean) / self._std).requires_grad_(False)
+        self.model_ = makers[self.head](source, (targets - self._mean) / self._std).requires_grad_(False)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -289,22 +301,23 @@ class DBNRegressor(RegressorMixin, _Predictor):  # type: ignore[misc]
         found: Array = self._outputs(X) * self._std + self._mean
         return found[:, 0] if self._single else found
 
-    def _finetuned(self, X: Any, targets: Array) -> nn.Module:
-        readout = self._linear(X, targets, {})
+    def _finetuned(self, source: Source, targets: Array) -> nn.Module:
+        readout = self._linear(source, targets, {})
         network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout).requires_grad_(True)
         settings = RegressionSettings(**{"epochs": 20, **(self.head_settings or {})})
-        source = rows_of(X), targets
-        self._tell_of(RegressionTraining(network, source, settings, random=self._random, products=self._products()))
+        given = source, targets
+        self._tell_of(RegressionTraining(network, given, settings, random=self._random, products=self._products()))
         return network
 
-    def _readout(self, X: Any, targets: Array) -> nn.Module:
-        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(X, targets, self.head_settings or {}))
+    def _readout(self, source: Source, targets: Array) -> nn.Module:
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, targets, self.head_settings or {}))
 
     @torch.no_grad()
-    def _linear(self, X: Any, targets: Array, settings: Mapping[str, Any]) -> FeedForward:
+    def _linear(self, source: Source, targets: Array, settings: Mapping[str, Any]) -> FeedForward:
         """Ridge regression on the top layer."""
-        features = encode_source(self.dbn_, rows_of(X)).numpy()
-        ridge = Ridge(**settings).fit(features, targets)
+        features = encode_source(self.dbn_, source).numpy()
+        weights = None if source.weights is None else source.weights.numpy()
+        ridge = Ridge(**settings).fit(features, targets, sample_weight=weights)
         readout = FeedForward([features.shape[1], targets.shape[1]], torch.relu, self._random)
         readout.linear(1).weight.copy_(torch.from_numpy(ridge.coef_.reshape(targets.shape[1], -1)))
         readout.linear(1).bias.copy_(torch.from_numpy(np.atleast_1d(ridge.intercept_)))

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from deepbelief.data import Source
+from deepbelief.data import Source, Weighted
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
@@ -21,6 +21,7 @@ from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.sklearn.columns import kinds_of, units_of
+from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import Precision, PrecisionName, choose_precision
 
 Array = NDArray[Any]
@@ -58,6 +59,13 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _hidden(self) -> list[int]:
         """Numbers of hidden units, from layer 1 up."""
+
+    def _rows(self, X: Any, sample_weight: Any) -> Source:
+        """Checked rows as a source, with their weights if these differ."""
+        if sample_weight is None:
+            return rows_of(X)
+        weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        return rows_of(X) if (weights == weights[0]).all() else Weighted(rows_of(X), weights)
 
     def _checked(self, X: Any, reset: bool) -> Any:
         """X as an array or a sparse matrix in rows, of float32 where it is, and of float64 otherwise."""

@@ -21,24 +21,26 @@ _BATCH: Final = 2000  # items at a time
 class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Pretrained):  # type: ignore[misc]
     """What both transformers share."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from the rows of X, (n, columns), an array, data frame or sparse matrix; y is ignored.
+
+        With `sample_weight`, (n,), a row is seen in proportion to its weight.
 
         Raises:
             SettingsError: a parameter is impossible.
             DataError: X has values that the declared units cannot take.
         """
         again = self.warm_start and hasattr(self, "dbn_")
-        source = rows_of(self._checked(X, reset=not again))
+        source = self._rows(self._checked(X, reset=not again), sample_weight)
         if not again:
             self._start(source)
         self._learn(source, self.epochs)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn one epoch of each layer from these rows; the first call settles the units and the scale of columns."""
         started = hasattr(self, "dbn_")
-        source = rows_of(self._checked(X, reset=not started))
+        source = self._rows(self._checked(X, reset=not started), sample_weight)
         if not started:
             self._start(source)
         self._learn(source, 1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from deepbelief.data import Source
 from deepbelief.learning.course import MinibatchCourse, MinibatchCourseSettings, optimizer_memory, restore_optimizer
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
@@ -16,14 +17,14 @@ class AdamTraining(MinibatchCourse):
 
     Args:
         model: what learns; changed in place.
-        items: how many there are.
+        items: what is learnt from.
         settings: how; the weight decay is decoupled.
         measured: whether there are held-out items.
         random: order of the items.
     """
 
     def __init__(
-        self, model: nn.Module, items: int, settings: MinibatchCourseSettings, measured: bool, random: Random
+        self, model: nn.Module, items: Source, settings: MinibatchCourseSettings, measured: bool, random: Random
     ) -> None:
         super().__init__(model, model, items, settings, measured, random)
         self._learning_rate = settings.learning_rate

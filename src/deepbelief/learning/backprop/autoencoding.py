@@ -56,7 +56,7 @@ class AutoencoderTraining(AdamTraining):
         items = fitting(source, first.visible, "the autoencoder")
         self._held_out = fitting_held_out(held_out, first.visible, "the autoencoder")
         random = as_random(random, first.weights.device)
-        super().__init__(autoencoder, len(items), settings, self._held_out is not None, random)
+        super().__init__(autoencoder, items, settings, self._held_out is not None, random)
         self._loss_of_each = autoencoder.squared_error if settings.squared_error else autoencoder.cross_entropy
         self._like = first.weights
         self._read = items.reader(min(settings.batch_size, len(items)), self._like.dtype)

@@ -84,8 +84,16 @@ class FullBatchTraining(Training[Record]):
             network, network, settings.steps, 0, self._held_out is not None, as_random(random, parameters.device)
         )
         self._network, self._products = network, products
+        counts = None if items.weights is None else (items.weights / items.weights.mean()).to(parameters)
         rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
-        self._chunks = [(items.source.batch(part).to(parameters), labels[part].to(parameters.device)) for part in rows]
+        self._chunks = [
+            (
+                items.source.batch(part).to(parameters),
+                labels[part].to(parameters.device),
+                None if counts is None else counts[part],
+            )
+            for part in rows
+        ]
         self._n = len(items)
         self._optimizer = torch.optim.SGD(
             network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, foreach=False
@@ -94,7 +102,7 @@ class FullBatchTraining(Training[Record]):
     def _one_epoch(self, epoch: int) -> Record:
         for parameter in self._network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        losses = torch.stack([self._add_gradient(values, labels) for values, labels in self._chunks])
+        losses = torch.stack([self._add_gradient(*chunk) for chunk in self._chunks])
         loss = float(losses.sum()) / self._n
         check_loss(loss, epoch, "step")
         self._optimizer.step()
@@ -102,18 +110,19 @@ class FullBatchTraining(Training[Record]):
             return Record(epoch, loss)
         return Record(epoch, loss, _accuracy(self._network, self._held_out), "accuracy")
 
-    def _add_gradient(self, values: Tensor, labels: Tensor) -> Tensor:
-        """Add the gradient of the mean loss that some of the rows give; returns their summed loss."""
+    def _add_gradient(self, values: Tensor, labels: Tensor, counts: Tensor | None) -> Tensor:
+        """Add the gradient of the mean loss that some rows give, `counts` times each; returns their summed loss."""
         if len(self._network.layers) > 1:
             with products_in(self._products, values):
                 logits = self._network(values)
-            loss = cross_entropy(logits.to(values.dtype), labels, reduction="sum")
+            losses = cross_entropy(logits.to(values.dtype), labels, reduction="none")
+            loss = (losses if counts is None else losses * counts).sum()
             (loss / self._n).backward()  # type: ignore[no-untyped-call]
             return loss.detach()
         layer = self._network.linear(1)
         assert layer.weight.grad is not None
         assert layer.bias.grad is not None
-        loss, weights, bias = softmax_regression(layer.weight, layer.bias, values, labels)
+        loss, weights, bias = softmax_regression(layer.weight, layer.bias, values, labels, counts)
         layer.weight.grad.add_(weights, alpha=1 / self._n)
         layer.bias.grad.add_(bias, alpha=1 / self._n)
         return loss
@@ -163,7 +172,7 @@ class MinibatchTraining(AdamTraining):
         labels = as_training_labels(items.labels, len(items), items.classes)
         self._held_out = _measured(network, held_out)
         random = as_random(random, next(network.parameters()).device)
-        super().__init__(network, len(items), settings, self._held_out is not None, random)
+        super().__init__(network, items, settings, self._held_out is not None, random)
         self._network, self._settings, self._products, self._augment = network, settings, products, augment
         self._labels = labels.to(random.device)
         self._read = items.source.reader(min(settings.batch_size, len(items)), next(network.parameters()).dtype)

@@ -148,7 +148,10 @@ class ConvergedTraining(Training[ConvergedRecord]):
         self._network, self._mean = network, features.mean(dim=0)
         # A single item has a standard deviation of 0.
         self._std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)
-        self._problem = _Problem((features - self._mean).div_(self._std), labels, classes)
+        counts = None
+        if items.weights is not None:
+            counts = (items.weights / items.weights.mean()).to(features)
+        self._problem = _Problem((features - self._mean).div_(self._std), labels, classes, counts)
         self._solution = np.zeros((width + 1) * classes)
 
     def _one_epoch(self, epoch: int) -> ConvergedRecord:
@@ -186,22 +189,25 @@ def _in_memory(source: Source, width: int, what: str) -> Tensor:
 class _Problem:
     """Cross-entropy and its gradient in the weights, computed on the device, a chunk of rows at a time."""
 
-    def __init__(self, features: Tensor, labels: Tensor, classes: int) -> None:
-        self._features, self._labels, self._classes = features, labels, classes
+    def __init__(self, features: Tensor, labels: Tensor, classes: int, counts: Tensor | None = None) -> None:
+        self._classes = classes
+        self._chunks = list(zip(torch.split(features, _CHUNK), torch.split(labels, _CHUNK), strict=True))
+        self._counts = [None] * len(self._chunks) if counts is None else torch.split(counts, _CHUNK)
+        self._n, self._like = len(features), features
 
     def objective(self, flat: NDArray[np.float64], l2: float) -> tuple[float, NDArray[np.float64]]:
-        stacked = torch.from_numpy(flat).to(self._features).view(self._classes, -1)
+        stacked = torch.from_numpy(flat).to(self._like).view(self._classes, -1)
         weights, bias = stacked[:, :-1], stacked[:, -1]  # (classes, units), (classes,)
         gradient = torch.zeros_like(stacked)
         total = 0.0
-        for rows, labels in zip(torch.split(self._features, _CHUNK), torch.split(self._labels, _CHUNK), strict=True):
-            loss, by_weights, by_bias = softmax_regression(weights, bias, rows, labels)
+        for (rows, labels), counts in zip(self._chunks, self._counts, strict=True):
+            loss, by_weights, by_bias = softmax_regression(weights, bias, rows, labels, counts)
             total += float(loss)
             gradient[:, :-1] += by_weights
             gradient[:, -1] += by_bias
-        gradient.div_(len(self._features))
+        gradient.div_(self._n)
         gradient[:, :-1].add_(weights, alpha=l2)
-        value = total / len(self._features) + 0.5 * l2 * float(weights.double().pow(2).sum())
+        value = total / self._n + 0.5 * l2 * float(weights.double().pow(2).sum())
         return value, gradient.double().cpu().numpy().ravel()
 
     def minimise(

@@ -73,7 +73,7 @@ class RegressionTraining(AdamTraining):
         items, self._targets = _checked(network, *source)
         self._held_out = None if held_out is None else _checked(network, *held_out)
         random = as_random(random, like.device)
-        super().__init__(network, len(items), settings, self._held_out is not None, random)
+        super().__init__(network, items, settings, self._held_out is not None, random)
         self._network, self._settings, self._products = network, settings, products
         self._read = items.reader(min(settings.batch_size, len(items)), like.dtype)
 

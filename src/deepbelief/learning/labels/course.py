@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
-from deepbelief.data import Labelled
+from deepbelief.data import Labelled, Source
 from deepbelief.learning.course import MinibatchCourse, MinibatchCourseSettings
 from deepbelief.learning.labels.averaging import Averaged
 from deepbelief.models.feedforward import accuracy
@@ -19,7 +19,7 @@ class LabelledCourse(MinibatchCourse):
     Args:
         model: what learns.
         memory: the steps over which the parameters are averaged, see `Averaged`.
-        items: how many there are.
+        items: what is learnt from.
         settings: epochs, batch_size and patience.
         held_out: items and labels to measure, checked.
         random: order of the items.
@@ -29,7 +29,7 @@ class LabelledCourse(MinibatchCourse):
         self,
         model: LabelledRBM | LabelledDBN,
         memory: float,
-        items: int,
+        items: Source,
         settings: MinibatchCourseSettings,
         held_out: Labelled | None,
         random: Random,

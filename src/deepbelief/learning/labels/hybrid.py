@@ -96,7 +96,7 @@ class HybridTraining(LabelledCourse):
             _fitting(model, measured)
         size = min(settings.batch_size, len(items))
         memory, random = settings.averaging * -(-len(items) // size), as_random(random, model.rbm.weights.device)
-        super().__init__(model, memory, len(items), settings, measured, random)
+        super().__init__(model, memory, items, settings, measured, random)
         self._labelled, self._settings = model, settings
         self._read = items.reader(size, model.rbm.weights.dtype)
         self._discriminative = Discriminative(model, size, settings.dropout)

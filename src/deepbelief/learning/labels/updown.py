@@ -89,7 +89,7 @@ class UpDownTraining(LabelledCourse):
             model.recognition = copy.deepcopy(model.below)
         size = min(settings.batch_size, len(items))
         memory, random = settings.averaging * -(-len(items) // size), as_random(random, first.weights.device)
-        super().__init__(model, memory, len(items), settings, measured, random)
+        super().__init__(model, memory, items, settings, measured, random)
         self._labelled, self._settings, self._width = model, settings, seen.width
         self._read = Labelled(seen, labels, model.classes).reader(size, model.top.rbm.weights.dtype)
         numbers = range(1, len(model.below) + 1)

@@ -5,16 +5,22 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from deepbelief.learning.order import by_weight, order_of
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
 
 
-def batches(n: int, settings: RBMSettings, random: Random) -> Iterator[slice | Tensor]:
-    """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped."""
+def batches(n: int, settings: RBMSettings, random: Random, weights: Tensor | None = None) -> Iterator[slice | Tensor]:
+    """The rows of each batch of an epoch: in random order if shuffled; the last one may be smaller, or dropped.
+
+    With weights items come as often as `Weighted` says.
+    """
     size, end = settings.batch_size, settings.images_per_epoch(n)
     order: Tensor | None = None
     if settings.shuffle:
-        order = random.permutation(n).to(random.device)
+        order = order_of(n, weights, random).to(random.device)
+    elif weights is not None:
+        order = by_weight(weights, random).to(random.device)
     elif random.device.type == "cuda":  # where a replayed step looks its rows up
         order = torch.arange(n, device=random.device)
     for start in range(0, end, size):

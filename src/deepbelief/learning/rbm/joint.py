@@ -76,7 +76,8 @@ class JointTraining:
             )
             for layer, one in enumerate(for_each, start=1)
         ]
-        self._items, self._size = len(items), min(self._settings.batch_size, len(items))
+        self._items, self._weights = len(items), items.weights
+        self._size = min(self._settings.batch_size, len(items))
         first = self._seen_by(1, items, self._settings.binarise)
         self._read = first.reader(self._size, products or dbn.layer(1).weights.dtype)
         self.records: list[EpochRecord] = []
@@ -106,7 +107,7 @@ class JointTraining:
                 training.begin(epoch)
             replayable = all(training.replayable for training in self._layers)
             run = Replayed(self._learn, self._size, self._random) if replayable else self._learn
-            for number, rows in enumerate(batches(self._items, self._settings, self._random), start=1):
+            for number, rows in enumerate(self._batches(), start=1):
                 run(rows)
                 if number % BETWEEN_CHECKS == 0:
                     self._check(epoch)
@@ -114,6 +115,9 @@ class JointTraining:
             new = [training.measure(epoch) for training in self._layers]
             self.records += new
             yield from new
+
+    def _batches(self) -> Iterator[Rows]:
+        return batches(self._items, self._settings, self._random, self._weights)
 
     def _learn(self, rows: Rows) -> None:
         """Every layer learns from one batch."""

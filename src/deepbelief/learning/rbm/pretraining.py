@@ -8,7 +8,7 @@ import torch
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source, SourceLike, TensorSource
-from deepbelief.data.views import Binarised
+from deepbelief.data.views import Binarised, Weighted
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import best_epoch, values_of
 from deepbelief.learning.rbm.settings import RBMSettings
@@ -123,6 +123,7 @@ class Pretraining:
             seen = Encoded(self._dbn, seen, layer - 1)
         else:
             seen = TensorSource(encode_source(self._dbn, source, layer - 1))
+            seen = seen if source.weights is None else Weighted(seen, source.weights)
         return Binarised(seen, self._random) if self._settings[layer - 1].binarise else seen
 
     def state(self) -> TrainingState:

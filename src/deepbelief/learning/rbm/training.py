@@ -171,8 +171,9 @@ class RBMTraining(Training[EpochRecord]):
         def learn(rows: Rows) -> None:
             self.learn(self._read(rows))
 
+        items = self._source
         run = Replayed(learn, self._size, self._random) if self.replayable else learn
-        for number, rows in enumerate(batches(len(self._source), self.settings, self._random), start=1):
+        for number, rows in enumerate(batches(len(items), self.settings, self._random, items.weights), start=1):
             run(rows)
             if number % BETWEEN_CHECKS == 0:
                 self.check(epoch)
