@@ -41,7 +41,7 @@ def evaluation_tables(results: Evaluated) -> dict[str, Table]:
     attacked = [
         (f"{norm.replace('linf', 'pixels')} {level} {words}".strip(), f"/{norm}{kind}@{level}")
         for norm in results.norms
-        for level in strengths(results, norm)
+        for level in results.levels(norm)
         for kind, words in (("_fgsm", "FGSM"), ("", "all"))
     ]
     kinds = [table for table in tables(results) if "perturbation" in table.title]
@@ -51,12 +51,6 @@ def evaluation_tables(results: Evaluated) -> dict[str, Table]:
         "robustness kinds": kinds[0] if kinds else Table("", (), ()),
         "robustness pairs": pairs_table(results),
     }
-
-
-def strengths(results: Evaluated, norm: str) -> list[str]:
-    """Of the attacks in a norm, as metrics write them, ascending."""
-    start = f"accuracy/{results.contestants[0]}/{norm}@"
-    return sorted((name.removeprefix(start) for name in results.metrics if name.startswith(start)), key=float)
 
 
 def accuracies(results: Evaluated, columns: Sequence[tuple[str, str]]) -> Table:

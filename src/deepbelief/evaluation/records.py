@@ -64,6 +64,11 @@ class Evaluated(Record):
         """As metrics name them, in the order of the plan."""
         return [kind for kind in self.units if kind not in NORMS]
 
+    def levels(self, kind: str) -> list[str]:
+        """At which a kind was measured, as written, ascending."""
+        start = f"accuracy/{self.contestants[0]}/{kind}@"
+        return sorted((name.removeprefix(start) for name in self.metrics if name.startswith(start)), key=float)
+
     @property
     def norms(self) -> list[str]:
         """In which the contestants were attacked."""

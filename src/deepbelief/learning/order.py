@@ -26,3 +26,8 @@ def by_weight(weights: Tensor, random: Random) -> Tensor:
     points = torch.arange(n, dtype=torch.float64) + random.uniform((1,)).cpu().double()
     # The last end may be a rounding error below n.
     return torch.searchsorted(ends, points, right=True).clamp_(max=int(weights.nonzero().max()))
+
+
+def counts_of(weights: Tensor | None, like: Tensor) -> Tensor | None:
+    """How many times each item counts in a sum over all of them: the weights, with a mean of 1; None: once."""
+    return None if weights is None else (weights / weights.mean()).to(like)

@@ -35,8 +35,7 @@ class EvaluatedRun:
 
     def levels(self, kind: str) -> list[str]:
         """At which a kind was measured, as written, ascending."""
-        start = f"accuracy/{self.results.contestants[0]}/{kind}@"
-        return sorted((name.removeprefix(start) for name in self.results.metrics if name.startswith(start)), key=float)
+        return self.results.levels(kind)
 
     def curves(self, kind: str, contestants: list[str]) -> list[Curve]:
         """A line for each of some contestants, from the clean images on; dashed for those that look top-down."""

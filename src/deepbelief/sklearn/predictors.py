@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
-from deepbelief.data import Source, TensorSource, Weighted, in_batches
+from deepbelief.data import Source, TensorSource, Weighted
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
@@ -24,11 +24,9 @@ from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import encode_source
-from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_type
-from deepbelief.sklearn.rows import rows_of
+from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_parts, in_type
 from deepbelief.system.precision import PrecisionName
 
-_BATCH: Final = 2000  # items at a time
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
 
 
@@ -49,12 +47,6 @@ class _Predictor(Pretrained):
     def _hidden(self) -> list[int]:
         return list(self.hidden_layer_sizes)
 
-    def _pretrain(self, source: Source) -> None:
-        """Let the DBN learn from all rows."""
-        if not (self.warm_start and hasattr(self, "dbn_")):
-            self._start(source)
-        self._learn(source, self.epochs)
-
     def _features(self, source: Source) -> Source:
         """The means of the top layer, with the weights of the rows."""
         features = TensorSource(encode_source(self.dbn_, source))
@@ -72,8 +64,7 @@ class _Predictor(Pretrained):
         checked = self._checked(X, reset=False)
         model: nn.Module = in_type(self.model_, checked.dtype)
         like = next(model.parameters())
-        found: Array = torch.cat([model(batch.to(like)) for batch in in_batches(rows_of(checked), _BATCH)]).numpy()
-        return found
+        return in_parts(lambda batch: model(batch.to(like)), checked)
 
 
 @final
@@ -151,15 +142,14 @@ class DBNClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
             DataError: X has values that the declared units cannot take.
             ValueError: there are fewer than two classes.
         """
-        again = self.warm_start and hasattr(self, "dbn_")
-        X, y = validate_data(self, X, y, reset=not again, accept_sparse="csr", dtype=FLOATS)
+        X, y = validate_data(self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         known = self._known(y)
         self.classes_, codes = np.unique(y[known], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
-        self._pretrain(self._rows(X, sample_weight))
+        self._fit_layers(self._rows(X, sample_weight))
         makers = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
         if self.head not in makers:
             raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
@@ -278,9 +268,8 @@ class DBNRegressor(RegressorMixin, _Predictor):  # type: ignore[misc]
             SettingsError: a parameter is impossible.
             DataError: X has values that the declared units cannot take.
         """
-        again = self.warm_start and hasattr(self, "dbn_")
         X, y = validate_data(
-            self, X, y, reset=not again, accept_sparse="csr", dtype=FLOATS, multi_output=True, y_numeric=True
+            self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS, multi_output=True, y_numeric=True
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -289,7 +278,7 @@ class DBNRegressor(RegressorMixin, _Predictor):  # type: ignore[misc]
         self._mean, std = targets.mean(axis=0), targets.std(axis=0)
         self._std = np.where(std > 0, std, 1.0)
         source = self._rows(X, sample_weight)
-        self._pretrain(source)
+        self._fit_layers(source)
         makers = {"finetuned": self._finetuned, "readout": self._readout}
         if self.head not in makers:
             raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")

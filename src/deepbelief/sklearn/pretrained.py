@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from deepbelief.data import Source, Weighted
+from deepbelief.data import Source, Weighted, in_batches
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.models.dbn import DBN
@@ -26,6 +26,8 @@ from deepbelief.system.precision import Precision, PrecisionName, choose_precisi
 
 Array = NDArray[Any]
 FLOATS: Final = [np.float64, np.float32]
+
+_BATCH: Final = 2000  # items at a time
 
 _RATE: Final = {True: 0.1, False: 0.01}  # whether all visible units are bounded
 
@@ -71,6 +73,15 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         """X as an array or a sparse matrix in rows, of float32 where it is, and of float64 otherwise."""
         return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=FLOATS)
 
+    def _fit_layers(self, source: Source) -> None:
+        """Learn from these items, from the start unless there is something to go on from."""
+        if not self._goes_on():
+            self._start(source)
+        self._learn(source, self.epochs)
+
+    def _goes_on(self) -> bool:
+        return bool(self.warm_start) and hasattr(self, "dbn_")
+
     def _start(self, source: Source) -> None:
         """A DBN that has learnt nothing yet, with units for these columns."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -113,6 +124,12 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def in_parts(function: Callable[[torch.Tensor], torch.Tensor], X: Any) -> Array:
+    """A function of checked rows, (n, columns), some of them at a time, as one array."""
+    found: Array = torch.cat([function(batch) for batch in in_batches(rows_of(X), _BATCH)]).numpy()
+    return found
 
 
 def in_type(module: Any, dtype: Any) -> Any:

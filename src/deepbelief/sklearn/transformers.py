@@ -1,21 +1,18 @@
 """Transformers: the hidden means of an RBM, or of the top layer of a DBN, as new features."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Self, final
+from typing import Any, Literal, Self, final
 
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from deepbelief.data import in_batches
 from deepbelief.errors import SettingsError
 from deepbelief.models.views import encode_source
-from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_type
+from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import PrecisionName
-
-_BATCH: Final = 2000  # items at a time
 
 
 class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Pretrained):  # type: ignore[misc]
@@ -30,11 +27,7 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Pretrained
             SettingsError: a parameter is impossible.
             DataError: X has values that the declared units cannot take.
         """
-        again = self.warm_start and hasattr(self, "dbn_")
-        source = self._rows(self._checked(X, reset=not again), sample_weight)
-        if not again:
-            self._start(source)
-        self._learn(source, self.epochs)
+        self._fit_layers(self._rows(self._checked(X, reset=not self._goes_on()), sample_weight))
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -61,8 +54,7 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Pretrained
         if checked.shape[1] != self._n_features_out:
             raise SettingsError(f"X has {checked.shape[1]} features: give {self._n_features_out}, as `transform` does.")
         dbn = in_type(self.dbn_, checked.dtype)
-        columns: Array = torch.cat([dbn.decode(batch) for batch in in_batches(rows_of(checked), _BATCH)]).numpy()
-        return columns
+        return in_parts(dbn.decode, checked)
 
     @property
     def _n_features_out(self) -> int:
@@ -141,12 +133,13 @@ class RBMTransformer(_Transformer):
         check_is_fitted(self)
         checked = self._checked(X, reset=False)
         dbn = in_type(self.dbn_, checked.dtype)
-        scores = []
-        for batch in in_batches(rows_of(checked), _BATCH):
+
+        def score(batch: torch.Tensor) -> torch.Tensor:
             seen = batch if dbn.standardisation is None else dbn.standardisation(batch)
-            scores.append(-dbn.layer(1).free_energy(seen))
-        found: Array = torch.cat(scores).numpy()
-        return found
+            energy: torch.Tensor = dbn.layer(1).free_energy(seen)
+            return -energy
+
+        return in_parts(score, checked)
 
 
 @final

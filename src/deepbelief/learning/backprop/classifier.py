@@ -19,6 +19,7 @@ from deepbelief.learning.course import (
     optimizer_memory,
     restore_optimizer,
 )
+from deepbelief.learning.order import counts_of
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random, as_random
@@ -84,7 +85,7 @@ class FullBatchTraining(Training[Record]):
             network, network, settings.steps, 0, self._held_out is not None, as_random(random, parameters.device)
         )
         self._network, self._products = network, products
-        counts = None if items.weights is None else (items.weights / items.weights.mean()).to(parameters)
+        counts = counts_of(items.weights, parameters)
         rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
         self._chunks = [
             (

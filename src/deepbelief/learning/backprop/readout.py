@@ -17,6 +17,7 @@ from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import Training
+from deepbelief.learning.order import counts_of
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
@@ -148,9 +149,7 @@ class ConvergedTraining(Training[ConvergedRecord]):
         self._network, self._mean = network, features.mean(dim=0)
         # A single item has a standard deviation of 0.
         self._std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)
-        counts = None
-        if items.weights is not None:
-            counts = (items.weights / items.weights.mean()).to(features)
+        counts = counts_of(items.weights, features)
         self._problem = _Problem((features - self._mean).div_(self._std), labels, classes, counts)
         self._solution = np.zeros((width + 1) * classes)
 
