@@ -198,11 +198,17 @@ def hybrid(
     learning_rate: Annotated[float, typer.Option(help="Adam's, at the start.")] = 0.01,
     generative_weight: Annotated[float, typer.Option(min=0, help="alpha.")] = 0.01,
     dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.5,
+    input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.0,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "hybrid.json",
 ) -> None:
     """The hybrid RBM (Larochelle & Bengio 2008: 1.28 % with 1,500 hidden units)."""
     settings = HybridSettings(
-        epochs=epochs, learning_rate=learning_rate, generative_weight=generative_weight, dropout=dropout, patience=0
+        epochs=epochs,
+        learning_rate=learning_rate,
+        generative_weight=generative_weight,
+        dropout=dropout,
+        input_dropout=input_dropout,
+        patience=0,
     )
     console = Console()
     measure(

@@ -212,9 +212,12 @@ def written_out(
         order, total = random.permutation(n), 0.0
         for index, rows in enumerate(order.split(s.batch_size)):
             rbm.load_state_dict(trained)
-            joined = model.join(source.values[rows], labels[rows])
+            values = source.values[rows]
+            joined, seen = model.join(values, labels[rows]), values
+            if s.input_dropout:
+                seen = values * random.dropout_mask(values, s.input_dropout)
             with torch.enable_grad():
-                log_p = model(source.values[rows])[torch.arange(len(rows)), labels[rows]].sum()
+                log_p = model(seen)[torch.arange(len(rows)), labels[rows]].sum()
                 slopes = torch.autograd.grad(log_p, list(rbm.parameters()))
             generative = phase.statistics(joined, random).by_parameter()
             rate, step, total = s.learning_rate * (1 - (epoch + index / batches) / s.epochs), step + 1, total - log_p
@@ -234,7 +237,13 @@ def written_out(
 @torch.no_grad()
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"averaging": 0.0}, {"gibbs_steps": 3, "visible_samples": False}, {"persistent_chains": 7, "gibbs_steps": 2}],
+    [
+        {},
+        {"averaging": 0.0},
+        {"gibbs_steps": 3, "visible_samples": False},
+        {"persistent_chains": 7, "gibbs_steps": 2},
+        {"input_dropout": 0.3},
+    ],
 )
 def test_a_whole_training_is_the_loop_written_out(changes: dict[str, object]) -> None:
     settings = HybridSettings(**{**WHOLE, **changes})  # type: ignore[arg-type]

@@ -141,6 +141,7 @@ WAYS: dict[type, tuple[Callable[[Any], Outcome], dict[str, Any], Changes]] = {
             "persistent_chains": (8, {}),
             "weight_decay": (0.1, {}),
             "dropout": (0.3, {}),
+            "input_dropout": (0.3, {}),
             "averaging": (0.4, {}),
             "patience": (1, STOPPING),
         },

@@ -33,7 +33,8 @@ class HybridSettings(MinibatchCourseSettings):
     generative weight of 0 it is the discriminative RBM. Adam, because weights of pixels, weights of labels and biases
     have gradients of very different sizes; its learning rate falls linearly to 0 over the epochs, its `weight_decay`,
     of weights alone, is decoupled (Loshchilov & Hutter 2019). `dropout` takes hidden units out of p(y | v), see
-    `Discriminative`.
+    `Discriminative`; `input_dropout` takes values of v out of it, of each item others at each sight, and what is left
+    counts for 1 / (1 - that) times as much (Srivastava et al. 2014).
 
     With `averaging` above 0, what is measured and kept are the parameters averaged over the training with weights that
     fall by 1 / e in this number of epochs (Polyak & Juditsky 1992).
@@ -47,6 +48,7 @@ class HybridSettings(MinibatchCourseSettings):
     visible_samples: bool = True
     persistent_chains: int = Field(default=0, ge=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
     averaging: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     patience: int = Field(default=10, ge=0)
 
@@ -127,7 +129,7 @@ class HybridTraining(LabelledCourse):
     def _step(self, rows: Rows, left: float) -> Tensor:
         """One batch with a share of the learning rate; returns its -log p(y | v)."""
         joined = self._read(rows).to(self._labelled.rbm.weights.device)
-        statistics = self._discriminative.statistics(joined, self._random)
+        statistics = self._discriminative.statistics(self._thinned(joined), self._random)
         if self._generative is not None:
             generative = self._generative.statistics(joined, self._random)
             statistics = combine(statistics, generative, self._settings.generative_weight)
@@ -140,6 +142,13 @@ class HybridTraining(LabelledCourse):
         self._labelled.rbm.hidden.constrain_()
         self._averaged.follow()
         return self._discriminative.loss
+
+    def _thinned(self, joined: Tensor) -> Tensor:
+        """The same items without the values that input dropout takes."""
+        if not self._settings.input_dropout:
+            return joined
+        values, labels = joined.split([self._labelled.values, self._labelled.classes], dim=1)
+        return torch.cat([values * self._random.dropout_mask(values, self._settings.input_dropout), labels], dim=1)
 
     def _memory(self) -> dict[str, Tensor]:
         tensors = {**super()._memory(), **optimizer_memory(self._optimizer)}
