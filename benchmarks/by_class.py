@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/by_class.py runs/default runs/thorough
 
 Trains the judge on the training images, and lets it look at 100 images of each class from every seed of each finished
-study, made as the study's recipe says, and at the test images. Writes benchmarks/results/by-class.json.
+study, made as the study's recipe says, and at the test images. Writes benchmarks/results/by-class.json; recipes that are there and
+were judged in the same way stay.
 """
 
 import json
@@ -86,18 +87,21 @@ def main(
     images, labels, classes = dataset.test.batch(slice(None)), dataset.test.required_labels(), len(dataset.class_names)
     judge = Judge(dataset.train, classes, epochs)
     predicted = judge(images)
-    real, found = seen(predicted, images, labels, classes), {}
-    for folder in runs:
-        results = read_results(folder)
-        found[results.recipe] = [judged(judge, load_run(folder, seed), real, each) for seed in results.seeds]
-    record = {
+    real = seen(predicted, images, labels, classes)
+    conditions = {
         "machine": describe_machine(torch.device("cpu")),
         "data": name,
         "classes": list(dataset.class_names),
         "each": each,
         "judge": float((predicted == labels).double().mean()),
-        "recipes": found,
     }
+    before = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    alike = all(before.get(key) == conditions[key] for key in ("data", "classes", "each", "judge"))
+    found = before["recipes"] if alike else {}
+    for folder in runs:
+        results = read_results(folder)
+        found[results.recipe] = [judged(judge, load_run(folder, seed), real, each) for seed in results.seeds]
+    record = {**conditions, "recipes": found}
     print_results(Console(), by_class_table(record))
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -200,13 +200,30 @@ EVERYONE = HELD_OUT | {
 }
 
 
-@pytest.mark.parametrize("name", [*EVERYONE, "evaluate"])
-@pytest.mark.parametrize("bad", NONE)
+LEARN_FROM_MISSING = ["pretraining", "held out for pretraining", "standardise", "layer_path"]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        (name, bad)
+        for name in (*EVERYONE, "evaluate")
+        for bad in NONE
+        if not (name in LEARN_FROM_MISSING and np.isnan(bad))
+    ],
+)
 def test_nan_and_infinity_are_told_before_anything_is_learnt(name: str, bad: float) -> None:
     values = X.numpy().copy()
     values[6 if name != "evaluate" else slice(None), 1] = bad
     with pytest.raises(DataError, match=rf"item [06] has the value {bad:g} at position 1, but .* leave such items out"):
         (EVERYONE | {"evaluate": _evaluate})[name](values)
+
+
+@pytest.mark.parametrize("name", LEARN_FROM_MISSING)
+def test_missing_values_are_left_out_where_that_is_possible(name: str) -> None:
+    values = X.clone()
+    values[6, 1] = torch.nan
+    EVERYONE[name](values)
 
 
 @pytest.mark.parametrize("name", [name for name in EVERYONE if not name.startswith("held out")])
@@ -236,7 +253,7 @@ def test_values_that_units_cannot_have_are_told_by_every_learner(name: str, kind
     right = values_of(units, 10)
     learner(right, held_out=right, kind=kind)
     wrong = right.clone()
-    wrong[5, 1] = WRONG[kind][0]
+    wrong[5, 1] = torch.inf if kind == "Gaussian" else WRONG[kind][0]
     for x, held_out in ((wrong, right), (right, wrong)):
         with pytest.raises(DataError, match=r"item 5 has the value \S+ at position 1"):
             learner(x, held_out=held_out, kind=kind)

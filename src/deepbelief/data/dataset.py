@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from deepbelief.errors import DataError, SettingsError
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
 """Returns the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
+
+_LOOKED_AT: Final = 1000  # items at a time
 
 
 class Source(ABC):
@@ -52,6 +54,12 @@ class Source(ABC):
     def weights(self) -> torch.Tensor | None:
         """How much each item counts in learning, (items,); None: all the same."""
         return None
+
+    @property
+    def missing(self) -> float:
+        """The share of all values that are missing, that is, NaN; to find out takes a look at all of them."""
+        absent = sum(int(batch.isnan().sum()) for batch in in_batches(self, _LOOKED_AT))
+        return absent / max(1, len(self) * self.width)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """What gives batches of up to ``size`` items as ``dtype``; a source may do it without taking new memory."""
@@ -127,6 +135,11 @@ class Images(Source):
     def width(self) -> int:
         """Number of pixels per image."""
         return self.pixels.shape[1]
+
+    @property
+    def missing(self) -> float:
+        """Nothing: images are made of finite values."""
+        return 0.0
 
     def batch(self, rows: Rows) -> torch.Tensor:
         """The images at ``rows`` as (batch, width) float32, in [0, 1] unless they are real: pixels / maximum."""

@@ -32,6 +32,11 @@ class View(Source):
         """How much each item counts in learning, as in the other source."""
         return self.source.weights
 
+    @property
+    def missing(self) -> float:
+        """The share of all values that are missing, as in the other source."""
+        return self.source.missing
+
 
 @final
 class Weighted(View):
@@ -80,7 +85,8 @@ class Weighted(View):
 class Binarised(View):
     """A source of values in [0, 1] taken as probabilities: every batch is drawn anew (Salakhutdinov & Murray 2008).
 
-    The likelihood of binary units is one of binary items; grey values are probabilities of them.
+    The likelihood of binary units is one of binary items; grey values are probabilities of them. What is missing (NaN)
+    stays so.
     """
 
     source: Source
@@ -88,7 +94,8 @@ class Binarised(View):
 
     def batch(self, rows: Rows) -> Tensor:
         """Binary states for the items at `rows`, (batch, width)."""
-        return self.random.bernoulli(self.source.batch(rows))
+        values = self.source.batch(rows)
+        return _drawn(values, self.random, torch.empty_like(values))
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
@@ -96,9 +103,14 @@ class Binarised(View):
 
         def drawn(rows: Rows) -> Tensor:
             values = read(rows)
-            return self.random.bernoulli(values, out=buffer[: len(values)])
+            return _drawn(values, self.random, buffer[: len(values)])
 
         return drawn
+
+
+def _drawn(values: Tensor, random: Random, out: Tensor) -> Tensor:
+    """States drawn with these probabilities, written to `out`."""
+    return random.bernoulli(values, out=out).masked_fill_(values.isnan(), torch.nan)
 
 
 @final
@@ -126,6 +138,11 @@ class Labelled(View):
     def width(self) -> int:
         """Values of an item, and classes."""
         return self.source.width + self.classes
+
+    @property
+    def missing(self) -> float:
+        """The share of all values that are missing; no label is."""
+        return self.source.missing * self.source.width / self.width
 
     def batch(self, rows: Rows) -> torch.Tensor:
         """The items at ``rows`` with their labels, (batch, width + classes)."""

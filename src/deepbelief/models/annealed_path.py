@@ -20,12 +20,13 @@ def base_rate_bias(units: Units, batches: Iterable[TensorLike]) -> Tensor:
     """The visible biases of the base-rate model: independent units with the data's means, shape (size,).
 
     The means are those of the data and one added item, the mean of units without bias (0.5 for binary units), so that
-    no unit is always on or off (Salakhutdinov & Murray 2008 smooth in a similar way).
+    no unit is always on or off (Salakhutdinov & Murray 2008 smooth in a similar way). Values that are missing (NaN) are
+    left out.
     """
-    total, n = units.mean(-units.bias[None])[0].double(), 1
+    total, n = units.mean(-units.bias[None])[0].double(), torch.ones_like(units.bias, dtype=torch.float64)
     for given in batches:
         batch = as_batch(given, units.bias, units.size, "the units have")
-        total, n = total + batch.sum(dim=0, dtype=torch.float64), n + len(batch)
+        total, n = total + batch.nansum(dim=0, dtype=torch.float64), n + (~batch.isnan()).sum(dim=0)
     return units.bias_of_mean((total / n).to(units.bias))
 
 

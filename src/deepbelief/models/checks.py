@@ -5,27 +5,50 @@ from functools import partial
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from deepbelief.arrays import check_range
 from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
+from deepbelief.models.missing import known_values
 from deepbelief.models.units import Bernoulli, Units
 
 _VALUES: Final = 2**18  # per batch, so that it stays in the processor's cache
 
 
-def fitting(given: SourceLike, units: Units, model: str, what: str = "data") -> Source:
-    """The data as a source, after `check_width` and `check_values`."""
+Check = Callable[[Source, Units], None]
+"""Raises a `DataError` if there are no items, or the units cannot take one of their values."""
+
+
+def check_values(source: Source, units: Units) -> None:
+    """`DataError` if there are no items, or one has a value that these units cannot take; it names the first."""
+    _check_batches(source, units.bias.dtype, units.check_values)
+
+
+def check_known(source: Source, units: Units) -> None:
+    """`check_values` of all values but those that are missing (NaN); a categorical group is missing as a whole."""
+    anything = units.mean(-units.bias.detach()[None])  # which the units can take
+
+    def check(values: Tensor, item: int) -> None:
+        units.check_values(torch.where(known_values(units, values, item), values, anything), item)
+
+    _check_batches(source, units.bias.dtype, check)
+
+
+def fitting(given: SourceLike, units: Units, model: str, what: str = "data", check: Check = check_values) -> Source:
+    """The data as a source, after `check_width` and a check of the values."""
     source = as_source(given)
     check_width(source, units, model, what)
-    check_values(source, units)
+    check(source, units)
     return source
 
 
-def fitting_held_out(given: SourceLike | None, units: Units, model: str) -> Source | None:
+def fitting_held_out(
+    given: SourceLike | None, units: Units, model: str, check: Check = check_values
+) -> Source | None:
     """`fitting` of held-out data; None if there are none."""
     source = None if given is None else as_source(given)
-    return fitting(source, units, model, "held-out data") if source is not None and len(source) else None
+    return fitting(source, units, model, "held-out data", check) if source is not None and len(source) else None
 
 
 def check_width(source: Source, seen: Units | int, model: str, what: str = "data") -> None:
@@ -41,15 +64,10 @@ def check_width(source: Source, seen: Units | int, model: str, what: str = "data
     raise SettingsError(f"{model} sees {width} values, the {what} have {source.width}: make them equal.")
 
 
-def check_values(source: Source, units: Units) -> None:
-    """`DataError` if there are no items, or one has a value that these units cannot take; it names the first."""
-    _check_batches(source, units.bias.dtype, units.check_values)
-
-
 def check_probabilities(source: Source | None) -> None:
-    """`DataError` if a value of these items is no probability; the first one is named."""
+    """`DataError` if a known value of these items is no probability; the first one is named."""
     if source is not None:
-        check_values(source, Bernoulli(source.width))
+        check_known(source, Bernoulli(source.width))
 
 
 def check_finite(source: Source, dtype: torch.dtype) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
+from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Units
@@ -23,6 +24,7 @@ class DBN(nn.Module):
     layer of the first RBM sees standardised values; `encode` takes and `decode` returns values on the original scale.
 
     Inputs are tensors of any type, NumPy arrays or lists; they are converted to the weights' type. Outputs are tensors.
+    NaN is a value that is missing: it sends nothing up.
 
     >>> dbn = DBN.from_sizes([784, 300, 300, 700], Random(0))
     >>> import torch
@@ -95,8 +97,9 @@ class DBN(nn.Module):
 
     def encode(self, visible: TensorLike, layer: int | None = None) -> Tensor:
         """Up to hidden layer `layer` (None or -1: the top one): (batch, visible) -> (batch, units of the layer)."""
-        values = self._standardised(visible)
-        for number in range(1, self.layer_number(layer) + 1):
+        values, top = self._standardised(visible), self.layer_number(layer)
+        values = without_missing(values) if top else values
+        for number in range(1, top + 1):
             values = self.layer(number).hidden_mean(values)
         return values
 
@@ -104,7 +107,7 @@ class DBN(nn.Module):
 
     def encode_all(self, visible: TensorLike, layer: int | None = None) -> list[Tensor]:
         """The means of every hidden layer from layer 1 up to `layer` (the top one if None), each computed once."""
-        values = [self._standardised(visible)]
+        values = [without_missing(self._standardised(visible))]
         for number in range(1, self.layer_number(layer) + 1):
             values.append(self.layer(number).hidden_mean(values[-1]))
         return values[1:]

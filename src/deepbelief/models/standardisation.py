@@ -39,7 +39,7 @@ class Standardisation(nn.Module):
         The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
         that |z| <= 10 for these data: the rare changes of a value that hardly ever changes, such as a pixel at the
         edge, would otherwise be the largest values of all. Each value has a scale of its own; for one that never
-        changes it is 0.
+        changes it is 0. Values that are missing (NaN) are left out.
 
         Args:
             batches: the data.
@@ -47,20 +47,25 @@ class Standardisation(nn.Module):
                 others, states and counts, are left unchanged, by a mean of 0 and a scale of 1.
 
         Raises:
-            DataError: there is no item, or a value is NaN or infinite.
+            DataError: there is no item, a value is infinite, or one is missing in all items.
         """
-        n, origin = 0, torch.zeros(())
-        total, squares, low, high = (torch.zeros(()) for _ in range(4))
+        origin: Tensor | None = None
+        n, total, squares = (torch.zeros(()) for _ in range(3))
+        low, high = torch.tensor(torch.inf), torch.tensor(-torch.inf)
         for batch in map(as_tensor, batches):
-            # Relative to the first item: the squares of large numbers would hide small differences.
-            origin = origin if n else batch[0].double()
-            values = batch.double() - origin
-            n, total, squares = n + len(values), total + values.sum(dim=0), squares + values.square().sum(dim=0)
-            low, high = torch.minimum(low, values.amin(dim=0)), torch.maximum(high, values.amax(dim=0))
-        if not n:
+            known, batch = ~batch.isnan(), batch.double()
+            if origin is None:  # the first item, since squares of large numbers would hide small differences
+                origin = torch.where(known[0], batch[0], batch.nanmean(dim=0).nan_to_num())
+            values = torch.where(known, batch - origin, 0.0)
+            n, total, squares = n + known.sum(dim=0), total + values.sum(dim=0), squares + values.square().sum(dim=0)
+            low = torch.minimum(low, torch.where(known, values, torch.inf).amin(dim=0))
+            high = torch.maximum(high, torch.where(known, values, -torch.inf).amax(dim=0))
+        if origin is None:
             raise DataError("there are no items to take means and standard deviations of.")
         if not torch.isfinite(squares).all():
-            raise DataError("the data hold NaN or infinite values: clean them before they are standardised.")
+            raise DataError("the data hold infinite values: clean them before they are standardised.")
+        if (never := (n == 0).nonzero()).numel():
+            raise DataError(f"the value at position {int(never[0])} is missing in every item: leave it out.")
         mean = total / n
         std = (squares / n - mean.square()).clamp_(min=0).sqrt()
         scale = torch.maximum(std, torch.maximum(high - mean, mean - low) / _FARTHEST)

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from deepbelief.data import Reader, Rows, Source, SourceLike, as_source, in_batches
 from deepbelief.data.views import View
-from deepbelief.models.checks import check_finite, check_width
+from deepbelief.models.checks import check_known, check_width
 from deepbelief.models.dbn import DBN
+from deepbelief.models.missing import without_missing
 from deepbelief.models.standardisation import Standardisation
+from deepbelief.models.units import Gaussian
 
 _SUMMED: Final = 1000  # items at a time, for means and standard deviations
 _BATCH: Final = 2048  # items at a time, for features
@@ -20,7 +22,8 @@ _BATCH: Final = 2048  # items at a time, for features
 def standardise(dbn: DBN, source: SourceLike) -> None:
     """Give the DBN the standardisation of this source, so that real-valued data of any scale can be learnt.
 
-    Values that its visible units take for states or counts, such as a label beside real values, stay as they are.
+    Values that its visible units take for states or counts, such as a label beside real values, stay as they are. What
+    is missing (NaN) is left out.
 
     Args:
         dbn: changed in place.
@@ -28,7 +31,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 
     Raises:
         SettingsError: the DBN sees another number of values.
-        DataError: there are no items, or a value is NaN or infinite: the first one is named.
+        DataError: there are no items, a value is infinite: the first one is named, or one is missing in all items.
 
     >>> from deepbelief import Bernoulli, DBN, Gaussian, Random
     >>> dbn = DBN.from_units([Gaussian(2), Bernoulli(3)], Random(0))
@@ -38,7 +41,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
     """
     items, first = as_source(source), dbn.layer(1)
     check_width(items, first.visible, "the DBN")
-    check_finite(items, first.weights.dtype)
+    check_known(items, Gaussian(items.width).to(first.weights))
     real = first.visible.are_real.to(items.batch(slice(0, 1)).device)
     dbn.standardisation = standardisation_of(items, real).to(first.weights)
 
@@ -77,6 +80,8 @@ class Standardised(View):
 def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Tensor:
     """The means of a hidden layer (None or -1: the top one) for everything in a source, (n, units), batch by batch.
 
+    What is missing (NaN) sends nothing up, as in learning.
+
     Args:
         dbn: the model.
         source: a `Source`, or numbers in memory: a tensor, NumPy array or list of lists, (n, width).
@@ -93,9 +98,9 @@ def encode_source(dbn: DBN, source: SourceLike, layer: int | None = None) -> Ten
     layer = dbn.layer_number(layer)
     size = min(_BATCH, max(1, len(items)))
     encoded = dbn.layer(layer).weights.new_empty(len(items), dbn.layer(layer).hidden.size)
-    buffers = _buffers(dbn, layer - 1, size)
+    buffers, missing = _buffers(dbn, layer - 1, size), items.missing > 0
     for rows, values in _read(dbn, items, size):
-        _hidden_means(dbn, values, [*(buffer[: len(values)] for buffer in buffers), encoded[rows]])
+        _hidden_means(dbn, values, [*(buffer[: len(values)] for buffer in buffers), encoded[rows]], missing)
     return encoded
 
 
@@ -105,9 +110,9 @@ def encode_source_all(dbn: DBN, source: Source) -> list[Tensor]:
 
     Each product is computed once, as in `DBN.encode_all`.
     """
-    encoded = _buffers(dbn, len(dbn), len(source))
+    encoded, missing = _buffers(dbn, len(dbn), len(source)), source.missing > 0
     for rows, values in _read(dbn, source, min(_BATCH, max(1, len(source)))):
-        _hidden_means(dbn, values, [layer[rows] for layer in encoded])
+        _hidden_means(dbn, values, [layer[rows] for layer in encoded], missing)
     return encoded
 
 
@@ -127,10 +132,12 @@ def _buffers(dbn: DBN, layers: int, items: int) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor]) -> Tensor:
+def _hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor], missing: bool) -> Tensor:
     """The means of layers 1, 2, ... of these items, each written into one of `outs`; gives back the last."""
     if dbn.standardisation is not None:
         values = dbn.standardisation(values)
+    if missing:
+        values = without_missing(values)
     for number, out in enumerate(outs, start=1):
         rbm = dbn.layer(number)
         values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=out))
@@ -151,6 +158,11 @@ class Encoded(View):
         """Number of units of the layer."""
         return self.dbn.layer(self.layer).hidden.size
 
+    @property
+    def missing(self) -> float:
+        """Nothing: a hidden unit has a mean whatever is known of what it sees."""
+        return 0.0
+
     @torch.no_grad()
     def batch(self, rows: Rows) -> Tensor:
         """The means of the items at ``rows``, (batch, units)."""
@@ -159,9 +171,10 @@ class Encoded(View):
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         parameters = next(self.dbn.parameters())
         read, buffers = self.source.reader(size, parameters.dtype), _buffers(self.dbn, self.layer, size)
+        missing = self.source.missing > 0
 
         def encoded(rows: Rows) -> Tensor:
             values = read(rows).to(parameters)
-            return _hidden_means(self.dbn, values, [buffer[: len(values)] for buffer in buffers]).to(dtype)
+            return _hidden_means(self.dbn, values, [buffer[: len(values)] for buffer in buffers], missing).to(dtype)
 
         return encoded

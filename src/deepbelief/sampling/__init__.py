@@ -2,6 +2,7 @@
 
 from deepbelief.sampling.chains import Step, annealing, clamped_chain
 from deepbelief.sampling.fantasies import Clamp, chain, fantasies, fantasy_frames
+from deepbelief.sampling.imputation import impute, impute_by_mean_field
 from deepbelief.sampling.inpainting import inpaint, inpainting_frames
 from deepbelief.sampling.interpolation import interpolate
 from deepbelief.sampling.labelled import labelled_fantasies, labelled_frames
@@ -15,6 +16,8 @@ __all__ = [
     "clamped_chain",
     "fantasies",
     "fantasy_frames",
+    "impute",
+    "impute_by_mean_field",
     "inpaint",
     "inpainting_frames",
     "interpolate",

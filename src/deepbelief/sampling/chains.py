@@ -11,6 +11,7 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike, as_batch, as_tensor
 from deepbelief.errors import SettingsError
 from deepbelief.models import RBM, AnnealedPath, Units
+from deepbelief.models.missing import broken_groups
 from deepbelief.randomness import Random, as_random
 
 T = TypeVar("T")
@@ -110,11 +111,7 @@ def as_known(given: TensorLike, values: Tensor, units: Units) -> Tensor:
             f"what is known of items of shape {tuple(values.shape)} is told by a bool tensor of that shape or "
             f"{tuple(values.shape[1:])}, not by {known.dtype} of shape {tuple(known.shape)}."
         )
-    if len(units.variable_sizes) == units.size:
-        return known
-    variable = units.variable_of_each()
-    inside = variable[1:] == variable[:-1]  # whether a value belongs to the same variable as the one before it
-    broken = (inside & (known[..., 1:] != known[..., :-1])).nonzero()
+    broken = broken_groups(units, known)
     if len(broken):
         at = int(broken[0, -1])
         raise SettingsError(

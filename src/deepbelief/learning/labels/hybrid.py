@@ -147,7 +147,7 @@ class HybridTraining(LabelledCourse):
         """The same items without the values that input dropout takes."""
         if not self._settings.input_dropout:
             return joined
-        values, labels = joined.split([self._labelled.values, self._labelled.classes], dim=1)
+        values, labels = torch.split(joined, [self._labelled.values, self._labelled.classes], dim=1)
         return torch.cat([values * self._random.dropout_mask(values, self._settings.input_dropout), labels], dim=1)
 
     def _memory(self) -> dict[str, Tensor]:

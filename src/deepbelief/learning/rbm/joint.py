@@ -17,6 +17,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.training import BETWEEN_CHECKS, DivergedError, EpochRecord, RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.dbn import DBN
+from deepbelief.models.missing import without_missing
 from deepbelief.models.views import Encoded
 from deepbelief.randomness import Random, as_random
 
@@ -127,7 +128,7 @@ class JointTraining:
             seen = self._random.bernoulli(values) if drawn else values
             values = training.learn(seen)
             if training.settings.dropout:  # the layer above sees all units together
-                values = training.rbm.hidden_mean(seen).detach()
+                values = training.rbm.hidden_mean(without_missing(seen)).detach()
 
     def _check(self, epoch: int) -> None:
         """If one layer has diverged, all go back to before the epoch: upper ones learnt from features of it."""

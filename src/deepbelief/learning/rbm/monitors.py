@@ -4,14 +4,15 @@ import torch
 from torch import Tensor
 
 from deepbelief.likelihood.bracket import as_states
+from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
 
 
 @torch.no_grad()
 def reconstruction_error(rbm: RBM, visible: Tensor) -> float:
-    """Mean over items and units of (v - E[v | E[h | v]])^2."""
-    return float((visible - rbm.reconstruct(visible)).square().mean())
+    """Mean over items and units of (v - E[v | E[h | v]])^2, of the values that are known."""
+    return float((visible - rbm.reconstruct(without_missing(visible))).square().nanmean())
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from deepbelief.learning.course import best_epoch, values_of
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.training import EpochRecord, RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
-from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
+from deepbelief.models.checks import check_known, check_probabilities, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
 from deepbelief.models.views import Encoded, Standardised, encode_source
 from deepbelief.randomness import Random, as_random
@@ -30,7 +30,8 @@ class Pretraining:
     Args:
         dbn: changed in place.
         source: what layer 1 sees, a `Source`, tensor, NumPy array or list of lists (n, width): for binary units values
-            in [0, 1], for real ones any; see `standardise`.
+            in [0, 1], for real ones any; see `standardise`. NaN is a value that is missing, as for `RBMTraining`: layer
+            1 learns from what is known, and upper layers from its features of that.
         settings: for each layer, from layer 1 up; or one for all.
         random: order of the items and states of the units; a whole number is a seed.
         held_out: items to measure after each epoch, and to stop early by.
@@ -167,7 +168,8 @@ def fitting_stack(
     if len(for_each) != len(dbn):
         raise SettingsError(f"{len(dbn)} layers need {len(dbn)} settings, not {len(for_each)}.")
     visible = dbn.layer(1).visible
-    items, held = fitting(source, visible, "the DBN"), fitting_held_out(held_out, visible, "the DBN")
+    items = fitting(source, visible, "the DBN", check=check_known)
+    held = fitting_held_out(held_out, visible, "the DBN", check_known)
     for one in for_each:
         one.check_items(items, held)
     _check_binary(dbn, for_each)

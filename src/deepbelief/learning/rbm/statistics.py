@@ -69,6 +69,7 @@ class Phases:
     negative: Tensor  # (m, hidden): E[h | v'], to be filled
     kept_positive: Tensor | None  # (n, hidden): which hidden units take part, 0 or 1; None: all
     kept_negative: Tensor | None  # (m, hidden)
+    known: Tensor | None = None  # (n, visible): which visible units take part, 0 or 1; None: all
 
 
 @final
@@ -83,6 +84,8 @@ class Workspace:
             the RBM that is brought up to date at each step, and the parameters and their updates stay as they are.
         regularisation: dropout and sparsity of the hidden units. With dropout the RBM that is seen here has the weights
             W / (1 - dropout), and the statistics are its gradient.
+        missing: whether values of the data may be missing (NaN). Each item then has an RBM of its own, of the units
+            that are known, and there is one state of the model for each item (Salakhutdinov, Mnih & Hinton 2007).
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Workspace:
         model_rows: int,
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
+        missing: bool = False,
     ) -> None:
         self._master, self._data_rows = rbm, data_rows
         self._regularisation = regularisation or Regularisation()
@@ -103,6 +107,7 @@ class Workspace:
         self._states = like.new_empty(data_rows + model_rows, visible)
         self._means = like.new_empty(data_rows + model_rows, hidden)
         self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
+        self._known = like.new_empty(data_rows, visible) if missing else None
         self._variable = rbm.hidden.variable_of_each()
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
         self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
@@ -118,19 +123,24 @@ class Workspace:
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(data_rows - n, data_rows + model_rows)
         states, means = self._states[self._rows], self._means[self._rows]
-        field = torch.mm(states[:n].copy_(visible), self.rbm.weights, out=means[:n])
+        data, self._known_here = states[:n].copy_(visible), None
+        if self._known is not None:
+            self._known_here = self._known[:n].copy_(~data.isnan())
+            data.nan_to_num_(nan=0.0)
+        field = torch.mm(data, self.rbm.weights, out=means[:n])
         self._pull = self._regularisation.pull(self.rbm.hidden, field) if self._regularisation.sparsity_cost else None
         kept = None
         if self._kept is not None:
             kept = self._kept[self._rows]
             kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, self._regularisation.dropout, random))
         return Phases(
-            data=states[:n],
+            data=data,
             positive=means[:n],
             model=states[n:],
             negative=means[n:],
             kept_positive=None if kept is None else kept[:n],
             kept_negative=None if kept is None else kept[n:],
+            known=self._known_here,
         )
 
     def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None, model_is_mean: bool) -> Statistics:
@@ -157,12 +167,12 @@ class Workspace:
     def _further(self, n: int, states: Tensor, means: Tensor, model_is_mean: bool) -> dict[str, Tensor]:
         # Of the parameters' own type, whatever that of the products: near the end the two sums almost cancel.
         visible, hidden, share = self._master.visible, self._master.hidden, n / (len(means) - n)
-        found: dict[str, Tensor] = {}
+        known, found = self._known_here, dict[str, Tensor]()
         for side, data, model in (
             (
                 "visible",
-                visible.further_statistics(states[:n], False),
-                visible.further_statistics(states[n:], model_is_mean),
+                visible.further_statistics(states[:n], False, known),
+                visible.further_statistics(states[n:], model_is_mean, known),
             ),
             ("hidden", hidden.further_statistics(means[:n], True), hidden.further_statistics(means[n:], True)),
         ):

@@ -29,7 +29,8 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.step import Step
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, base_rate_bias
-from deepbelief.models.checks import check_probabilities, fitting, fitting_held_out
+from deepbelief.models.checks import check_known, check_probabilities, fitting, fitting_held_out
+from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random, as_random
 
@@ -54,7 +55,8 @@ class EpochRecord:
     monitors: dict[str, float] = field(default_factory=dict)
     """Figures that compare across data sets and batch sizes, measured after the epoch on up to 2,000 items:
     `reconstruction_error_unit` and, with held-out data, `held_out_error_unit`, `free_energy_gap`,
-    `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units).
+    `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units). Errors are of known values, and
+    where any of these items have missing ones there are only errors.
 
     Of the negative phase `swap_rate`, `snapshots`, `undone` and `autocorrelation_time` (updates; inf where the chains
     stood still or were too slow to tell; NaN where an epoch has fewer than ten).
@@ -90,7 +92,9 @@ class RBMTraining(Training[EpochRecord]):
 
     Args:
         rbm: changed in place.
-        source: what it learns from: a `Source`, tensor, NumPy array or list of lists, (n, width).
+        source: what it learns from: a `Source`, tensor, NumPy array or list of lists, (n, width). NaN is a value that is
+            missing (a categorical group as a whole), and takes no part in either phase (Salakhutdinov, Mnih & Hinton
+            2007); it needs contrastive divergence, without persistent chains and centring.
         settings: how.
         random: order of the items and states of the units; a whole number is a seed.
         held_out: items to measure after each epoch, and to stop early by.
@@ -125,8 +129,8 @@ class RBMTraining(Training[EpochRecord]):
     ) -> None:
         random = as_random(random, rbm.weights.device)
         if layer is None:
-            source = fitting(source, rbm.visible, "the RBM")
-            held_out = fitting_held_out(held_out, rbm.visible, "the RBM")
+            source = fitting(source, rbm.visible, "the RBM", check=check_known)
+            held_out = fitting_held_out(held_out, rbm.visible, "the RBM", check_known)
             settings.check_items(source, held_out)
             if settings.binarise:
                 check_probabilities(source)
@@ -137,6 +141,12 @@ class RBMTraining(Training[EpochRecord]):
         self._held_out = None if held_out is None else as_source(held_out)
         super().__init__(rbm, rbm, settings.epochs, settings.patience, self._held_out is not None, random)
         self.layer, self.rbm, self.settings, self._source = layer or 1, rbm, settings, items
+        self._missing = items.missing
+        if self._missing and (settings.persistent_chains or settings.centring):
+            raise SettingsError(
+                f"{100 * self._missing:.3g} % of the values are missing, and what is known is learnt from by contrastive "
+                "divergence: set persistent_chains to 0 and leave centring out."
+            )
         self._size = min(settings.batch_size, len(items))
         self._read = items.reader(self._size, products or rbm.weights.dtype)
         self._step = Step(rbm, self._negative_phase(products), settings, optimizer)
@@ -163,7 +173,15 @@ class RBMTraining(Training[EpochRecord]):
             return PersistentContrastiveDivergence(
                 rbm, self._size, start, 1, products, settings.regularisation, clamped
             )
-        return ContrastiveDivergence(rbm, self._size, 1, products, settings.regularisation, settings.visible_samples)
+        return ContrastiveDivergence(
+            rbm,
+            self._size,
+            1,
+            products,
+            settings.regularisation,
+            settings.visible_samples,
+            missing=self._missing > 0,
+        )
 
     def _one_epoch(self, epoch: int) -> EpochRecord:
         self.begin(epoch)
@@ -226,7 +244,8 @@ class RBMTraining(Training[EpochRecord]):
     @torch.no_grad()
     def _energy(self) -> float:
         """The size of some items' free energy for each unit, in nats; for values without bounds it starts high."""
-        return float(self.rbm.free_energy(self._some(self._source, 100)).abs().mean()) / sum(self.rbm.weights.shape)
+        items = without_missing(self._some(self._source, 100))
+        return float(self.rbm.free_energy(items).abs().mean()) / sum(self.rbm.weights.shape)
 
     def _some(self, source: Source, items: int) -> Tensor:
         return evenly_spaced(source, min(len(source), items)).to(self.rbm.weights)
@@ -238,17 +257,13 @@ class RBMTraining(Training[EpochRecord]):
         if self.settings.persistent_chains:
             error = monitors["reconstruction_error_unit"]
         else:
-            error = (
-                float(self._step.squared_error) / self.settings.images_per_epoch(len(self._source)) / rbm.visible.size
-            )
+            known = self.settings.images_per_epoch(len(self._source)) * rbm.visible.size * (1 - self._missing)
+            error = float(self._step.squared_error) / max(1, known)
         if self._held_out is not None:
             held_out = self._some(self._held_out, _MONITORED)
             monitors["held_out_error_unit"] = reconstruction_error(rbm, held_out)
-            monitors["free_energy_gap"] = free_energy_gap(rbm, items, held_out)
-            # The same units at each epoch: other ones would hide what an epoch has changed.
-            likelihood = pseudo_likelihood(rbm, held_out, Random(0, "pseudo-likelihood", rbm.weights.device))
-            if likelihood is not None:
-                monitors["pseudo_likelihood_unit"] = likelihood
+            if not held_out.isnan().any():
+                monitors |= self._of_whole_items(items, held_out)
         if self.settings.batch_statistics:
             monitors["update_mean"], monitors["update_std"] = self._step.sizes.take()
             monitors["error_std"] = self._step.errors.take()[1]
@@ -256,10 +271,17 @@ class RBMTraining(Training[EpochRecord]):
         if (found := self._step.phase.log_z(self._random)) is not None:
             monitors["log_z"], monitors["log_z_error"] = found
             monitors["log_likelihood"] = mean_log_likelihood(rbm, items, found[0])
-            if self._held_out is not None:
+            if self._held_out is not None and not held_out.isnan().any():
                 monitors["held_out_log_likelihood"] = mean_log_likelihood(rbm, held_out, found[0])
         # Per item and unit, times the batch size: for whole batches just the mean over batches.
         return EpochRecord(self.layer, epoch, error * self._size, monitors)
+
+    def _of_whole_items(self, items: Tensor, held_out: Tensor) -> dict[str, float]:
+        """What is measured of held-out items of which nothing is missing."""
+        monitors = {"free_energy_gap": free_energy_gap(self.rbm, items, held_out)} if not self._missing else {}
+        # The same units at each epoch: other ones would hide what an epoch has changed.
+        likelihood = pseudo_likelihood(self.rbm, held_out, Random(0, "pseudo-likelihood", held_out.device))
+        return monitors if likelihood is None else monitors | {"pseudo_likelihood_unit": likelihood}
 
     def _memory(self) -> dict[str, Tensor]:
         return {"energy_at_start": torch.tensor(self._energy_at_start, dtype=torch.float64), **self._step.state()}

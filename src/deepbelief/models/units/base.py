@@ -87,10 +87,11 @@ class Units(nn.Module, ABC):
         limits = self.lowest, self.highest
         check_range(values, *limits, wanted=self.takes, advice=self.advice, item=item, position=position)
 
-    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+    def further_statistics(self, values: Tensor, are_means: bool, known: Tensor | None = None) -> dict[str, Tensor]:
         """-dE/dparameter summed over the batch, for each parameter except the biases, for which it is the sum of x.
 
-        With `are_means` the values are means, and it is the expectation under the distributions with these means.
+        With `are_means` the values are means, and it is the expectation under the distributions with these means. Where
+        `known`, (batch, size), is 0 and not 1, a unit is absent from the sum; its value is 0.
         """
         return {}
 

@@ -71,10 +71,12 @@ class Gaussian(Units):
         """g times the mean."""
         return mean * torch.exp(self.log_precision)
 
-    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+    def further_statistics(self, values: Tensor, are_means: bool, known: Tensor | None = None) -> dict[str, Tensor]:
         """For log_precision: -g sum x^2 / 2; for means, with E[x^2] = mean^2 + 1 / g."""
         squares = values.to(self.log_precision.dtype).square().sum(dim=0) * torch.exp(self.log_precision)
-        return {"log_precision": -0.5 * (squares + len(values) if are_means else squares)}
+        if are_means:
+            squares = squares + (len(values) if known is None else known.sum(dim=0, dtype=squares.dtype))
+        return {"log_precision": -0.5 * squares}
 
     def constrain_(self) -> None:
         """Keep the standard deviation at `min_std` or above."""

@@ -88,12 +88,13 @@ class Joint(Units):
             part.check_values(own, item, position)
             position += part.size
 
-    def further_statistics(self, values: Tensor, are_means: bool) -> dict[str, Tensor]:
+    def further_statistics(self, values: Tensor, are_means: bool, known: Tensor | None = None) -> dict[str, Tensor]:
         """Those of the parts, named parts.0.name and so on."""
+        of_parts = [None] * len(self.parts) if known is None else self._split(known)
         return {
             f"parts.{number}.{name}": sums
-            for number, (part, own) in enumerate(self._each(values))
-            for name, sums in part.further_statistics(own, are_means).items()
+            for number, ((part, own), there) in enumerate(zip(self._each(values), of_parts, strict=True))
+            for name, sums in part.further_statistics(own, are_means, there).items()
         }
 
     def constrain_(self) -> None:

@@ -25,6 +25,7 @@ class ContrastiveDivergence(NegativePhase):
         products: the type of the matrix products, where it is another than the parameters'.
         regularisation: dropout and sparsity of the hidden units.
         visible_samples: whether v' is a sample or the mean.
+        missing: whether values of the data may be missing (NaN): the unit then takes no part in either phase.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class ContrastiveDivergence(NegativePhase):
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
         visible_samples: bool = True,
+        missing: bool = False,
     ) -> None:
         self.gibbs_steps = gibbs_steps
-        self._workspace = Workspace(rbm, batch_size, batch_size, products, regularisation)
+        self._workspace = Workspace(rbm, batch_size, batch_size, products, regularisation, missing)
         like = self._workspace.rbm.weights
         self._hidden = like.new_empty(batch_size, rbm.hidden.size)
         self._means = like.new_empty(batch_size, rbm.visible.size) if visible_samples else None
@@ -58,6 +60,8 @@ class ContrastiveDivergence(NegativePhase):
                 rbm.visible.mean_(means)
             else:
                 rbm.visible.sample_(means, random, out=phases.model)  # and leaves the means in `means`
+                keep(phases.model, phases.known)
+            keep(means, phases.known)
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
             if step == 0:
                 flat = torch.sub(phases.data, means, out=difference).view(-1)

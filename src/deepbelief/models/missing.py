@@ -1,0 +1,43 @@
+"""Missing values of items: NaN, and in a categorical group the whole of it."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.errors import DataError
+from deepbelief.models.units import Units
+
+
+def known_values(units: Units, values: Tensor, item: int = 0) -> Tensor:
+    """Which values are there, i.e. not NaN: bool, the shape of `values`, (batch, size).
+
+    Args:
+        units: that the values are of.
+        values: (batch, size).
+        item: number of the first item, counted from 0, for the message.
+
+    Raises:
+        DataError: only a part of a categorical group is missing.
+    """
+    known = ~values.isnan()
+    broken = broken_groups(units, known)
+    if len(broken):
+        row, at = broken[0].tolist()
+        raise DataError(
+            f"item {item + row} has NaN at only one of the positions {at} and {at + 1}, which are one categorical "
+            "group: let the whole group be missing, or none of it."
+        )
+    return known
+
+
+def broken_groups(units: Units, known: Tensor) -> Tensor:
+    """Where a value is known and the next one of the same variable is not, or the reverse: indices into `known`."""
+    if len(units.variable_sizes) == units.size:
+        return known.new_zeros(0, known.ndim, dtype=torch.int64)
+    variable = units.variable_of_each()
+    inside = variable[1:] == variable[:-1]
+    return (inside & (known[..., 1:] != known[..., :-1])).nonzero()
+
+
+def without_missing(values: Tensor) -> Tensor:
+    """The same values with 0 for NaN, so that what is missing sends nothing to the other layer; differentiable."""
+    return torch.where(values.isnan(), 0.0, values)

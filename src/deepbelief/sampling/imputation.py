@@ -1,0 +1,87 @@
+"""Imputation: missing values filled in by what a DBN makes of the known ones."""
+
+import torch
+from torch import Tensor
+
+from deepbelief.arrays import TensorLike
+from deepbelief.errors import SettingsError
+from deepbelief.models.dbn import DBN
+from deepbelief.models.missing import known_values
+from deepbelief.randomness import Random, as_random
+from deepbelief.sampling.chains import annealing, as_items
+from deepbelief.sampling.inpainting import inpainting_frames
+
+
+@torch.no_grad()
+def impute(
+    dbn: DBN, items: TensorLike, random: Random | int, steps: int = 200, *, samples: bool = False
+) -> Tensor:
+    """Fill in the missing values (NaN) of items by Markov chains: (n, width) -> (n, width), known values unchanged.
+
+    The chains are those of `inpaint`. What is filled in is the mean of E[v | h] over the second half of their steps,
+    which with one RBM tends to E[missing | known], and for a categorical group to the probabilities of its categories;
+    or, with `samples`, one state of each chain's end, so that calls with other seeds are multiple imputations (Rubin
+    1987).
+
+    Args:
+        dbn: the model; it works in its own standardised space.
+        items: (n, width); a categorical group is missing as a whole.
+        random: for the chains; a whole number is a seed.
+        steps: at least 2.
+        samples: fill in samples and not means.
+
+    Raises:
+        DataError: only a part of a categorical group is missing, or the visible units cannot have a known value.
+
+    >>> dbn, nan = DBN.from_sizes([3, 4], Random(0)), float("nan")
+    >>> impute(dbn, [[1.0, nan, 0.0]], Random(1))[0, ::2].tolist()
+    [1.0, 0.0]
+    """
+    given, known = _given(dbn, items)
+    random, total = as_random(random, given.device), torch.zeros_like(given)
+    late = annealing(steps).index(1.0)  # from here on the chains are at beta = 1
+    frames = inpainting_frames(dbn, given, known, random, steps, samples=samples)
+    for step, completed in enumerate(frames):
+        if samples:
+            total = completed
+        elif step >= late:
+            total += completed / (steps - late)
+    return torch.where(known, given, total)
+
+
+@torch.no_grad()
+def impute_by_mean_field(dbn: DBN, items: TensorLike, passes: int = 50) -> Tensor:
+    """Fill in the missing values (NaN) of items without chance: (n, width) -> (n, width), known values unchanged.
+
+    First by E[v | h] of what the known values alone say of the hidden layers' means, and then again and again by the
+    same of the completed items. With one RBM it is the mean-field approximation of E[missing | known], which settles
+    on one of several possibilities where `impute` gives the mean of all.
+
+    Args:
+        dbn, items: as for `impute`.
+        passes: up to the top layer and down again, at least 1.
+
+    Raises:
+        SettingsError: there are fewer passes.
+        DataError: as for `impute`.
+
+    >>> dbn, nan = DBN.from_sizes([3, 4], Random(0)), float("nan")
+    >>> impute_by_mean_field(dbn, [[1.0, nan, 0.0]])[0, ::2].tolist()
+    [1.0, 0.0]
+    """
+    if passes < 1:
+        raise SettingsError(f"to fill values in takes at least 1 pass, not {passes}.")
+    given, known = _given(dbn, items)
+    values = given
+    for _ in range(passes):
+        values = torch.where(known, given, dbn.reconstruct(values))
+    return values
+
+
+def _given(dbn: DBN, items: TensorLike) -> tuple[Tensor, Tensor]:
+    """The items in the model's type, and which of their values are known."""
+    units = dbn.layer(1).visible
+    given = as_items(items, dbn.layer(1).weights, dbn.sizes[0], "the DBN sees")
+    known = known_values(units, given)
+    units.check_values(torch.where(known, given, units.mean(-units.bias[None])))
+    return given, known
