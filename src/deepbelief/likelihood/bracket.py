@@ -10,8 +10,10 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, error_of_mean
+from deepbelief.likelihood.marginal import sum_out
 from deepbelief.likelihood.reverse import raise_bound
 from deepbelief.models import DBN, AnnealedPath, Units
+from deepbelief.models.missing import check_known_values, known_variables, without_missing
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
@@ -95,6 +97,8 @@ def around(middle: float, half: float) -> Interval:
 def as_states(units: Units, values: TensorLike, random: Random | int) -> Tensor:
     """The values, or, for binary and categorical units, states drawn with the values as probabilities: (batch, size).
 
+    What is missing (NaN) stays so.
+
     Grey pixels have no likelihood under binary units. Zeros and ones drawn from them once, with a fixed seed, are data
     that do (Salakhutdinov & Murray 2008); values that are 0 or 1 already stay unchanged.
 
@@ -103,13 +107,21 @@ def as_states(units: Units, values: TensorLike, random: Random | int) -> Tensor:
     """
     random = as_random(random, units.bias.device)
     given = checked_values(units, values)
-    return given if units.states is None else units.sample(units.bias_of_mean(given) - units.bias, random)
+    if units.states is None:
+        return given
+    known = ~given.isnan()
+    field = torch.where(known, units.bias_of_mean(given) - units.bias, 0)
+    return units.sample(field, random).masked_fill_(~known, torch.nan)
 
 
 def checked_values(units: Units, values: TensorLike) -> Tensor:
-    """Values as a tensor in the units' type, (batch, size); `DataError` if the units cannot take one of them."""
+    """Values as a tensor in the units' type, (batch, size), NaN where they are missing.
+
+    Raises:
+        DataError: the units cannot take one of the known values, or only a part of a categorical group is known.
+    """
     given = as_batch(values, units.bias, units.size, "the units have")
-    units.check_values(given)
+    check_known_values(units, given)
     return given
 
 
@@ -124,9 +136,11 @@ def log_likelihood(
 ) -> Bracket:
     """log p(v) of an RBM, from above, -F(v) - log Z with log Z by AIS, and from below by `raise_bound`.
 
+    What is missing of an item is summed out by `sum_out`, whose result on average is too low, from either side.
+
     Args:
         path: from independent units to the RBM, as for `ais`.
-        visible: (batch, visible), values that the units can take; see `as_states`.
+        visible: (batch, visible), values that the units can take, NaN where they are missing; see `as_states`.
         z: the result of `ais` on the path.
         random, settings, progress: as for `raise_bound`.
 
@@ -134,8 +148,10 @@ def log_likelihood(
         DataError: the units cannot take one of the values.
     """
     values = checked_values(path.rbm.visible, visible)
-    upper = -path.rbm.free_energy(values).double() - z.log_z
-    return Bracket(upper, raise_bound(path, values, random, settings, progress), z)
+    random = as_random(random, values.device)
+    whole, gain = sum_out(path, values, random, settings, progress)
+    upper = gain - path.rbm.free_energy(whole).double() - z.log_z
+    return Bracket(upper, gain + raise_bound(path, whole, random, settings, progress), z)
 
 
 @torch.no_grad()
@@ -154,7 +170,8 @@ def dbn_bound(
 
     where Q goes up the DBN, sampling each layer; one sample for each item. The RBM on top has log p_L = -F - log Z,
     with log Z by AIS, or by RAISE. With a single layer it is `log_likelihood`, not a bound. Where the DBN standardises
-    its input, the density is that of the original values.
+    its input, the density is that of the original values. What is missing of v (NaN) is summed out: given h_1 it has no
+    part in p(v | h_1).
 
     Args:
         dbn: of any number of layers and kinds of units.
@@ -180,12 +197,13 @@ def upper_side(dbn: DBN, visible: TensorLike, log_z: float, random: Random | int
 
     Args:
         dbn: of any number of layers and kinds of units.
-        visible: (batch, visible), as for `dbn_bound`.
+        visible: (batch, visible), as for `dbn_bound`; values may be missing (NaN) if there are several layers.
         log_z: of the RBM on top, such as `AISResult.log_z`.
         random: for the states of the units, on the DBN's device.
     """
     random = as_random(random, dbn.layer(1).weights.device)
     below, values = _sample_up(dbn, visible, random)
+    dbn.layer(len(dbn)).visible.check_values(values)  # nothing may be missing of what the top RBM sees
     return below - dbn.layer(len(dbn)).free_energy(values).double() - log_z
 
 
@@ -194,7 +212,7 @@ def _sample_up(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Ten
     visible, below = as_seen(dbn, given)
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
-        field = visible @ rbm.weights
+        field = without_missing(visible) @ rbm.weights
         hidden = rbm.hidden.sample(field, random)
         below += log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
         below -= log_probability(rbm.hidden, hidden, field)
@@ -205,12 +223,14 @@ def _sample_up(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Ten
 def as_seen(dbn: DBN, given: TensorLike) -> tuple[Tensor, Tensor]:
     """The values as the first RBM sees them, standardised if need be, and log p(given) - log p(seen), (batch,)."""
     visible = checked_values(dbn.layer(1).visible, given)
-    correction = torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
     if dbn.standardisation is None:
-        return visible, correction
-    return dbn.standardisation(visible), correction - dbn.standardisation.log_jacobian
+        return visible, torch.zeros(len(visible), dtype=torch.float64, device=visible.device)
+    known = (~visible.isnan()).double()
+    return dbn.standardisation(visible), -known @ dbn.standardisation.log_scale
 
 
 def log_probability(units: Units, values: Tensor, field: Tensor) -> Tensor:
-    """log p(x | field) = field . x - E(x) - log_partition(field), shape (batch,), float64."""
-    return ((field * values).sum(dim=-1) - units.energy(values) - units.log_partition(field)).double()
+    """log p(x | field) = field . x - E(x) - log_partition(field), of the known values of x: (batch,), float64."""
+    known, there = known_variables(units, values), without_missing(values)
+    log_partition = torch.where(known, units.log_partitions(field), 0).sum(dim=-1)
+    return ((field * there).sum(dim=-1) - units.energy(there) - log_partition).double()

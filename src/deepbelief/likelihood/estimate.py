@@ -113,6 +113,7 @@ def dbn_estimate(
     seen, correction = as_seen(dbn, visible)
     log_z = z.log_z if isinstance(z, AISResult) else z
     if len(dbn) == 1:
+        dbn.layer(1).visible.check_values(seen)  # nothing may be missing of what the top RBM sees
         return Estimate(correction - dbn.layer(1).free_energy(seen).double() - log_z, z)
     done = 0
 

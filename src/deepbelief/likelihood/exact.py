@@ -1,12 +1,15 @@
-"""The exact partition function, by enumeration of the states of one side."""
+"""The exact partition function, and exact probabilities, by enumeration of the states of one side."""
 
 import copy
 import math
 from typing import Final
 
 import torch
+from torch import Tensor
 
+from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
+from deepbelief.models.missing import check_known_values, known_variables, without_missing
 from deepbelief.models.rbm import RBM
 
 MOST_STATES: Final = 2**25
@@ -50,3 +53,43 @@ def exact_log_z(rbm: RBM) -> float:
         values = listed.state(numbers)
         blocks.append(torch.logsumexp(summed.log_partition(values @ weights) - listed.energy(values), dim=0))
     return float(torch.logsumexp(torch.stack(blocks), dim=0))
+
+
+@torch.no_grad()
+def exact_log_probability(rbm: RBM, visible: TensorLike) -> Tensor:
+    """log p(x) of the known values x of items in nats, whatever is missing summed out: (batch, visible) -> (batch,).
+
+    log p(x) = log sum_h exp(x . h W^T - E_v(x) + log_partition of the missing values given h - E_h(h)) - log Z, in
+    float64.
+
+    Args:
+        rbm: whose hidden units can be enumerated.
+        visible: values that the visible units can take; NaN is missing, a categorical group as a whole.
+
+    Raises:
+        SettingsError: the hidden units have more than 2^25 states, or infinitely many.
+        DataError: the visible units cannot take one of the values.
+
+    >>> from deepbelief import Bernoulli, Random
+    >>> rbm, nan = RBM(Bernoulli(2), Bernoulli(2), Random(0)), float("nan")
+    >>> round(float(exact_log_probability(rbm, [[nan, 0.0], [nan, 1.0]]).exp().sum()), 6)
+    1.0
+    """
+    rbm = copy.deepcopy(rbm).double()
+    if rbm.hidden.states is None or rbm.hidden.states > MOST_STATES:
+        raise SettingsError(
+            f"the {rbm.hidden.size} {type(rbm.hidden).__name__} hidden units have too many states to add up: estimate "
+            "the likelihood by `log_likelihood`."
+        )
+    given = as_batch(visible, rbm.weights, rbm.visible.size, "the RBM sees")
+    check_known_values(rbm.visible, given)
+    there, missing = without_missing(given), (~known_variables(rbm.visible, given)).double()
+    rows = max(1, _BLOCK // (rbm.visible.size + len(given)))
+    total = torch.full((len(given),), -torch.inf, dtype=torch.float64, device=given.device)
+    for start in range(0, rbm.hidden.states, rows):
+        numbers = torch.arange(start, min(start + rows, rbm.hidden.states), device=given.device)
+        hidden = rbm.hidden.state(numbers)
+        field = hidden @ rbm.weights.T
+        logs = field @ there.T + rbm.visible.log_partitions(field) @ missing.T - rbm.hidden.energy(hidden)[:, None]
+        total = torch.logaddexp(total, torch.logsumexp(logs, dim=0))
+    return total - rbm.visible.energy(there) - exact_log_z(rbm)

@@ -10,6 +10,7 @@ from torch import Tensor
 from deepbelief.errors import SettingsError
 from deepbelief.likelihood.bracket import log_probability
 from deepbelief.models.dbn import DBN
+from deepbelief.models.missing import known_variables, without_missing
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 
@@ -39,7 +40,7 @@ class Posterior:
 
     Args:
         dbn: with at least 2 hidden layers, binary between the visible layer and the top one; see `check_latent`.
-        visible: (items, visible), in the type of the weights; standardised, if the DBN does that.
+        visible: (items, visible), in the type of the weights; standardised, if the DBN does that; NaN is missing.
     """
 
     def __init__(self, dbn: DBN, visible: Tensor) -> None:
@@ -48,12 +49,13 @@ class Posterior:
         self._down = [rbm.weights.T.contiguous() for rbm in self._rbms[:-1]]
         self._sizes: Final = [rbm.hidden.size for rbm in self._rbms[:-1]]
         self._visible = visible
-        self._signal = visible @ self._rbms[0].weights
+        self._known = known_variables(self._rbms[0].visible, visible)
+        self._signal = without_missing(visible) @ self._rbms[0].weights
 
     def of(self, items: Tensor) -> Self:
         """The same for these items alone, given by their numbers, int64."""
         part = copy.copy(self)
-        part._visible, part._signal = self._visible[items], self._signal[items]
+        part._visible, part._signal, part._known = self._visible[items], self._signal[items], self._known[items]
         return part
 
     def recognise(self, random: Random) -> Tensor:
@@ -106,7 +108,8 @@ class Posterior:
         """log p of one layer given the others: a part linear in its units, and log partitions that they move."""
         rbm, above, own = self._rbms[number], self._rbms[number + 1], layers[number]
         linear = above.visible.bias + (layers[number - 1] @ rbm.weights if number else self._signal)
-        moving = [_LogPartition(rbm.visible, self._down[number], own, -1)]
+        known = self._known if number == 0 else None
+        moving = [_LogPartition(rbm.visible, self._down[number], own, -1, known)]
         if number + 1 < len(layers):
             linear = linear + layers[number + 1] @ self._down[number + 1]
         else:
@@ -116,19 +119,28 @@ class Posterior:
 
 @final
 class _LogPartition:
-    """sign log_partition(h W), kept up to date while one unit of h after the other changes: rank-one changes of h W."""
+    """sign log_partition(h W), kept up to date while one unit of h after the other changes: rank-one changes of h W.
 
-    def __init__(self, units: Units, weights: Tensor, states: Tensor, sign: int) -> None:
+    Of the `known` variables only, bool (items, variables), where that is given.
+    """
+
+    def __init__(self, units: Units, weights: Tensor, states: Tensor, sign: int, known: Tensor | None = None) -> None:
         self._units, self._weights, self._sign = units, weights, sign
+        self._known = None if known is None or known.all() else known
         self._field = states @ weights
-        self._value = units.log_partition(self._field)
+        self._value = self._log_partition(self._field)
         self._changed, self._field_changed = self._value, torch.empty_like(self._field)
 
     def gain(self, unit: int, change: Tensor) -> Tensor:
         """How much the value grows if the unit changes by `change`, shape (items,)."""
         torch.addr(self._field, change, self._weights[unit], out=self._field_changed)
-        self._changed = self._units.log_partition(self._field_changed)
+        self._changed = self._log_partition(self._field_changed)
         return self._sign * (self._changed - self._value)
+
+    def _log_partition(self, field: Tensor) -> Tensor:
+        if self._known is None:
+            return self._units.log_partition(field)
+        return torch.where(self._known, self._units.log_partitions(field), 0).sum(dim=-1)
 
     def accept(self, unit: int, moved: Tensor, change: Tensor) -> None:
         """Let the change that `gain` weighed last happen where `moved`."""

@@ -59,7 +59,7 @@ class Autoencoder(nn.Module):
         """
         scaling, given = self.encoder.standardisation, self._given(visible)
         seen = given if scaling is None else scaling(given)
-        constant = 0.0 if scaling is None else scaling.log_jacobian.to(given)
+        constant = 0.0 if scaling is None else scaling.log_scale.sum().to(given)
         values, first = self.encode(given), self.decoder.layer(1)
         for number in range(len(self.decoder), 1, -1):
             values = self.decoder.layer(number).visible_mean(values)

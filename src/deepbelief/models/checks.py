@@ -5,12 +5,11 @@ from functools import partial
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from deepbelief.arrays import check_range
 from deepbelief.data import Source, SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
-from deepbelief.models.missing import known_values
+from deepbelief.models.missing import check_known_values
 from deepbelief.models.units import Bernoulli, Units
 
 _VALUES: Final = 2**18  # per batch, so that it stays in the processor's cache
@@ -27,12 +26,7 @@ def check_values(source: Source, units: Units) -> None:
 
 def check_known(source: Source, units: Units) -> None:
     """`check_values` of all values but those that are missing (NaN); a categorical group is missing as a whole."""
-    anything = units.mean(-units.bias.detach()[None])  # which the units can take
-
-    def check(values: Tensor, item: int) -> None:
-        units.check_values(torch.where(known_values(units, values, item), values, anything), item)
-
-    _check_batches(source, units.bias.dtype, check)
+    _check_batches(source, units.bias.dtype, partial(check_known_values, units))
 
 
 def fitting(given: SourceLike, units: Units, model: str, what: str = "data", check: Check = check_values) -> Source:
@@ -43,9 +37,7 @@ def fitting(given: SourceLike, units: Units, model: str, what: str = "data", che
     return source
 
 
-def fitting_held_out(
-    given: SourceLike | None, units: Units, model: str, check: Check = check_values
-) -> Source | None:
+def fitting_held_out(given: SourceLike | None, units: Units, model: str, check: Check = check_values) -> Source | None:
     """`fitting` of held-out data; None if there are none."""
     source = None if given is None else as_source(given)
     return fitting(source, units, model, "held-out data", check) if source is not None and len(source) else None

@@ -29,6 +29,12 @@ def known_values(units: Units, values: Tensor, item: int = 0) -> Tensor:
     return known
 
 
+def check_known_values(units: Units, values: Tensor, item: int = 0) -> None:
+    """`Units.check_values` of the values that are there, which must be all or nothing of a categorical group."""
+    anything = units.mean(-units.bias.detach()[None])  # which the units can take
+    units.check_values(torch.where(known_values(units, values, item), values, anything), item)
+
+
 def broken_groups(units: Units, known: Tensor) -> Tensor:
     """Where a value is known and the next one of the same variable is not, or the reverse: indices into `known`."""
     if len(units.variable_sizes) == units.size:
@@ -36,6 +42,15 @@ def broken_groups(units: Units, known: Tensor) -> Tensor:
     variable = units.variable_of_each()
     inside = variable[1:] == variable[:-1]
     return (inside & (known[..., 1:] != known[..., :-1])).nonzero()
+
+
+def known_variables(units: Units, values: Tensor) -> Tensor:
+    """Which variables are there, of values in which all of a variable is missing or nothing: bool, (batch, variables).
+
+    A variable is a unit or a group of categorical units.
+    """
+    ends = torch.tensor(units.variable_sizes, device=values.device).cumsum(dim=0) - 1
+    return ~values[..., ends].isnan()
 
 
 def without_missing(values: Tensor) -> Tensor:

@@ -80,9 +80,9 @@ class Standardisation(nn.Module):
         return torch.where(self.scale > 0, self.scale, math.inf)
 
     @property
-    def log_jacobian(self) -> Tensor:
-        """log p(z) - log p(x) = sum_i log scale_i over the values that change, a float64 scalar tensor."""
-        return torch.where(self.scale > 0, self.scale, 1.0).double().log().sum()
+    def log_scale(self) -> Tensor:
+        """log scale_i, 0 of values that never change: (width,), float64; log p(z) - log p(x) is its sum."""
+        return torch.where(self.scale > 0, self.scale, 1.0).double().log()
 
     def forward(self, values: Tensor) -> Tensor:
         """z, shape (batch, width); differentiable."""

@@ -6,16 +6,14 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
-from deepbelief.models.missing import known_values
+from deepbelief.models.missing import check_known_values
 from deepbelief.randomness import Random, as_random
 from deepbelief.sampling.chains import annealing, as_items
 from deepbelief.sampling.inpainting import inpainting_frames
 
 
 @torch.no_grad()
-def impute(
-    dbn: DBN, items: TensorLike, random: Random | int, steps: int = 200, *, samples: bool = False
-) -> Tensor:
+def impute(dbn: DBN, items: TensorLike, random: Random | int, steps: int = 200, *, samples: bool = False) -> Tensor:
     """Fill in the missing values (NaN) of items by Markov chains: (n, width) -> (n, width), known values unchanged.
 
     The chains are those of `inpaint`. What is filled in is the mean of E[v | h] over the second half of their steps,
@@ -50,12 +48,13 @@ def impute(
 
 
 @torch.no_grad()
-def impute_by_mean_field(dbn: DBN, items: TensorLike, passes: int = 50) -> Tensor:
+def impute_by_mean_field(dbn: DBN, items: TensorLike, passes: int = 1) -> Tensor:
     """Fill in the missing values (NaN) of items without chance: (n, width) -> (n, width), known values unchanged.
 
-    First by E[v | h] of what the known values alone say of the hidden layers' means, and then again and again by the
-    same of the completed items. With one RBM it is the mean-field approximation of E[missing | known], which settles
-    on one of several possibilities where `impute` gives the mean of all.
+    The first pass gives E[v | h] for the means of h that the known values alone bring about: what a layer has learnt
+    from missing values to predict (Salakhutdinov, Mnih & Hinton 2007), and mostly the best guess of a single value.
+    Each further pass begins at the completed items: missing values then support each other, and with one RBM they tend
+    to a mean-field solution, one of several possibilities where `impute` gives the mean of all.
 
     Args:
         dbn, items: as for `impute`.
@@ -82,6 +81,5 @@ def _given(dbn: DBN, items: TensorLike) -> tuple[Tensor, Tensor]:
     """The items in the model's type, and which of their values are known."""
     units = dbn.layer(1).visible
     given = as_items(items, dbn.layer(1).weights, dbn.sizes[0], "the DBN sees")
-    known = known_values(units, given)
-    units.check_values(torch.where(known, given, units.mean(-units.bias[None])))
-    return given, known
+    check_known_values(units, given)
+    return given, ~given.isnan()

@@ -55,8 +55,8 @@ class EpochRecord:
     monitors: dict[str, float] = field(default_factory=dict)
     """Figures that compare across data sets and batch sizes, measured after the epoch on up to 2,000 items:
     `reconstruction_error_unit` and, with held-out data, `held_out_error_unit`, `free_energy_gap`,
-    `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units). Errors are of known values, and
-    where any of these items have missing ones there are only errors.
+    `pseudo_likelihood_unit` (nats, for each visible unit or group of categorical units). Errors are of known values;
+    there is nothing else where values are missing.
 
     Of the negative phase `swap_rate`, `snapshots`, `undone` and `autocorrelation_time` (updates; inf where the chains
     stood still or were too slow to tell; NaN where an epoch has fewer than ten).
@@ -92,9 +92,9 @@ class RBMTraining(Training[EpochRecord]):
 
     Args:
         rbm: changed in place.
-        source: what it learns from: a `Source`, tensor, NumPy array or list of lists, (n, width). NaN is a value that is
-            missing (a categorical group as a whole), and takes no part in either phase (Salakhutdinov, Mnih & Hinton
-            2007); it needs contrastive divergence, without persistent chains and centring.
+        source: what it learns from: a `Source`, tensor, NumPy array or list of lists, (n, width). NaN is a
+            missing value (a categorical group is missing as a whole), which takes no part in either phase
+            (Salakhutdinov, Mnih & Hinton 2007); this is for contrastive divergence, without chains and centring.
         settings: how.
         random: order of the items and states of the units; a whole number is a seed.
         held_out: items to measure after each epoch, and to stop early by.
@@ -144,8 +144,8 @@ class RBMTraining(Training[EpochRecord]):
         self._missing = items.missing
         if self._missing and (settings.persistent_chains or settings.centring):
             raise SettingsError(
-                f"{100 * self._missing:.3g} % of the values are missing, and what is known is learnt from by contrastive "
-                "divergence: set persistent_chains to 0 and leave centring out."
+                f"{100 * self._missing:.3g} % of the values are missing, and only contrastive divergence can learn "
+                "from the others: set persistent_chains to 0 and leave centring out."
             )
         self._size = min(settings.batch_size, len(items))
         self._read = items.reader(self._size, products or rbm.weights.dtype)

@@ -69,8 +69,12 @@ class Units(nn.Module, ABC):
         return -(values @ self.bias)
 
     @abstractmethod
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """log of the sum (or integral) of exp(field . x - E(x)) over each variable's values: (batch, variables)."""
+
     def log_partition(self, field: Tensor) -> Tensor:
         """log of the sum (or integral) over all x of exp(field . x - E(x)), shape (batch,)."""
+        return self.log_partitions(field).sum(dim=-1)
 
     @abstractmethod
     def bias_of_mean(self, mean: Tensor) -> Tensor:

@@ -36,9 +36,9 @@ class Bernoulli(Units):
     def sample_(self, field: Tensor, random: Random, out: Tensor) -> Tensor:
         return random.bernoulli(self.mean_(field), out=out)
 
-    def log_partition(self, field: Tensor) -> Tensor:
-        """sum_i log(1 + exp(a_i + field_i)), shape (batch,)."""
-        return nn.functional.softplus(field + self.bias, threshold=40).sum(dim=-1)
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """log(1 + exp(a_i + field_i)), shape (batch, size)."""
+        return nn.functional.softplus(field + self.bias, threshold=40)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The log-odds of the mean, log(p / (1 - p))."""

@@ -52,9 +52,9 @@ class Categorical(Units):
         chosen = (cumulative <= threshold).sum(dim=-1, keepdim=True).clamp_(max=self.categories - 1)
         return torch.zeros_like(cumulative).scatter_(-1, chosen, 1.0).flatten(-2).to(field.dtype)
 
-    def log_partition(self, field: Tensor) -> Tensor:
-        """Sum over the groups of log sum_c exp(a_gc + field_gc), shape (batch,)."""
-        return self._grouped(field + self.bias).logsumexp(dim=-1).sum(dim=-1)
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """log sum_c exp(a_gc + field_gc), shape (batch, groups)."""
+        return self._grouped(field + self.bias).logsumexp(dim=-1)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """log of the mean."""

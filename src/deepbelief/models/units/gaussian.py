@@ -62,10 +62,9 @@ class Gaussian(Units):
         """sum_i g_i x_i^2 / 2 - a_i x_i, shape (batch,)."""
         return 0.5 * (values * values) @ torch.exp(self.log_precision) - values @ self.bias
 
-    def log_partition(self, field: Tensor) -> Tensor:
-        """sum_i (a_i + field_i)^2 / (2 g_i) + log(2 pi / g_i) / 2, shape (batch,)."""
-        total = field + self.bias
-        return 0.5 * (total * total) @ self.variance + 0.5 * (math.log(2 * math.pi) - self.log_precision).sum()
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """(a_i + field_i)^2 / (2 g_i) + log(2 pi / g_i) / 2, shape (batch, size)."""
+        return 0.5 * ((field + self.bias).square() * self.variance + math.log(2 * math.pi) - self.log_precision)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """g times the mean."""

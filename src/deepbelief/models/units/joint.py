@@ -74,9 +74,9 @@ class Joint(Units):
         further = torch.stack([part.energy(own) for part, own in self._each(values)])
         return further.sum(dim=0) - values @ self.bias
 
-    def log_partition(self, field: Tensor) -> Tensor:
-        """Sum of the parts' log partitions, shape (batch,)."""
-        return torch.stack([part.log_partition(own) for part, own in self._each(field + self.bias)]).sum(dim=0)
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """Those of the parts, one after the other."""
+        return torch.cat([part.log_partitions(own) for part, own in self._each(field + self.bias)], dim=-1)
 
     def bias_of_mean(self, mean: Tensor) -> Tensor:
         """The biases of the parts, one after the other."""

@@ -59,14 +59,14 @@ class ReLU(Units):
         own = values * values / 2 + ways[values.long().clamp(0, _COPIES)]
         return own.sum(dim=-1) - values @ self.bias
 
-    def log_partition(self, field: Tensor) -> Tensor:
-        """sum_i sum_k log(1 + exp(a_i + field_i - k + 1/2)) over k = 1, 2, ..., shape (batch,)."""
+    def log_partitions(self, field: Tensor) -> Tensor:
+        """sum_k log(1 + exp(a_i + field_i - k + 1/2)) over k = 1, 2, ..., shape (batch, size)."""
         x = field + self.bias
         below = self._log_sum(torch.exp(-_magnitude(x)))
         # The integral of `mean`: x^2 / 2 for the copies that are on, plus twice the value at 0, minus the value at -x.
         at_zero = self._log_sum(torch.ones_like(x[..., :1]))
         ripple = _RIPPLE / (2 * math.pi) * (torch.cos(2 * math.pi * x) - 1)
-        return torch.where(x > 0, x * x / 2 + 2 * at_zero - below + ripple, below).sum(dim=-1)
+        return torch.where(x > 0, x * x / 2 + 2 * at_zero - below + ripple, below)
 
     def _log_sum(self, below: Tensor) -> Tensor:
         """log of the product over k of 1 + below e^(-k + 1/2)."""
