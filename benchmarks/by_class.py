@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/by_class.py runs/default runs/thorough
 
 Trains the judge on the training images, and lets it look at 100 images of each class from every seed of each finished
-study, made as the study's recipe says, and at the test images. Writes benchmarks/results/by-class.json; recipes that are
-there and were judged in the same way stay.
+study, made as the study's recipe says, and at the test images. Writes benchmarks/results/by-class.json; recipes that
+are there and were judged in the same way stay.
 """
 
 import json

@@ -18,7 +18,7 @@ def one_rbm(visible: Units) -> DBN:
 
 
 def expected(dbn: DBN, item: Tensor) -> Tensor:
-    """E[v | known values] of an RBM by enumeration of its hidden states; `item` (width,) has NaN where it is missing."""
+    """E[v | known values] of an RBM by enumeration of its hidden states, of one item, (width,)."""
     rbm = dbn.layer(1)
     hidden = all_states(rbm.hidden)
     field = hidden @ rbm.weights.T
