@@ -1,7 +1,7 @@
 """Films that people have rated, most of them not: an RBM predicts the missing ratings from the others.
 
-Salakhutdinov, Mnih & Hinton (2007) did so with the films of Netflix. Here there are people of two tastes, four films, and
-ratings from 0 to 4 of which 60 % are missing, so that the best possible prediction is known: that from the true tastes.
+Salakhutdinov, Mnih & Hinton (2007) did so with the films of Netflix. Here there are people of two tastes, four films,
+and ratings from 0 to 4, of which 60 % are missing; so the best possible prediction is known, that from the true tastes.
 
 Run it with `python examples/ratings.py` (seconds).
 """

@@ -8,7 +8,7 @@ from torch import Tensor
 from deepbelief.likelihood import exact_log_z
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
-from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, Units
+from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, ReplicatedSoftmax, Units
 from deepbelief.randomness import Random
 
 KINDS = {
@@ -16,6 +16,7 @@ KINDS = {
     "Categorical": lambda: Categorical(2, 3),
     "Gaussian": lambda: Gaussian(3),
     "ReLU": lambda: ReLU(2),
+    "ReplicatedSoftmax": lambda: ReplicatedSoftmax(3, 2),
     "Joint": lambda: Joint(Bernoulli(2), Categorical(1, 3)),
 }
 PAIRS = [

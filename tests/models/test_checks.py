@@ -62,6 +62,7 @@ WRONG: dict[str, list[float]] = {
     "Bernoulli": [-1.0, 1.001, 255.0, *NONE],
     "Gaussian": NONE,
     "ReLU": [-0.001, *NONE],
+    "ReplicatedSoftmax": [-1.0, *NONE],
     "Categorical": [-1.0, 2.0, 0.5, *NONE],  # 0.5 in the place of a 0 or a 1: the sum is off
     "Joint": [-1.0, 2.0, *NONE],
 }

@@ -107,7 +107,7 @@ def as_states(units: Units, values: TensorLike, random: Random | int) -> Tensor:
     """
     random = as_random(random, units.bias.device)
     given = checked_values(units, values)
-    if units.states is None:
+    if not units.grey:
         return given
     known = ~given.isnan()
     field = torch.where(known, units.bias_of_mean(given) - units.bias, 0)
@@ -119,9 +119,11 @@ def checked_values(units: Units, values: TensorLike) -> Tensor:
 
     Raises:
         DataError: the units cannot take one of the known values, or only a part of a categorical group is known.
+        SettingsError: the model has no likelihood for one of the items.
     """
     given = as_batch(values, units.bias, units.size, "the units have")
     check_known_values(units, given)
+    units.check_states(given)
     return given
 
 

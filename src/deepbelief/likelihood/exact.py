@@ -83,6 +83,7 @@ def exact_log_probability(rbm: RBM, visible: TensorLike) -> Tensor:
         )
     given = as_batch(visible, rbm.weights, rbm.visible.size, "the RBM sees")
     check_known_values(rbm.visible, given)
+    rbm.visible.check_states(given)
     there, missing = without_missing(given), (~known_variables(rbm.visible, given)).double()
     rows = max(1, _BLOCK // (rbm.visible.size + len(given)))
     total = torch.full((len(given),), -torch.inf, dtype=torch.float64, device=given.device)

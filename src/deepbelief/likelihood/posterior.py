@@ -19,7 +19,7 @@ def check_latent(dbn: DBN) -> None:
     """`SettingsError` unless every unit of the layers between the visible layer and the top one is binary."""
     for number in range(1, len(dbn)):
         units = dbn.layer(number).hidden
-        if units.states != 1 << units.size:
+        if units.states != 1 << units.size or units.variable_sizes != [1] * units.size:
             raise SettingsError(
                 f"layer {number} has {type(units).__name__} units, but the likelihood of a DBN is estimated only where "
                 "all layers between the visible layer and the top one are Bernoulli: take its bound by dbn_bound."

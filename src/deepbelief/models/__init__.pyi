@@ -16,6 +16,7 @@ from .units import Categorical as Categorical
 from .units import Gaussian as Gaussian
 from .units import Joint as Joint
 from .units import ReLU as ReLU
+from .units import ReplicatedSoftmax as ReplicatedSoftmax
 from .units import Units as Units
 from .views import encode_source as encode_source
 from .views import standardise as standardise

@@ -84,7 +84,8 @@ class RBM(nn.Module):
         """`steps` passes up and down through means, shape (batch, visible); differentiable, without sampling."""
         values = self._v(visible)
         for _ in range(steps):
-            values = self.visible_mean(self.hidden_mean(values))
+            field = self.hidden_mean(values) @ self.weights.T
+            values = self.visible.mean_for(values, field)
         return values
 
     def extra_repr(self) -> str:

@@ -139,7 +139,7 @@ def _likelihood(context: Context, found: Findings) -> None:
     found.facts |= {
         "upper_interval": list(bracket.upper_interval),
         "lower_interval": list(bracket.lower_interval),
-        "binary": dbn.layer(1).visible.states is not None,
+        "binary": dbn.layer(1).visible.grey,
         "warnings": bracket.warnings,
         "images": len(states),
         "temperatures": section.temperatures,

@@ -132,6 +132,7 @@ def log_total_probability(rbm: RBM, items: TensorLike, log_z: float) -> float:
         raise SettingsError("only probabilities sum to 1 at most, and real values have densities: there is no total.")
     values = as_batch(items, rbm.weights, rbm.visible.size, "the RBM sees")
     rbm.visible.check_values(values)
+    rbm.visible.check_states(values)
     if not torch.equal(values, values.round()):
         raise DataError("only states have probabilities, and some items have grey values: draw states by as_states.")
     distinct = torch.unique(values, dim=0)

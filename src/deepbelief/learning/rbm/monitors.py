@@ -36,9 +36,9 @@ def pseudo_likelihood(rbm: RBM, visible: Tensor, random: Random) -> float | None
     """Mean over items of log p(x | all other variables) of one random visible variable each, in nats; at most 0.
 
     A variable is a unit, or a group of categorical units; grey values are drawn as binary states first. None where
-    visible units have infinitely many values (Besag 1975).
+    visible units are not all of these two kinds (Besag 1975).
     """
-    if rbm.visible.states is None:
+    if not rbm.visible.grey:
         return None
     states = rbm.visible.sample(rbm.visible.bias_of_mean(visible) - rbm.visible.bias, random)
     sizes = torch.tensor(rbm.visible.variable_sizes, device=visible.device)

@@ -183,7 +183,7 @@ def _check_binary(dbn: DBN, settings: Sequence[RBMSettings]) -> None:
     """Raise an error where `binarise` would draw binary states of features that are no probabilities."""
     for number, one in enumerate(settings[1:], start=2):
         units = dbn.layer(number).visible
-        if one.binarise and units.states is None:
+        if one.binarise and not units.grey:
             raise SettingsError(
                 f"binarise takes values for probabilities, and those of the {type(units).__name__} units that layer "
                 f"{number} sees are none: leave it out there."

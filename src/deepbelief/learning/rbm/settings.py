@@ -60,8 +60,8 @@ class RBMSettings:
     (Lee, Ekanadham & Ng 2008). With `dropout`, each hidden unit is absent with that probability, for each item anew
     (Srivastava et al. 2014). Those that are there learn with the weights W / (1 - dropout), so that a layer sends as
     much on average as it does with all its units and W, which are the RBM's at any time. `max_gradient_norm` above 0
-    shortens the gradient to that Euclidean norm; where it is left out it is 1 if units of either side are without
-    bounds, and there is no limit if all are bounded.
+    shortens the gradient to that Euclidean norm; where it is left out it is 1 if units of either side may have values
+    above 1, and there is no limit if none may.
 
     Data: with `binarise`, values in [0, 1] are probabilities, and binary states are drawn each time they are seen. With
     `visible_bias_from_data`, visible biases that are all 0 start where the units alone have the means of the data, for

@@ -41,10 +41,10 @@ class Step:
         self.phase: Final = phase
         self.update: Final[Update] = Momentum(rbm) if optimizer is None else OptimizerUpdate(rbm, optimizer)
         self._centring = Centring(rbm) if settings.centring else None
-        # A long step makes unbounded values larger, and the next step longer. A norm of about 1 is usual for them.
+        # A long step makes large values larger, and the next step longer. A norm of about 1 is usual for them.
         self._max_norm = settings.max_gradient_norm
         if self._max_norm is None:
-            self._max_norm = 0.0 if rbm.visible.bounded and rbm.hidden.bounded else 1.0
+            self._max_norm = 0.0 if max(rbm.visible.highest, rbm.hidden.highest) <= 1 else 1.0
         device = rbm.weights.device
         self.squared_error: Final = torch.zeros((), dtype=torch.float64, device=device)
         """The sum of (v - E[v' | h])^2 of all items and units, for whoever sets it to 0 to read."""

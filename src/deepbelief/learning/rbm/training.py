@@ -160,6 +160,7 @@ class RBMTraining(Training[EpochRecord]):
         rbm, settings, random = self.rbm, self.settings, self._random
         chains = settings.persistent_chains
         if settings.tempering.is_on:
+            rbm.visible.check_states(without_missing(self._some(self._source, BASE_RATE_ITEMS)))
             base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
             if settings.tempering.trajectory:
                 return TrajectoryTempering(rbm, self._size, chains, base, random, products)
@@ -171,7 +172,7 @@ class RBMTraining(Training[EpochRecord]):
                 items[:, items.shape[1] - clamped.shape[1] :] = clamped
             start = rbm.hidden.sample(items @ rbm.weights, random)
             return PersistentContrastiveDivergence(
-                rbm, self._size, start, 1, products, settings.regularisation, clamped
+                rbm, self._size, start, 1, products, settings.regularisation, items, clamped
             )
         return ContrastiveDivergence(
             rbm,
@@ -202,7 +203,8 @@ class RBMTraining(Training[EpochRecord]):
     def replayable(self) -> bool:
         """Whether a step may run as a CUDA graph: images on the CPU cannot be read in one, though the model may be."""
         on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        return on_gpu and self._momentum and not self.settings.tempering.is_on
+        units = self.rbm.visible.replayable and self.rbm.hidden.replayable
+        return on_gpu and units and self._momentum and not self.settings.tempering.is_on
 
     @property
     def negative_phase(self) -> NegativePhase:

@@ -9,11 +9,12 @@ from deepbelief.models.units.categorical import Categorical
 from deepbelief.models.units.gaussian import Gaussian
 from deepbelief.models.units.joint import Joint
 from deepbelief.models.units.relu import ReLU
+from deepbelief.models.units.replicated_softmax import ReplicatedSoftmax
 
-__all__ = ["Bernoulli", "Categorical", "Gaussian", "Joint", "ReLU", "Units", "make_units"]
+__all__ = ["Bernoulli", "Categorical", "Gaussian", "Joint", "ReLU", "ReplicatedSoftmax", "Units", "make_units"]
 
 _KINDS: Final[dict[str, Callable[..., Units]]] = {
-    kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, Joint, ReLU)
+    kind.__name__: kind for kind in (Bernoulli, Categorical, Gaussian, Joint, ReLU, ReplicatedSoftmax)
 }
 
 

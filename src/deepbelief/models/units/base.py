@@ -29,6 +29,12 @@ class Units(nn.Module, ABC):
     real = False
     """Whether the values are real numbers on a scale of their own, as opposed to states or counts."""
 
+    grey = False
+    """Whether values between the states are taken as their probabilities, as grey values are of black and white."""
+
+    replayable = True
+    """Whether to draw values reads nothing back from the device, so that CUDA can replay a step of learning."""
+
     lowest, highest = -math.inf, math.inf
     """The limits of a value."""
 
@@ -64,6 +70,18 @@ class Units(nn.Module, ABC):
         self.mean_(field)
         return out
 
+    def mean_for(self, items: Tensor, field: Tensor) -> Tensor:
+        """`mean` for each of these items, (batch, size): units whose values have a fixed sum keep that of the item."""
+        return self.mean(field)
+
+    def mean_for_(self, items: Tensor, field: Tensor) -> Tensor:
+        """`mean_` for each of these items, as `mean_for`."""
+        return self.mean_(field)
+
+    def sample_for_(self, items: Tensor, field: Tensor, random: Random, out: Tensor) -> Tensor:
+        """`sample_` for each of these items, as `mean_for`."""
+        return self.sample_(field, random, out)
+
     def energy(self, values: Tensor) -> Tensor:
         """E(x) in nats, shape (batch,): -sum_i a_i x_i, unless the kind of units adds something."""
         return -(values @ self.bias)
@@ -90,6 +108,9 @@ class Units(nn.Module, ABC):
         """
         limits = self.lowest, self.highest
         check_range(values, *limits, wanted=self.takes, advice=self.advice, item=item, position=position)
+
+    def check_states(self, values: Tensor) -> None:
+        """Raise a `SettingsError` if values that can be learnt from, (batch, size), have no likelihood here."""
 
     def further_statistics(self, values: Tensor, are_means: bool, known: Tensor | None = None) -> dict[str, Tensor]:
         """-dE/dparameter summed over the batch, for each parameter except the biases, for which it is the sum of x.

@@ -16,7 +16,7 @@ class Bernoulli(Units):
     Values in [0, 1] are taken as probabilities, as usual for grey images (Hinton 2002).
     """
 
-    bounded = True
+    bounded = grey = True
     lowest, highest = 0, 1
     takes, advice = "Bernoulli units take values from 0 to 1", "scale the data, or take Gaussian units"
 

@@ -24,7 +24,7 @@ class Categorical(Units):
     [0.3333333432674408, 0.3333333432674408, 0.3333333432674408]
     """
 
-    bounded = True
+    bounded = grey = True
     lowest, highest = 0, 1
     takes = "a group of Categorical units takes one-hot values, or probabilities that sum to 1"
     advice = "encode categories by torch.nn.functional.one_hot"

@@ -36,7 +36,9 @@ class Joint(Units):
         super().__init__(sum(part.size for part in parts))
         self.parts = nn.ModuleList(part.without_bias() for part in parts)
         self.bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]))
-        self.bounded = all(part.bounded for part in parts)
+        for name in ("bounded", "grey", "replayable"):
+            setattr(self, name, all(getattr(part, name) for part in parts))
+        self.lowest, self.highest = min(part.lowest for part in parts), max(part.highest for part in parts)
 
     def _parts(self) -> Sequence[Units]:
         return self.parts  # type: ignore[return-value]  # a ModuleList is typed as holding any modules
@@ -68,6 +70,29 @@ class Joint(Units):
         for (part, own), to in zip(self._each(field.add_(self.bias)), self._split(out), strict=True):
             part.sample_(own, random, to)
         return out
+
+    def mean_for(self, items: Tensor, field: Tensor) -> Tensor:
+        """Those of the parts, (batch, size)."""
+        both = zip(self._split(items), self._each(field + self.bias), strict=True)
+        return torch.cat([part.mean_for(item, own) for item, (part, own) in both], dim=-1)
+
+    @torch.no_grad()
+    def mean_for_(self, items: Tensor, field: Tensor) -> Tensor:
+        for item, (part, own) in zip(self._split(items), self._each(field.add_(self.bias)), strict=True):
+            part.mean_for_(item, own)
+        return field
+
+    @torch.no_grad()
+    def sample_for_(self, items: Tensor, field: Tensor, random: Random, out: Tensor) -> Tensor:
+        parts = zip(self._split(items), self._each(field.add_(self.bias)), self._split(out), strict=True)
+        for item, (part, own), to in parts:
+            part.sample_for_(item, own, random, to)
+        return out
+
+    def check_states(self, values: Tensor) -> None:
+        """Each part checks its values."""
+        for part, own in self._each(values):
+            part.check_states(own)
 
     def energy(self, values: Tensor) -> Tensor:
         """Sum of the parts' energies, shape (batch,)."""

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from deepbelief.data import Images, TensorSource
+from deepbelief.data import Images, Rows, Source
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.settings import RBMSettings
@@ -133,7 +134,19 @@ def test_a_step_makes_no_tensors(phase: str, dtype: torch.dtype) -> None:
 def test_a_step_reads_nothing_back_to_the_host(persistent: bool) -> None:
     """On the meta device tensors have shapes and no values: whatever needs a value there would keep CUDA waiting."""
     below, rbm = DBN.from_sizes([7, 6], Random(0)).to("meta"), bernoulli_rbm(6, 4, Random(0)).to("meta")
-    items = Encoded(below, TensorSource(torch.zeros(20, 7, device="meta")), 1)
+
+    class Whole(Source):
+        """Items that nothing is missing of, which could not be looked up here."""
+
+        width, missing = 7, 0.0
+
+        def __len__(self) -> int:
+            return 20
+
+        def batch(self, rows: Rows) -> Tensor:
+            return torch.zeros(20, 7, device="meta")[rows]
+
+    items = Encoded(below, Whole(), 1)
     chains = torch.zeros(3, 4, device="meta")
     phase = PersistentContrastiveDivergence(rbm, 8, chains, 2) if persistent else ContrastiveDivergence(rbm, 8, 2)
     read, momentum = items.reader(8, torch.float32), Momentum(rbm)

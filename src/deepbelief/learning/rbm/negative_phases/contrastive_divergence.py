@@ -57,9 +57,9 @@ class ContrastiveDivergence(NegativePhase):
             keep(rbm.hidden.sample_(field, random, out=hidden), kept)
             torch.mm(hidden, rbm.weights.T, out=means)
             if means is phases.model:
-                rbm.visible.mean_(means)
+                rbm.visible.mean_for_(phases.data, means)
             else:
-                rbm.visible.sample_(means, random, out=phases.model)  # and leaves the means in `means`
+                rbm.visible.sample_for_(phases.data, means, random, out=phases.model)  # leaves the means in `means`
                 keep(phases.model, phases.known)
             keep(means, phases.known)
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)

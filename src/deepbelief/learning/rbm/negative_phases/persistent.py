@@ -24,6 +24,8 @@ class PersistentContrastiveDivergence(NegativePhase):
         gibbs_steps: k.
         products: as for `ContrastiveDivergence`.
         regularisation: as for `ContrastiveDivergence`.
+        items: what the chains began at, (chains, visible). A chain of counts of words keeps the number of words of its
+            item, so that documents of all lengths are among the chains; if None they are as long as the units say.
         clamped: values of the last k visible units, such as a label's, that each chain keeps: (chains, k). The chains
             then follow p(the others | these), and the statistics are the gradient of its logarithm, in which the
             biases of the k units have no part.
@@ -37,6 +39,7 @@ class PersistentContrastiveDivergence(NegativePhase):
         gibbs_steps: int = 1,
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
+        items: Tensor | None = None,
         clamped: Tensor | None = None,
     ) -> None:
         self.gibbs_steps, self.chains = gibbs_steps, chains
@@ -44,6 +47,7 @@ class PersistentContrastiveDivergence(NegativePhase):
         like = self._workspace.rbm.weights
         self._hidden, self._field = like.new_empty(chains.shape), like.new_empty(len(chains), rbm.visible.size)
         self._sum, self._model_sum = torch.empty_like(rbm.visible.bias), torch.empty_like(rbm.visible.bias)
+        self._items = items
         self._clamped = None if clamped is None else clamped.to(like)
         self._free = rbm.visible.size if clamped is None else rbm.visible.size - clamped.shape[1]
         self._trace = Trace(len(chains), like)
@@ -56,7 +60,11 @@ class PersistentContrastiveDivergence(NegativePhase):
         hidden.copy_(self.chains)
         for _ in range(self.gibbs_steps):
             keep(hidden, phases.kept_negative)
-            rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field), random, out=phases.model)
+            field = torch.mm(hidden, rbm.weights.T, out=self._field)
+            if self._items is None:
+                rbm.visible.sample_(field, random, out=phases.model)
+            else:
+                rbm.visible.sample_for_(self._items, field, random, out=phases.model)
             if self._clamped is not None:
                 phases.model[:, self._free :] = self._clamped
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
