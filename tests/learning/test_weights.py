@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from deepbelief.data import Labelled, Weighted
+from deepbelief.data import Labelled, Weighted, evenly_spaced
+from deepbelief.data.order import by_weight, order_of
 from deepbelief.errors import DataError
 from deepbelief.learning import (
     AutoencoderSettings,
@@ -31,13 +32,15 @@ from deepbelief.learning import (
     UpDownSettings,
     UpDownTraining,
 )
-from deepbelief.learning.order import by_weight, order_of
+from deepbelief.likelihood import AISSettings, evaluate
 from deepbelief.models.autoencoder import unroll
 from deepbelief.models.dbn import DBN
-from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.feedforward import FeedForward, accuracy, balanced_accuracy
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
-from deepbelief.models.rbm import RBM
-from deepbelief.models.units import Bernoulli
+from deepbelief.models.rbm import RBM, bernoulli_rbm
+from deepbelief.models.standardisation import Standardisation
+from deepbelief.models.units import Bernoulli, Gaussian
+from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 
 ITEMS = Random(0, "items").uniform((40, 6))
@@ -198,3 +201,49 @@ def test_views_of_weighted_items_keep_their_weights() -> None:
     assert source.reader(4, torch.float64)(torch.tensor([7])).tolist() == ITEMS[7:8].double().tolist()
     assert torch.equal(Labelled(source, LABELS, 3).weights, WEIGHTS.double())
     assert Labelled(ITEMS, LABELS, 3).weights is None
+
+
+def test_means_of_some_items_are_by_weight() -> None:
+    """Monitors, base rates and the starts of chains look at items at equal distances of weight."""
+    source = Weighted(torch.arange(4.0)[:, None], [1.0, 0.0, 2.0, 5.0])
+    assert evenly_spaced(source, 8).flatten().tolist() == [0, 2, 2, 3, 3, 3, 3, 3]
+    assert evenly_spaced(source, 800).mean().item() == pytest.approx((2 * 2 + 3 * 5) / 8, abs=0.01)
+
+
+@given(weights=st.lists(st.integers(0, 3), min_size=12, max_size=12).filter(any), seed=st.integers(0, 9))
+def test_standardisation_by_whole_weights_is_that_of_repetitions(weights: list[int], seed: int) -> None:
+    values = Random(seed).normal((12, 3))
+    values[:, 2] = torch.where(values[:, 2] < -0.5, torch.nan, values[:, 2])
+    values[weights.index(max(weights)), 2] = 0.25
+    counts = torch.tensor(weights)
+    by_weight_ = Standardisation.of(values.split(5), weights=counts.double())
+    repeated = Standardisation.of([values.repeat_interleave(counts, dim=0)])
+    torch.testing.assert_close(by_weight_.mean, repeated.mean)
+    torch.testing.assert_close(by_weight_.scale, repeated.scale)
+    dbn = DBN.from_units([Gaussian(3), Bernoulli(2)], Random(0))
+    standardise(dbn, Weighted(values, counts))
+    torch.testing.assert_close(dbn.standardisation.mean.double(), repeated.mean)  # type: ignore[union-attr]
+
+
+def first_column(items: torch.Tensor) -> torch.Tensor:
+    """Takes each item for the class that its first column names."""
+    return torch.nn.functional.one_hot(items[:, 0].long(), 3).float()
+
+
+def test_accuracies_are_by_weight() -> None:
+    answers, labels = torch.tensor([[0.0], [0.0], [0.0], [2.0], [1.0]]), [0, 0, 1, 2, 2]
+    assert accuracy(first_column, answers, labels) == pytest.approx(3 / 5)
+    assert balanced_accuracy(first_column, answers, labels) == pytest.approx((1 + 0 + 1 / 2) / 3)
+    weighted = Weighted(answers, [1, 1, 0, 1, 3])
+    assert accuracy(first_column, weighted, labels) == pytest.approx(3 / 6)
+    assert balanced_accuracy(first_column, weighted, labels) == pytest.approx((1 + 1 / 4) / 2)
+    with pytest.raises(DataError, match="there are no items to classify"):
+        balanced_accuracy(first_column, torch.zeros(0, 1), [])
+
+
+def test_likelihoods_are_of_items_by_weight() -> None:
+    rbm = bernoulli_rbm(2, 2, Random(0), weight_std=2.0).requires_grad_(False)
+    items = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    only = evaluate(DBN([rbm]), items, Weighted(items, [0, 1, 0]), 0, AISSettings.of(10), number=3)
+    assert len(only.bracket.upper) == 3 and only.bracket.upper.std() == 0
+    assert float(only.bracket.upper[0] + only.bracket.z.log_z) == pytest.approx(-float(rbm.free_energy(items[1])))

@@ -73,8 +73,15 @@ def in_batches(source: Source, size: int) -> Iterator[torch.Tensor]:
 
 
 def evenly_spaced(source: Source, items: int) -> torch.Tensor:
-    """Items at equal distances all over a source, which may be sorted; again and again where it has fewer."""
-    return source.batch(torch.arange(items) * len(source) // items)
+    """Items at equal distances all over a source, which may be sorted; again and again where it has fewer.
+
+    Where items have weights, the distances are sums of weights, so that each item is there in proportion to its own.
+    """
+    if source.weights is None:
+        return source.batch(torch.arange(items) * len(source) // items)
+    ends = source.weights.cumsum(dim=0)
+    points = (torch.arange(items, dtype=ends.dtype) + 0.5) * ends[-1] / items
+    return source.batch(torch.searchsorted(ends, points, right=True))
 
 
 @final

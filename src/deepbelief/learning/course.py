@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source
+from deepbelief.data.order import order_of
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.learning.order import order_of
 from deepbelief.randomness import Random
 from deepbelief.settings import settings_dataclass
 

@@ -7,6 +7,7 @@ from typing import Final, final
 import torch
 
 from deepbelief.data import SourceLike, TensorSource, as_source, evenly_spaced
+from deepbelief.data.order import order_of
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais
 from deepbelief.likelihood.bracket import Bracket, as_states, dbn_bound
@@ -135,7 +136,7 @@ def evaluate(
         items: the items to evaluate; grey values are made binary by `as_states` where the units are binary.
         random: for the choice of the items, their states and all chains; on the DBN's device.
         settings: temperatures and chains.
-        number: how many of the items to use, drawn at random.
+        number: how many of the items to use, drawn at random; `Weighted` ones as often as their weights say.
         progress: gets the method (and layer) and counts temperatures, steps of chains, or samples.
         estimate: of the chains of `dbn_estimate`, or the samples of `dbn_importance`; None for none. A single layer
             needs none: it has no bound.
@@ -153,7 +154,8 @@ def evaluate(
         raise SettingsError(f"{number} of {len(measured)} items have no likelihood to measure: give at least 1.")
     if isinstance(estimate, ChainSettings):
         check_latent(dbn)  # before the long work
-    visible = as_states(units, measured.batch(random.permutation(len(measured))[:number]), random)
+    rows = order_of(len(measured), measured.weights, random)[:number]
+    visible = as_states(units, measured.batch(rows), random)
 
     def of_layer(layer: int) -> Progress | None:
         if progress is None:

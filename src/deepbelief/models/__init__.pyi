@@ -5,6 +5,7 @@ from .autoencoder import unroll as unroll
 from .dbn import DBN as DBN
 from .feedforward import FeedForward as FeedForward
 from .feedforward import accuracy as accuracy
+from .feedforward import balanced_accuracy as balanced_accuracy
 from .feedforward import predict as predict
 from .labelled import LabelledDBN as LabelledDBN
 from .labelled import LabelledRBM as LabelledRBM

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike, as_batch
-from deepbelief.data import SourceLike, as_source, in_batches
+from deepbelief.data import SourceLike, Weighted, as_source, in_batches
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError
 from deepbelief.randomness import Random, as_random
@@ -99,7 +99,7 @@ def predict(classifier: Callable[[Tensor], Tensor], source: SourceLike, batch_si
 
 
 def accuracy(classifier: Callable[[Tensor], Tensor], source: SourceLike, labels: TensorLike) -> float:
-    """The share of a source's items whose most probable class is their label.
+    """The share of a source's items whose most probable class is their label; of `Weighted` items, by weight.
 
     Args:
         classifier: as for `predict`.
@@ -113,14 +113,38 @@ def accuracy(classifier: Callable[[Tensor], Tensor], source: SourceLike, labels:
     wanted = as_labels(labels, len(items))
     if not len(wanted):
         raise DataError("there are no items to classify: give at least 1.")
-    start, hits = 0, torch.zeros((), dtype=torch.int64)
+    weights = torch.ones(len(items), dtype=torch.float64) if items.weights is None else items.weights
+    start, hits = 0, 0.0
     for logits in _logits_of(classifier, items):
         if not start:
             as_labels(wanted, classes=logits.shape[1])
-        part = wanted[start : start + len(logits)].to(logits.device)
-        hits = hits.to(logits.device) + (logits.argmax(dim=1) == part).sum()
+        rows = slice(start, start + len(logits))
+        hits += float(weights[rows][logits.argmax(dim=1).cpu() == wanted[rows].cpu()].sum())
         start += len(logits)
-    return float(hits) / len(wanted)
+    return hits / float(weights.sum())
+
+
+def balanced_accuracy(classifier: Callable[[Tensor], Tensor], source: SourceLike, labels: TensorLike) -> float:
+    """The mean over the classes that occur of the share of their items that are recognised.
+
+    It is `accuracy` as if all classes were equally frequent: 1 / classes by chance, however rare a class is.
+
+    Args:
+        classifier, source, labels: as for `accuracy`, and errors too.
+
+    >>> always_first = lambda items: torch.tensor([[1.0, 0.0]]).expand(len(items), 2)
+    >>> items, labels = torch.zeros(10, 3), [0] * 9 + [1]
+    >>> accuracy(always_first, items, labels), balanced_accuracy(always_first, items, labels)
+    (0.9, 0.5)
+    """
+    items = as_source(source)
+    wanted = as_labels(labels, len(items)).cpu()
+    counts = torch.ones(len(items), dtype=torch.float64) if items.weights is None else items.weights
+    if not len(items):
+        return accuracy(classifier, items, wanted)  # which says so
+    of_class = torch.bincount(wanted, counts)
+    shares = torch.where(counts > 0, counts / of_class[wanted], 0.0)
+    return accuracy(classifier, Weighted(items, shares), wanted)
 
 
 @torch.no_grad()

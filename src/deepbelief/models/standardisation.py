@@ -1,7 +1,7 @@
 """Standardisation of real-valued data, and back to the original scale; stored with the model."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, final
 
 import torch
@@ -33,7 +33,9 @@ class Standardisation(nn.Module):
         self.register_buffer("scale", scale)
 
     @classmethod
-    def of(cls, batches: Iterable[TensorLike], real: Tensor | None = None) -> "Standardisation":
+    def of(
+        cls, batches: Iterable[TensorLike], real: Tensor | None = None, weights: Tensor | None = None
+    ) -> "Standardisation":
         """From the means and standard deviations of the data, in batches of shape (batch, width), as float64.
 
         The scale is the standard deviation, or a tenth of the largest distance from the mean where that is more, so
@@ -45,6 +47,7 @@ class Standardisation(nn.Module):
             batches: the data.
             real: which values are real numbers, bool, (width,), such as `Units.are_real`; all of them if None. The
                 others, states and counts, are left unchanged, by a mean of 0 and a scale of 1.
+            weights: how much each item counts, (items,); None: all the same.
 
         Raises:
             DataError: there is no item, a value is infinite, or one is missing in all items.
@@ -52,12 +55,13 @@ class Standardisation(nn.Module):
         origin: Tensor | None = None
         n, total, squares = (torch.zeros(()) for _ in range(3))
         low, high = torch.tensor(torch.inf), torch.tensor(-torch.inf)
-        for batch in map(as_tensor, batches):
-            known, batch = ~batch.isnan(), batch.double()
+        for batch, counts in _counted(batches, weights):
+            known = ~batch.isnan()
             if origin is None:  # the first item, since squares of large numbers would hide small differences
                 origin = torch.where(known[0], batch[0], batch.nanmean(dim=0).nan_to_num())
             values = torch.where(known, batch - origin, 0.0)
-            n, total, squares = n + known.sum(dim=0), total + values.sum(dim=0), squares + values.square().sum(dim=0)
+            n, total = n + (counts * known).sum(dim=0), total + (counts * values).sum(dim=0)
+            squares = squares + (counts * values.square()).sum(dim=0)
             low = torch.minimum(low, torch.where(known, values, torch.inf).amin(dim=0))
             high = torch.maximum(high, torch.where(known, values, -torch.inf).amax(dim=0))
         if origin is None:
@@ -97,3 +101,14 @@ class Standardisation(nn.Module):
     def undo(self, standardised: Tensor) -> Tensor:
         """x, shape (batch, width)."""
         return standardised * self.scale + self.mean
+
+
+def _counted(batches: Iterable[TensorLike], weights: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches in float64 of items that count, and how much each counts, (batch, 1)."""
+    start = 0
+    for batch in map(as_tensor, batches):
+        counts = torch.ones(len(batch)) if weights is None else weights[start : start + len(batch)]
+        start += len(batch)
+        if (counts > 0).any():
+            values = batch[counts > 0].double()
+            yield values, counts[counts > 0, None].to(values)

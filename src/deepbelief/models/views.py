@@ -48,7 +48,7 @@ def standardise(dbn: DBN, source: SourceLike) -> None:
 
 def standardisation_of(source: Source, real: Tensor | None = None) -> Standardisation:
     """`Standardisation.of` everything in a source, in float64; `real` as there."""
-    return Standardisation.of(in_batches(source, _SUMMED), real)
+    return Standardisation.of(in_batches(source, _SUMMED), real, source.weights)
 
 
 @final

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
+from deepbelief.data.order import counts_of
 from deepbelief.learning.backprop.adam import AdamTraining
 from deepbelief.learning.course import (
     MinibatchCourseSettings,
@@ -19,7 +20,6 @@ from deepbelief.learning.course import (
     optimizer_memory,
     restore_optimizer,
 )
-from deepbelief.learning.order import counts_of
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
 from deepbelief.randomness import Random, as_random

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from deepbelief.arrays import Classifier, TensorLike
 from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
+from deepbelief.data.order import counts_of
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import Training
-from deepbelief.learning.order import counts_of
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression

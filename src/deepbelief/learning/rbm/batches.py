@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from deepbelief.learning.order import by_weight, order_of
+from deepbelief.data.order import by_weight, order_of
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
 

@@ -1,4 +1,4 @@
-"""In which order the items of an epoch are seen, and how often each of them."""
+"""In which order items are seen, and how often each of them."""
 
 import torch
 from torch import Tensor
