@@ -1,5 +1,6 @@
 """The pages' numbers are those of the records that are kept, their code runs, and what they point to is there."""
 
+import math
 import re
 import runpy
 import shlex
@@ -79,7 +80,13 @@ def blocks_of(page: str, *languages: str) -> list[str]:
 
 def test_pages_with_python_are_run() -> None:
     """That of the second page is run by `test_how_learning_works.py`."""
-    pages = ["README.md", "docs/how-learning-works.md", "docs/robustness.md", "docs/scikit-learn.md"]
+    pages = [
+        "README.md",
+        "docs/how-learning-works.md",
+        "docs/incomplete-data.md",
+        "docs/robustness.md",
+        "docs/scikit-learn.md",
+    ]
     assert [page for page in ALL_PAGES if blocks_of(page, "python")] == pages
 
 
@@ -90,6 +97,14 @@ def test_the_python_about_robustness_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 5 + 3
+
+
+def test_the_python_about_incomplete_data_runs() -> None:
+    (code,) = blocks_of("docs/incomplete-data.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *_, log_p = done.stdout.split()
+    assert -4 * math.log(3) / 2 < float(log_p) < 0  # better than by chance of two known stars in four
 
 
 def test_the_python_about_scikit_learn_runs() -> None:
