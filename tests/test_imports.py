@@ -29,6 +29,7 @@ STUDIED = MODELS | {
     "sampling",
     "settings",
     "system",
+    "watching",
 }
 
 # Room -> what it may import of ours, besides itself and `errors`. A room is a file or folder right inside the package,
@@ -53,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings"},
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
+    "watching": MODELS | {"arrays", "insight", "learning", "system"},
     "sklearn": MODELS | {"data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},
     "study": STUDIED,
     "evaluation": STUDIED | {"study"},

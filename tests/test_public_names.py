@@ -19,6 +19,7 @@ SUBPACKAGES = [
     "sampling",
     "sklearn",
     "study",
+    "watching",
 ]
 
 

@@ -86,6 +86,7 @@ def test_pages_with_python_are_run() -> None:
         "docs/incomplete-data.md",
         "docs/robustness.md",
         "docs/scikit-learn.md",
+        "docs/watching.md",
     ]
     assert [page for page in ALL_PAGES if blocks_of(page, "python")] == pages
 
@@ -114,6 +115,16 @@ def test_the_python_about_scikit_learn_runs() -> None:
     all_labels, few_labels = map(float, done.stdout.split())
     assert all_labels > 0.85
     assert few_labels > 0.75
+
+
+def test_the_python_about_watching_runs(tmp_path: Path) -> None:
+    code = "".join(blocks_of("docs/watching.md", "python"))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "digits"
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
+    assert list(folder.glob("layer_1/events.*"))
+    assert len((tmp_path / "runs" / "network" / "metrics.csv").read_text().splitlines()) == 1 + 3
 
 
 def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:

@@ -8,6 +8,7 @@ from . import robustness as robustness
 from . import sampling as sampling
 from . import sklearn as sklearn
 from . import study as study
+from . import watching as watching
 from .checkpoint import load_dbn as load_dbn
 from .checkpoint import save_dbn as save_dbn
 from .data import Labelled as Labelled

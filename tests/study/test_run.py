@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepbelief.checkpoint import load_dbn
 from deepbelief.data import load_dataset
@@ -239,7 +240,47 @@ def test_a_recipe_that_its_data_refuse_claims_no_folder(tmp_path: Path, tiny: st
 def test_nothing_stays_behind(finished: Path) -> None:
     assert_nothing_temporary(finished)
     left = {path.relative_to(finished / "seed-0").parts[0] for path in (finished / "seed-0").rglob("*")}
-    assert left == {"stages", "models"}
+    assert left == {"stages", "models", "watch"}
+
+
+def logged(run: Path) -> dict[str, str]:
+    """The metrics of a study's trainings as they were written while they ran, by file."""
+    folder = run / "seed-0" / "watch"
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("metrics.*")}
+
+
+def test_every_training_is_logged_as_it_runs(finished: Path) -> None:
+    files = logged(finished)
+    trained = ["pretraining", "readout_1", "readout_2", "ffnn", "finetuned", "labels"]
+    assert sorted(files) == sorted(f"{name}/metrics.{ending}" for name in trained for ending in ("csv", "jsonl"))
+    _, arrays = read_stage(finished / "seed-0" / "stages", "pretraining")
+    rows = [json.loads(line) for line in files["pretraining/metrics.jsonl"].splitlines()]
+    assert [(row["layer"], row["epoch"]) for row in rows] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+    for layer in (1, 2):
+        for name in ("reconstruction_error", "free_energy_gap"):
+            course = [row[name] for row in rows if row["layer"] == layer]
+            assert course == arrays[f"layer_{layer}/{name}"].tolist()
+    losses = [json.loads(line)["loss"] for line in files["ffnn/metrics.jsonl"].splitlines()]
+    _, arrays = read_stage(finished / "seed-0" / "stages", "baseline")
+    assert losses == arrays["loss"].tolist()
+
+
+@pytest.mark.parametrize("training", ["greedy", "joint"])
+def test_tensorboard_shows_a_study_and_changes_nothing(tmp_path: Path, tiny: str, training: str) -> None:
+    quick = tiny.replace("steps = 150", "steps = 2").replace("epochs = [3, 2]", "epochs = 2\npersistent_chains = 5")
+    text = quick.replace("[dbn]", f'[dbn]\ntraining = "{training}"')
+    for name, shown in (("plain", False), ("shown", True)):
+        recipe = parse_recipe(text, "tiny.toml")
+        Study("tiny", recipe, load_dataset("digits"), tmp_path / name, tensorboard=shown).run()
+    assert_same_models(tmp_path / "plain" / "seed-0", tmp_path / "shown" / "seed-0")
+    assert logged(tmp_path / "plain") == logged(tmp_path / "shown")
+    assert not list((tmp_path / "plain").rglob("events.*"))
+    watched = tmp_path / "shown" / "seed-0" / "watch"
+    for layer in (1, 2):
+        events = EventAccumulator(str(watched / "pretraining" / f"layer_{layer}")).Reload()
+        assert {f"chains/layer_{layer}", f"receptive_fields/layer_{layer}"} == {*events.Tags()["images"]}
+        assert [one.step for one in events.Scalars("free_energy_gap")] == [1, 2]
+    assert EventAccumulator(str(watched / "ffnn")).Reload().Scalars("score")
 
 
 def assert_nothing_temporary(folder: Path) -> None:
@@ -319,6 +360,7 @@ def test_killed_at_some_moments_it_ends_bit_for_bit_the_same(tmp_path: Path, tin
         }
         assert one.facts == other.facts
         assert all(np.array_equal(arrays[name], others[name]) for name in arrays)
+    assert logged(tmp_path / "whole") == logged(tmp_path / "killed")
     assert_nothing_temporary(tmp_path / "killed")
 
 

@@ -21,6 +21,9 @@ def study(
             help="Type of the matrix products in training; auto: what is fastest.", show_default="the recipe's"
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files for TensorBoard into the run's folder, too.")
+    ] = False,
     data: Folder = None,
 ) -> None:
     """Run a whole study and write its report; an interrupted one goes on where it stopped.
@@ -46,7 +49,8 @@ def study(
     folder, console = out or Path("runs") / name, Console()
     try:
         with TerminalProgress(console) as progress:
-            results = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen).run(progress)
+            job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)
+            results = job.run(progress)
             page = build_report(folder)
     except KeyboardInterrupt:
         stop("stopped; the same command goes on from here.", 130)

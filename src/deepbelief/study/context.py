@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,8 @@ from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
 from deepbelief.study.resumption import Record, Resumable, resume, save_checkpoint
 from deepbelief.system.precision import Precision
+from deepbelief.watching import MetricsLog, TensorBoardLog, follow
+from deepbelief.watching.follow import Log
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 # The stages that train networks which are no linear read-outs.
@@ -70,6 +73,10 @@ class Context:
     progress: StudyProgress
     finished: Path | None = None
     """The folder of this seed of a finished study, whose models are used where `folder` has none of that name."""
+    tensorboard: bool = False
+    """Whether trainings write event files for TensorBoard, too."""
+    board: TensorBoardLog | None = field(default=None, init=False)
+    """The log for TensorBoard of the training at work."""
     earlier_seconds: float = field(default=0.0, init=False)
     """Spent on the current stage before an interruption."""
     started: float = field(default_factory=time.perf_counter, init=False)
@@ -134,10 +141,11 @@ class Context:
         return self.shaped((values - self.bounds[0]) / self.span)
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
+    def image_shape(self) -> tuple[int, int]:
         """Rows and columns of an image; values that are none are a single row."""
         shape = self.dataset.image_shape
-        return shape if len(shape) == 2 else (1, *shape)
+        height, width = (1, *shape)[-2:]
+        return height, width
 
     def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""
@@ -267,12 +275,23 @@ class Context:
         if path.exists():
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
         saved = time.perf_counter()
-        for record in training.epochs():
-            if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                save_checkpoint(path, training, self.seconds())
-                saved = time.perf_counter()
-            yield record
+        with self._logs(name) as logs:
+            for record in follow(training, *logs):  # which logs an epoch before a checkpoint can say that it is over
+                if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                    save_checkpoint(path, training, self.seconds())
+                    saved = time.perf_counter()
+                yield record
         save_checkpoint(path, training, self.seconds())
+
+    @contextmanager
+    def _logs(self, name: str) -> Iterator[list[Log]]:
+        """The logs of a training."""
+        folder = self.folder / "watch" / name
+        if not self.tensorboard:
+            yield [MetricsLog(folder)]
+            return
+        with TensorBoardLog(folder, self.image_shape) as self.board:
+            yield [MetricsLog(folder), self.board]
 
     def seconds(self) -> float:
         """Time spent on the current stage, without interruptions."""

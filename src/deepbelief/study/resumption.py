@@ -1,7 +1,7 @@
 """Checkpoints of running trainings, and resuming from them after an interruption."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -10,12 +10,17 @@ from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, UnusableFileError, load_state, save_state
 from deepbelief.errors import DeepBeliefError, one_line
+from deepbelief.learning.course import AnyRecord
 
-Record = TypeVar("Record", covariant=True)
+Record = TypeVar("Record", bound=AnyRecord, covariant=True)
 
 
 class Resumable(Protocol[Record]):
     """A training that can be saved and resumed."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """One for each step so far."""
 
     def epochs(self) -> Iterator[Record]:
         """Train; one record after each step, and after `restore` only the steps that are left."""

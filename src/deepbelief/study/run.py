@@ -30,6 +30,7 @@ from deepbelief.study.stages import stages_of
 from deepbelief.system.atomic import is_temporary, sweep
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
+from deepbelief.watching.tensorboard import summary_writer
 
 _PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
 
@@ -45,6 +46,7 @@ class Study:
         folder: where records and models go; a folder of the same study is continued.
         seeds: one independent run each.
         device: where tensors are.
+        tensorboard: whether trainings write event files for TensorBoard, beside the metrics that they always write.
 
     Raises:
         SettingsError: the folder holds a study with other settings, or data that the recipe does not fit.
@@ -58,10 +60,12 @@ class Study:
         folder: Path,
         seeds: Sequence[int] = (0,),
         device: torch.device | str = "cpu",
+        tensorboard: bool = False,
     ) -> None:
         self.name = name.encode(errors="replace").decode()  # a file's name need not be text, and records are
         self.recipe, self.dataset = recipe, dataset
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
+        self._tensorboard = tensorboard
         self._precision = FP32  # until the folder is claimed
         self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
@@ -70,9 +74,12 @@ class Study:
 
         Raises:
             SettingsError: the folder holds something else, or the data do not fit the recipe.
-            DeepBeliefError: another process is at work in the folder, a file in it is damaged, or a training diverged.
+            DeepBeliefError: another process is at work in the folder, a file in it is damaged, a training diverged, or
+                TensorBoard is asked for and not installed.
         """
         self._check()
+        if self._tensorboard:
+            summary_writer()
         with locked(self.folder):
             self._claim_folder()
             sweep(self.folder)
@@ -126,7 +133,16 @@ class Study:
 
     def _run_seed(self, seed: int, progress: StudyProgress) -> None:
         folder = self._seed_folder(seed)
-        context = Context(self.recipe, self.dataset, seed, self.device, self._precision, folder, progress)
+        context = Context(
+            self.recipe,
+            self.dataset,
+            seed,
+            self.device,
+            self._precision,
+            folder,
+            progress,
+            tensorboard=self._tensorboard,
+        )
         run_stages(context, stages_of(self.recipe))
         shutil.rmtree(context.snapshots, ignore_errors=True)  # needed no longer, if all stages have their records
 

@@ -22,6 +22,11 @@ class WithSnapshots:
     def __init__(self, training: Pretraining | JointTraining, dbn: DBN, context: Context) -> None:
         self._training, self._dbn, self._context = training, dbn, context
 
+    @property
+    def records(self) -> list[EpochRecord]:
+        """As of the training itself."""
+        return self._training.records
+
     def epochs(self) -> Iterator[EpochRecord]:
         """As of the training itself."""
         told = len(self._training.records)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from deepbelief.checkpoint import save_dbn
-from deepbelief.data import Source, TensorSource
+from deepbelief.data import Source, TensorSource, evenly_spaced
 from deepbelief.learning.backprop.classifier import (
     Augmentation,
     FullBatchSettings,
@@ -29,6 +29,7 @@ from deepbelief.study.context import Context, Findings
 from deepbelief.study.loading import classifier_of
 from deepbelief.study.snapshots import WithSnapshots
 
+_LOOKED_AT: Final = 500  # training images whose activities TensorBoard shows
 # Monitors of an epoch that are metrics too, by the metrics' names.
 _LOGGED: Final = {
     "reconstruction_error_unit": "reconstruction_error_unit",
@@ -56,6 +57,8 @@ def pretraining(context: Context) -> Findings:
         for record in context.train("pretraining", WithSnapshots(job, dbn, context)):
             line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
             context.progress.step(len(job.records), total, line)
+            if context.board is not None:
+                context.board.look(record, dbn, evenly_spaced(context.training, _LOOKED_AT), job.chains)
     except DivergedError:
         save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
         raise

@@ -1,4 +1,4 @@
-"""Writes files atomically, and removes the temporary files of killed processes."""
+"""Writes files so that none is ever half-written, and removes the temporary files of killed processes."""
 
 import os
 import re
@@ -42,6 +42,19 @@ def write_atomically(path: Path | str, content: bytes) -> None:
     """Write a file so that a reader, a killed process or a power cut leaves the old content or all of the new."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to the end of a file; an `OSError`, such as that of a full disk, leaves it as it was and names it."""
+    with path.open("ab") as file:
+        before = file.tell()
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        os.truncate(path, before)
+        error.filename = str(path)
+        raise
 
 
 def temporary_name(name: str) -> str:

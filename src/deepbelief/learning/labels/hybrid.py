@@ -125,6 +125,12 @@ class HybridTraining(LabelledCourse):
             return PersistentContrastiveDivergence(rbm, size, start, settings.gibbs_steps)
         return ContrastiveDivergence(rbm, size, settings.gibbs_steps, visible_samples=settings.visible_samples)
 
+    @property
+    def chains(self) -> dict[int, Tensor]:
+        """Where the Markov chains of the model's RBM are, under 1; empty without any."""
+        states = None if self._generative is None else self._generative.visible_chains()
+        return {} if states is None else {1: states}
+
     @torch.no_grad()
     def _step(self, rows: Rows, left: float) -> Tensor:
         """One batch with a share of the learning rate; returns its -log p(y | v)."""

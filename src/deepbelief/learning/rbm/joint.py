@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 import torch
+from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Rows, Source, SourceLike
@@ -97,6 +98,11 @@ class JointTraining:
         """The epoch whose parameters are kept: the last one; None before the first."""
         return self.records[-1].epoch if self.records else None
 
+    @property
+    def chains(self) -> dict[int, Tensor]:
+        """Where the Markov chains of each layer are, by its number; empty without any."""
+        return {layer: states for training in self._layers for layer, states in training.chains.items()}
+
     def epochs(self) -> Iterator[EpochRecord]:
         """Train; after each epoch one record for each layer. After `restore`, only the epochs that are left.
 
@@ -142,7 +148,7 @@ class JointTraining:
 
     def state(self) -> TrainingState:
         """Everything to go on from here, bit by bit the same."""
-        tensors: dict[str, torch.Tensor] = {}
+        tensors: dict[str, Tensor] = {}
         for number, training in enumerate(self._layers, start=1):
             tensors |= {f"{number}.{name}": tensor for name, tensor in training.state().tensors.items()}
         return TrainingState(tensors, {"records": values_of(self.records)})

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, final
 
 import torch
+from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, tensors_under
 from deepbelief.data import Source, SourceLike, TensorSource
@@ -84,6 +85,11 @@ class Pretraining:
         records = self.records
         of_layer = [record for record in records if record.layer == records[-1].layer]
         return best_epoch(of_layer, self._settings[records[-1].layer - 1].patience) if records else None
+
+    @property
+    def chains(self) -> dict[int, Tensor]:
+        """Where the Markov chains of the layer at work are, by its number; empty without any."""
+        return {} if self._training is None else self._training.chains
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train; one record after each epoch. After `restore`, only the epochs that are left.

@@ -211,6 +211,12 @@ class RBMTraining(Training[EpochRecord]):
         """Where the model's statistics come from; with persistent chains or tempering it has the chains."""
         return self._step.phase
 
+    @property
+    def chains(self) -> dict[int, Tensor]:
+        """Where the Markov chains are, by the layer's number, see `NegativePhase.visible_chains`; empty without any."""
+        states = self._step.phase.visible_chains()
+        return {} if states is None else {self.layer: states}
+
     def begin(self, epoch: int) -> None:
         """Get ready for an epoch, counted from 1, of calls of `learn`."""
         settings = self.settings

@@ -28,6 +28,10 @@ class NegativePhase(ABC):
         """How well the Markov chains mixed since the last call; called after each epoch."""
         return {}
 
+    def visible_chains(self) -> Tensor | None:
+        """Where the Markov chains are, (chains, visible): E[v | h] of those that keep h. None where there are none."""
+        return None
+
     def log_z(self, random: Random) -> tuple[float, float] | None:
         """log Z of the RBM as it is now and its standard error, in nats; None where the chains do not tell it."""
         return None

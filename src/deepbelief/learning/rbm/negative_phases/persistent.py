@@ -79,6 +79,13 @@ class PersistentContrastiveDivergence(NegativePhase):
             self._sum[self._free :] = 0
         return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
 
+    @torch.no_grad()
+    def visible_chains(self) -> Tensor:
+        means = self._workspace.rbm.visible_mean(self.chains)
+        if self._clamped is not None:
+            means[:, self._free :] = self._clamped
+        return means
+
     def mixing(self) -> dict[str, float]:
         """The chains' autocorrelation time in updates since the last call, NaN and infinite as `Trace` says."""
         return {"autocorrelation_time": self._trace.autocorrelation_time()}

@@ -90,6 +90,10 @@ class ParallelTempering(NegativePhase):
         self.hidden = self.hidden[swapped.flatten()]
         return visible[swapped[-1]]
 
+    @torch.no_grad()
+    def visible_chains(self) -> Tensor:
+        return self._rbm.visible_mean(self.hidden[-self._shape[1] :])  # the last replicas are those at beta = 1
+
     def swap_rates(self) -> Tensor:
         """The share of accepted swaps of each pair of neighbours since the betas moved; NaN where none was tried."""
         return self._accepted / self._proposed

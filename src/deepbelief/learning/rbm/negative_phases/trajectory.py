@@ -239,6 +239,9 @@ class TrajectoryTempering(NegativePhase):
             "autocorrelation_time": self._trace.autocorrelation_time(),
         }
 
+    def visible_chains(self) -> Tensor:
+        return self.chains.clone()
+
     def state(self) -> dict[str, Tensor]:
         snapshot = self.snapshot
         tensors = {f"snapshot.{name}": tensor for name, tensor in snapshot.rbm.state_dict().items()}

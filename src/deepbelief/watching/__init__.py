@@ -1,0 +1,5 @@
+"""Watches trainings: the figures of each epoch in files, and histograms and pictures in TensorBoard."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+from .follow import follow as follow
+from .metrics import MetricsLog as MetricsLog
+from .tensorboard import TensorBoardLog as TensorBoardLog
