@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test kill mutants bench check format data clean
+.PHONY: help study test test-oldest wheel-test kill fuzz mutants bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -37,6 +37,9 @@ test: data check ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.
 
 kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
+
+fuzz: $(VENV)/installed-fuzz ## change files of each kind at random: each is read, or refused by a sentence (an hour; ARGS="table --seconds 60")
+	@$(BIN)/python tests/fuzz.py $(ARGS)
 
 test-oldest: ## the tests with the oldest versions that pyproject.toml promises (PYTHON=python3.11; PYTEST_ARGS)
 	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
@@ -70,7 +73,7 @@ data: $(VENV)/installed ## Fashion-MNIST: found, downloaded, or installed from D
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv .venv-oldest build dist .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist .fuzz .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(ENVIRONMENT):
@@ -98,6 +101,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)/installed-bench: $(VENV)/installed
 	@echo "Installing the libraries to compare with"
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[bench]"
+	@touch $@
+
+$(VENV)/installed-fuzz: $(VENV)/installed-dev
+	@echo "Installing the fuzzer"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[fuzz]"
 	@touch $@
 
 $(VENV)/installed-mutation: $(VENV)/installed-dev
