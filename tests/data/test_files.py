@@ -229,6 +229,14 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory, kind, position, val
         load_images(str(path))
 
 
+@pytest.mark.parametrize("old", [(b"(4, 5, 3)", b"(4L,5, 3)"), (b"(4, 5, 3)", b"(4, 5,3L)")])
+def test_a_file_of_python_2_is_read_in_silence(tmp_path, old):
+    path = tmp_path / "old.npy"
+    np.save(path, IMAGES)
+    path.write_bytes(path.read_bytes().replace(*old))
+    assert np.array_equal(load_images(str(path)).pixels, IMAGES.reshape(4, 15))
+
+
 def test_an_unreadable_file(tmp_path, monkeypatch):
     path = saved(tmp_path, **GOOD)
 

@@ -68,3 +68,24 @@ def test_a_full_disk_names_the_file(tmp_path: Path, method: str, monkeypatch: py
     assert raised.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_added_whole_is_not_added(tmp_path: Path) -> None:
+    """As on a disk that becomes full in the middle of a line."""
+    pytest.importorskip("resource", reason="Windows has no limit for the size of a file")
+    code = """
+import resource, sys
+from pathlib import Path
+from deepbelief.system.atomic import append
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+path = Path(sys.argv[1])
+append(path, b"whole\\n")
+try:
+    append(path, b"x" * 200_000)
+except OSError as error:
+    print(error.filename, path.stat().st_size)
+"""
+    path = tmp_path / "lines"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{path} 6\n"
+    assert path.read_bytes() == b"whole\n"

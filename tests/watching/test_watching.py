@@ -3,12 +3,14 @@
 import copy
 import csv
 import io
+import itertools
 import json
 import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,7 +204,11 @@ def test_the_figures_of_every_training_are_scalars(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["joint", "layer by layer", "minibatch"])
-def test_tensorboard_forgets_epochs_that_are_learnt_again(tmp_path: Path, name: str) -> None:
+def test_tensorboard_forgets_epochs_that_are_learnt_again(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(1_000_000_000)  # event files are named by the second, and read in the order of names
+    monkeypatch.setattr(time, "time", lambda: float(next(seconds)))
     interrupted = TRAININGS[name]()
     with TensorBoardLog(tmp_path) as log:
         epochs = follow(interrupted, log)

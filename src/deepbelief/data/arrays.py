@@ -2,6 +2,7 @@
 
 import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -88,11 +89,12 @@ def _magic(stream: IO[bytes], magic: bytes) -> bool:
 
 @contextmanager
 def _reading(path: Path, kind: str) -> Iterator[IO[bytes]]:
-    """The open file; what goes wrong while it is read becomes a `DataError`."""
+    """The open file; what goes wrong while it is read becomes a `DataError`, and NumPy does not warn of old files."""
     if not path.is_file():
         raise DataError(f"{path} does not exist or is no file; check the path.")
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield stream
     except PermissionError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
