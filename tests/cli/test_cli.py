@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -42,6 +43,7 @@ def quickly(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err), chdir(cwd):
         patched.setattr(sys, "argv", arguments)
         patched.setenv("COLUMNS", "120")
+        patched.setattr(threading, "excepthook", threading.excepthook)  # put back afterwards
         with pytest.raises(SystemExit) as left:
             main()
     return subprocess.CompletedProcess(arguments, int(left.value.code or 0), out.getvalue(), err.getvalue())

@@ -104,7 +104,7 @@ def held(folder: Path) -> dict[str, Any]:
     """Every lasting file of a run, without what no two runs have in common."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != ".lock":
+        if path.is_file() and path.name != ".lock" and not path.name.startswith("events."):
             content: Any = path.read_bytes()
             if path.suffix == ".json":
                 content = json.loads(content)
@@ -119,12 +119,12 @@ def held(folder: Path) -> dict[str, Any]:
     return found
 
 
-def study(folder: Path, out: str) -> subprocess.CompletedProcess[str]:
-    return quickly("study", "mine.toml", "--out", out, "--device", "cpu", cwd=folder)
+def study(folder: Path, out: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return quickly("study", "mine.toml", "--out", out, "--device", "cpu", *more, cwd=folder)
 
 
-@pytest.mark.parametrize("for_good", [False, True])
-def test_a_disk_that_is_full_at_any_moment(quick: Path, for_good: bool) -> None:
+@pytest.mark.parametrize(("for_good", "more"), [(False, ()), (True, ()), (False, ("--tensorboard",))])
+def test_a_disk_that_is_full_at_any_moment(quick: Path, for_good: bool, more: tuple[str, ...]) -> None:
     assert study(quick, "whole").returncode == 0
     whole = held(quick / "whole")
     assert len(whole) > 6
@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_at_any_moment(quick: Path, for_good: bool) -> None:
         number += 1
         disk = Disk(number, errno.ENOSPC, for_good)
         with disk():
-            done = study(quick, "run")
+            done = study(quick, "run", *more)
         if not disk.has_failed:
             break
         moments += 1
@@ -163,6 +163,15 @@ def test_a_folder_that_cannot_be_written(quick: Path, error: int) -> None:
         done = study(quick, "run")  # it was finished, and is now on a read-only disk
     assert_refused(done, 1, os.strerror(error))
     assert held(quick / "run") == before
+
+
+def test_tensorboard_that_is_not_installed_is_told_of_before_any_work(
+    quick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert_refused(study(quick, "run", "--tensorboard"), 1, 'install it with pip install "deepbelief[tensorboard]".')
+    assert not (quick / "run").exists()
+    assert study(quick, "run").returncode == 0
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

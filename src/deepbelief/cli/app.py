@@ -1,6 +1,7 @@
 """The command line: its commands, and how it ends. Heavy modules are imported inside the commands: help is quick."""
 
 import sys
+import threading
 import warnings
 
 import typer
@@ -30,6 +31,7 @@ for command in (study, robustness, report, encode, likelihood, sample, data, rec
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2, a failure one sentence and 1."""
     write_in_any_encoding()
+    threading.excepthook = _pass_over_thread
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", DataWarning)
@@ -45,6 +47,12 @@ def main() -> None:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         stop("there is not enough memory for this: ask for less at once.", 1)
+
+
+def _pass_over_thread(failed: threading.ExceptHookArgs) -> None:
+    """Say nothing of a thread that could not write, as TensorBoard's does: whoever waits for it gets its error."""
+    if not issubclass(failed.exc_type, OSError):
+        threading.__excepthook__(failed)
 
 
 def _show_warning(

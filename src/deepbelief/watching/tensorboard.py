@@ -1,7 +1,8 @@
 """Figures, histograms and pictures of a training for TensorBoard."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, final
 
@@ -58,9 +59,19 @@ class TensorBoardLog:
         self._close()
 
     def _close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        with self._naming():
+            for writer in self._writers.values():
+                writer.close()
         self._writers = {}
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """The writers' `OSError`s name no file: let them name the folder."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = error.filename or str(self._folder)
+            raise
 
     def begin(self, records: Sequence[AnyRecord]) -> None:
         """The training begins, or goes on after these records."""
@@ -68,10 +79,11 @@ class TensorBoardLog:
 
     def write(self, record: AnyRecord) -> None:
         """An epoch is over."""
-        writer = self._writer(record)
-        for name, value in figures_of(record).items():
-            writer.add_scalar(name, value, record.epoch)
-        writer.flush()
+        with self._naming():
+            writer = self._writer(record)
+            for name, value in figures_of(record).items():
+                writer.add_scalar(name, value, record.epoch)
+            writer.flush()
 
     def _writer(self, record: AnyRecord) -> Any:
         """The writer of the record's layer, which begins at its epoch, and takes back what is there from then on."""
@@ -100,18 +112,24 @@ class TensorBoardLog:
         Raises:
             SettingsError, DataError: the items are no items of this model, or smaller than the pictures.
         """
-        writer, dbn = self._writer(record), model if isinstance(model, DBN) else DBN([model])
-        only = place_of(record).get("layer")
-        for layer in range(1, len(dbn) + 1) if only is None else [only]:
-            writer.add_histogram(f"weights/layer_{layer}", _array(dbn.layer(layer).weights), record.epoch)
-            writer.add_histogram(f"activities/layer_{layer}", _array(dbn.encode(items, layer)), record.epoch)
-            pictures = {"receptive_fields": scaled_each(weights_to_pixels(dbn, layer)[:_PICTURES])}
-            if chains and layer in chains:
-                pictures["chains"] = _grey(dbn, dbn.decode(chains[layer][:_PICTURES], layer - 1))
-            for name, values in pictures.items():
-                images = self._images(_array(values))
-                writer.add_images(f"{name}/layer_{layer}", images, record.epoch, dataformats="NHWC")
-        writer.flush()
+        dbn, only = model if isinstance(model, DBN) else DBN([model]), place_of(record).get("layer")
+        with self._naming():
+            for layer in range(1, len(dbn) + 1) if only is None else [only]:
+                self._look_at(layer, record, dbn, items, chains or {})
+            self._writer(record).flush()
+
+    def _look_at(
+        self, layer: int, record: AnyRecord, dbn: DBN, items: TensorLike, chains: Mapping[int, Tensor]
+    ) -> None:
+        writer = self._writer(record)
+        writer.add_histogram(f"weights/layer_{layer}", _array(dbn.layer(layer).weights), record.epoch)
+        writer.add_histogram(f"activities/layer_{layer}", _array(dbn.encode(items, layer)), record.epoch)
+        pictures = {"receptive_fields": scaled_each(weights_to_pixels(dbn, layer)[:_PICTURES])}
+        if layer in chains:
+            pictures["chains"] = _grey(dbn, dbn.decode(chains[layer][:_PICTURES], layer - 1))
+        for name, values in pictures.items():
+            images = self._images(_array(values))
+            writer.add_images(f"{name}/layer_{layer}", images, record.epoch, dataformats="NHWC")
 
     def _images(self, values: NDArray[Any]) -> NDArray[Any]:
         """(n, width) values from 0 to 1 as pictures with a line below and on the right, (n, height, width, 1)."""
