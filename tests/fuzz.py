@@ -56,7 +56,7 @@ def fuzz(kind: str, options: list[str]) -> None:
 
 
 def header_changed(content: bytes, most: int, seed: int) -> bytes:
-    """A changed safetensors file: every other time it is the header alone, with its new length in the 8 bytes before."""
+    """A changed safetensors file: every other time it is the header alone, and the length of it that stands before."""
     import atheris
 
     size = int.from_bytes(content[:8], "little")

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -212,18 +212,56 @@ def test_a_clock_that_is_set_back(quick: Path, monkeypatch: pytest.MonkeyPatch) 
         assert json.loads(path.read_text())["seconds"] >= 0
 
 
-LIMITED = """
-import resource, sys
-from pathlib import Path
-import pytest
+QUICK = """
+import sys
 from deepbelief.cli import main
 from tests.cli.test_faults import measured, page, run, trained
 
 run.stages_of = lambda recipe: {"trained": trained, "measured": measured}
 page.build_report = lambda folder: folder / "report.html"
+"""
+LIMITED = """
+import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 main()
 """
+WITHOUT_EVENTS = """
+import errno, os
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+def full(self, data):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+RecordWriter.write = full
+main()
+"""
+
+
+def alone(folder: Path, code: str, *before: str, after: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """A study of the quick stages in a process of its own, started by this code, with words before and after others."""
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {**os.environ, "PYTHONPATH": paths}
+    command = [
+        sys.executable,
+        "-c",
+        QUICK + code,
+        *before,
+        "study",
+        "mine.toml",
+        "--out",
+        "run",
+        "--device",
+        "cpu",
+        *after,
+    ]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+
+
+def test_a_disk_too_full_for_events_is_one_sentence(quick: Path) -> None:
+    """TensorBoard writes in a thread of its own, which must not show its traceback as well."""
+    done = alone(quick, WITHOUT_EVENTS, after=["--tensorboard"])
+    assert_refused(done, 1, "run/seed-0/watch/ffnn: No space left on device; nothing that was finished is lost.")
+    assert study(quick, "run").returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
@@ -232,10 +270,7 @@ def test_a_file_of_which_only_the_beginning_can_be_written(quick: Path) -> None:
     assert study(quick, "whole").returncode == 0
     whole = held(quick / "whole")
     limit = (quick / "whole" / "results.json").stat().st_size - 1
-    command = [sys.executable, "-c", LIMITED, str(limit), "study", "mine.toml", "--out", "run", "--device", "cpu"]
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = {**os.environ, "PYTHONPATH": paths}
-    done = subprocess.run(command, cwd=quick, env=variables, capture_output=True, text=True)
+    done = alone(quick, LIMITED, str(limit))
     assert_refused(done, 1, ": File too large; nothing that was finished is lost.")
     left = held(quick / "run")
     assert left

@@ -377,3 +377,7 @@ def test_killed_at_random_moments_every_file_is_whole(tmp_path: Path, tiny: str)
             json.loads(path.read_text())
         for path in (tmp_path / "run").rglob("[!.]*.safetensors"):
             load_file(path)
+        for path in (tmp_path / "run").rglob("metrics.jsonl"):
+            *lines, end = path.read_text().split("\n")
+            assert [*map(json.loads, lines)]
+            assert not end

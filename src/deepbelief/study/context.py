@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -274,24 +274,15 @@ class Context:
         path = self.checkpoints / f"{name}.safetensors"
         if path.exists():
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
-        saved = time.perf_counter()
-        with self._logs(name) as logs:
+        saved, folder = time.perf_counter(), self.folder / "watch" / name
+        with TensorBoardLog(folder, self.image_shape) if self.tensorboard else nullcontext() as self.board:
+            logs: list[Log] = [MetricsLog(folder), *([self.board] if self.board else [])]
             for record in follow(training, *logs):  # which logs an epoch before a checkpoint can say that it is over
                 if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                     save_checkpoint(path, training, self.seconds())
                     saved = time.perf_counter()
                 yield record
         save_checkpoint(path, training, self.seconds())
-
-    @contextmanager
-    def _logs(self, name: str) -> Iterator[list[Log]]:
-        """The logs of a training."""
-        folder = self.folder / "watch" / name
-        if not self.tensorboard:
-            yield [MetricsLog(folder)]
-            return
-        with TensorBoardLog(folder, self.image_shape) as self.board:
-            yield [MetricsLog(folder), self.board]
 
     def seconds(self) -> float:
         """Time spent on the current stage, without interruptions."""
