@@ -336,6 +336,30 @@ def test_pictures_larger_than_items_are_refused(tmp_path: Path) -> None:
         log.look(EpochRecord(1, 1, 0.0), dbn(), ITEMS)
 
 
+def test_a_vector_is_a_single_row(tmp_path: Path) -> None:
+    for name, shape in (("given", (5,)), ("not", None)):
+        with TensorBoardLog(tmp_path / name, shape) as log:
+            log.look(EpochRecord(1, 1, 0.0), DBN.from_sizes([5, 2], 0), ITEMS[:, :5])
+        drawn = picture(events(tmp_path / name / "layer_1").Images("receptive_fields/layer_1")[0])
+        assert drawn.shape == (2, 2 * 6)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 6), (2, -3), (1, 2, 3)])
+def test_shapes_of_no_picture_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(SettingsError, match=r"image_shape is \(height, width\) or \(width,\), not"):
+        TensorBoardLog(tmp_path, shape)
+
+
+@pytest.mark.parametrize("items", [ITEMS[:0], torch.full((2, 6), torch.nan), torch.full((2, 6), torch.inf)])
+def test_items_that_cannot_be_shown_are_refused(tmp_path: Path, items: torch.Tensor) -> None:
+    with TensorBoardLog(tmp_path) as log, pytest.raises(DeepBeliefError, match="finite"):
+        log.look(EpochRecord(1, 1, 0.0), dbn(), items)
+    with TensorBoardLog(tmp_path) as log, pytest.raises(SettingsError, match="layers 1 to 2, not 3"):
+        log.look(EpochRecord(3, 1, 0.0), dbn(), ITEMS)
+    with TensorBoardLog(tmp_path) as log, pytest.raises(SettingsError, match="sees 6 values"):
+        log.look(EpochRecord(1, 1, 0.0), dbn(), ITEMS[:, :5])
+
+
 def test_tensorboard_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(DeepBeliefError, match=r'pip install "deepbelief\[tensorboard\]"\.$'):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike
-from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.insight import scaled_alike, scaled_each, weights_to_pixels
 from deepbelief.learning.course import AnyRecord
 from deepbelief.models import DBN, RBM
@@ -32,11 +32,12 @@ class TensorBoardLog:
 
     Args:
         folder: where; made if it is not there.
-        image_shape: (height, width) of an item as a picture; by default a square, or a single row if it makes none.
-            Values after those of the picture, such as a label's, are left out.
+        image_shape: (height, width) of an item as a picture, or (width,); by default a square, or a single row if it
+            makes none. Values after those of the picture, such as a label's, are left out.
 
     Raises:
         DeepBeliefError: TensorBoard is not installed.
+        SettingsError: no picture has that shape.
 
     >>> import tempfile
     >>> from deepbelief import DBN, Pretraining, RBMSettings
@@ -48,7 +49,9 @@ class TensorBoardLog:
     ...         log.look(record, dbn, items, training.chains)
     """
 
-    def __init__(self, folder: Path | str, image_shape: tuple[int, int] | None = None) -> None:
+    def __init__(self, folder: Path | str, image_shape: Sequence[int] | None = None) -> None:
+        if image_shape is not None and not (len(image_shape) in (1, 2) and min(image_shape) > 0):
+            raise SettingsError(f"image_shape is (height, width) or (width,), not {image_shape}.")
         self._folder, self._shape, self._make = Path(folder), image_shape, summary_writer()
         self._writers: dict[str, Any] = {}
 
@@ -110,7 +113,8 @@ class TensorBoardLog:
             chains: by the number of their layer, as `training.chains` gives them.
 
         Raises:
-            SettingsError, DataError: the items are no items of this model, or smaller than the pictures.
+            SettingsError: items or layers are others than the model's, or items smaller than the pictures.
+            DataError: there are no items, or they or the weights are not finite.
         """
         dbn, only = model if isinstance(model, DBN) else DBN([model]), place_of(record).get("layer")
         with self._naming():
@@ -122,8 +126,8 @@ class TensorBoardLog:
         self, layer: int, record: AnyRecord, dbn: DBN, items: TensorLike, chains: Mapping[int, Tensor]
     ) -> None:
         writer = self._writer(record)
-        writer.add_histogram(f"weights/layer_{layer}", _array(dbn.layer(layer).weights), record.epoch)
-        writer.add_histogram(f"activities/layer_{layer}", _array(dbn.encode(items, layer)), record.epoch)
+        writer.add_histogram(f"weights/layer_{layer}", _finite(dbn.layer(layer).weights, "weights"), record.epoch)
+        writer.add_histogram(f"activities/layer_{layer}", _finite(dbn.encode(items, layer), "activities"), record.epoch)
         pictures = {"receptive_fields": scaled_each(weights_to_pixels(dbn, layer)[:_PICTURES])}
         if layer in chains:
             pictures["chains"] = _grey(dbn, dbn.decode(chains[layer][:_PICTURES], layer - 1))
@@ -135,7 +139,7 @@ class TensorBoardLog:
         """(n, width) values from 0 to 1 as pictures with a line below and on the right, (n, height, width, 1)."""
         width = values.shape[1]
         side = math.isqrt(width)
-        height, long = self._shape or ((side, side) if side * side == width else (1, width))
+        height, long = (1, *(self._shape or ((side, side) if side * side == width else (width,))))[-2:]
         if height * long > width:
             raise SettingsError(
                 f"items of {width} values make no pictures of {height}x{long}: give another image_shape."
@@ -161,6 +165,14 @@ def summary_writer() -> Any:
 
 def _array(values: Tensor) -> NDArray[Any]:
     return values.float().cpu().numpy()
+
+
+def _finite(values: Tensor, what: str) -> NDArray[Any]:
+    if not values.numel() or not values.isfinite().all():
+        raise DataError(
+            f"the {what} to show are none or not finite: give finite items, and a model that has not diverged."
+        )
+    return _array(values)
 
 
 def _grey(dbn: DBN, values: Tensor) -> Tensor:
