@@ -19,16 +19,8 @@ ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".fuzz"
 NAMES = ("idx", "model", "recipe", "table", "npy", "npz")  # the keys of `file_kinds.KINDS`, which loads slowly
 MEMORY = Path("/dev/shm")  # where there is such a folder, files are written many times as fast
-GUIDES = [
-    "deepbelief",
-    "tests",
-    "csv",
-    "gzip",
-    "json",
-    "numpy",
-    "tomllib",
-    "zipfile",
-]  # their branches guide the search
+# The modules whose branches guide the search.
+GUIDES = ["deepbelief", "tests", "csv", "gzip", "json", "numpy", "tomllib", "zipfile"]
 LIMITS = ["-max_len=20000", "-timeout=30", "-rss_limit_mb=3000", "-malloc_limit_mb=600"]  # bytes, seconds, MiB, MiB
 
 

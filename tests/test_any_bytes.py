@@ -5,6 +5,7 @@
 
 import io
 import re
+import runpy
 import tomllib
 import tracemalloc
 import warnings
@@ -58,6 +59,10 @@ def read(kind: str, content: bytes, folder: Path) -> list[Any]:
         return found
     finally:
         tracemalloc.stop()
+
+
+def test_the_fuzzer_knows_every_kind() -> None:
+    assert set(runpy.run_path(str(Path(__file__).parent / "fuzz.py"))["NAMES"]) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -58,13 +58,9 @@ class Names:
                     self._origin |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
         for _ in range(3):  # a name of a name of a name
             for node in ast.walk(tree):
-                match node:
-                    case (
-                        ast.Assign(targets=[ast.Name(id=name)], value=value)
-                        | ast.NamedExpr(target=ast.Name(id=name), value=value)
-                    ):
-                        if (origin := self.of(value)) and origin.split(".")[0] in self._origin.values():
-                            self._origin[name] = origin
+                for name, value in assigned(node):
+                    if (origin := self.of(value)) and origin.split(".")[0] in self._origin.values():
+                        self._origin[name] = origin
 
     def of(self, node: ast.AST) -> str:
         """The dotted name that an expression stands for; empty if it is no name."""
@@ -75,6 +71,18 @@ class Names:
                 before = self.of(value)
                 return f"{before}.{name}".removeprefix("builtins.") if before else ""
         return ""
+
+
+def assigned(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The names to which a statement or expression gives a value, and the value."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
+        case (
+            ast.NamedExpr(target=ast.Name(id=name), value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+        ):
+            yield name, value
 
 
 def imported(node: ast.AST) -> Iterator[str]:
@@ -196,7 +204,9 @@ def test_what_is_allowed(source: str) -> None:
         "from torch import load as read\nread(path)",
         "import torch\nread = torch.load",
         "import torch\nt = torch\nt.load(path)",
-        "import torch\nu = t = torch\nif (v := torch):\n    v.load(path)",
+        "import torch\nu = t = torch\nt.load(path)",
+        "import torch\nt: object = torch\nt.load(path)",
+        "import torch\nif (t := torch):\n    t.load(path)",
         "from torch.serialization import load\nload(path)",
         "import torch\ntorch.save(model, path)",
         "import torch.hub\ntorch.hub.load('a', 'b')",
