@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deepbelief.data.corrupted import load_corrupted
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
-from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npz, load_npz_images
+from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npy_images, load_npz, load_npz_images
 from deepbelief.data.named import load_named
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled
@@ -36,13 +36,13 @@ __all__ = [
 def load_dataset(
     name_or_path: str, folder: Path | None = None, *, real: bool = False, progress: Progress | None = None
 ) -> Dataset:
-    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz or .csv file.
+    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz, .npy or .csv file.
 
     ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
     variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
-    with (file name, bytes received, bytes in all) meanwhile. See `load_npz` and `load_csv` for what a file must
-    hold; with ``real`` its numbers are real values and kept as they are, except 8-bit images of NumPy's files, which
-    are always scaled to [0, 1].
+    with (file name, bytes received, bytes in all) meanwhile. See `load_npz`, `load_npy` and `load_csv` for what a
+    file must hold: labels or none. With ``real`` its numbers are real values and kept as they are, except 8-bit images
+    of NumPy's files, which are always scaled to [0, 1].
 
     Warns by a `DataWarning` of data that may not be what was meant, such as images that are nearly black.
 
@@ -57,7 +57,7 @@ def load_dataset(
     if suffix == ".csv":
         return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
-        raise SettingsError(f"{name_or_path} can hold images only; save them with their labels as a .npz file.")
+        return load_npy(Path(name_or_path), real)
     return load_named(name_or_path, folder, progress)
 
 
@@ -82,7 +82,7 @@ def load_images(
         raise SettingsError(f"There is no part {part!r} of a data set; use train or test.")
     suffix = Path(name_or_path).suffix.lower()
     if suffix == ".npy":
-        return load_npy(Path(name_or_path), real)
+        return load_npy_images(Path(name_or_path), real)
     if suffix == ".csv":
         return load_csv_images(Path(name_or_path), real)
     if suffix == ".npz":

@@ -13,8 +13,8 @@ from typing import Final, final
 import numpy as np
 import torch
 
-from deepbelief.data.split import split_rows
-from deepbelief.errors import DataError, SettingsError
+from deepbelief.data.split import check_aside, split_rows
+from deepbelief.errors import DataError
 
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
@@ -179,6 +179,11 @@ class Images(Source):
             raise DataError("these images have no labels; give a data set with labels.")
         return self.labels
 
+    @property
+    def strata(self) -> torch.Tensor:
+        """What a random choice among the images is stratified by, (n,) int64: labels, or zeros if there are none."""
+        return self.pixels.new_zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
+
 
 def take(values: torch.Tensor, rows: Rows, buffer: torch.Tensor | None = None) -> torch.Tensor:
     """The values at rows: a view for a slice; positions are gathered into ``buffer``, or into new memory without it."""
@@ -211,11 +216,12 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
 @final
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images for training and for testing, with names for the classes.
+    """Images for training and for testing, with labels and names for the classes, or without any.
 
     ``image_shape`` is (height, width) for pictures and (width,) for plain vectors; its product is the images' width.
 
-    Raises `DataError` if a part is empty or has no labels, if widths differ, or if a label names no class.
+    Raises `DataError` if a part is empty, if one has labels and the other none, if widths differ, or if a label names
+    no class.
 
     >>> two = Images(torch.zeros(2, 4, dtype=torch.uint8), 255, torch.tensor([0, 1]))
     >>> Dataset("blank", two, two, (2, 2), ("left", "right")).train.width
@@ -226,14 +232,16 @@ class Dataset:
     train: Images
     test: Images
     image_shape: tuple[int, ...]
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, images in (("training", self.train), ("test", self.test)):
             if not len(images) or not images.width:
                 raise DataError(f"the {part} images are empty; give at least one image of at least one pixel.")
             if images.labels is None:
-                raise DataError(f"the {part} images have no labels; give one label per image.")
+                if self.labelled or self.class_names:
+                    raise DataError(f"the {part} images have no labels; give one label per image, or no labels at all.")
+                continue
             low, high = (int(bound) for bound in images.labels.aminmax())
             if low < 0 or high >= len(self.class_names):
                 raise DataError(
@@ -257,6 +265,11 @@ class Dataset:
                 "give the shape of one image."
             )
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the images have labels."""
+        return self.train.labels is not None or self.test.labels is not None
+
     @cached_property
     def bounds(self) -> tuple[float, float]:
         """The lowest and the highest value: 0 and 1 for images, those of the training part for real values."""
@@ -275,7 +288,8 @@ class Dataset:
             digest.update(f"{pixels.dtype} {pixels.shape} {images.maximum:g}{kind}".encode())
             # "<": the same bytes on machines of either byte order.
             digest.update(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data)
-            digest.update(np.ascontiguousarray(images.required_labels().cpu().numpy(), "<i8").data)
+            if images.labels is not None:
+                digest.update(np.ascontiguousarray(images.labels.cpu().numpy(), "<i8").data)
         return digest.hexdigest()
 
     def split(self, validation: int, seed: int) -> tuple[Images, Images]:
@@ -293,28 +307,9 @@ class Dataset:
         self.check_split(validation, seed)
         if validation == 0:
             return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        kept, aside = split_rows(self.train.required_labels(), validation, seed)
+        kept, aside = split_rows(self.train.strata, validation, seed)
         return self.train.subset(kept), self.train.subset(aside)
 
     def check_split(self, validation: int, seed: int) -> None:
         """Raise the `SettingsError` of `split`, if there is one, without splitting."""
-        labels = self.train.required_labels().cpu()
-        if validation == 0:
-            return
-        per_class = labels.bincount()
-        per_class = per_class[per_class > 0]
-        classes, most = len(per_class), len(labels) - len(per_class)
-        if int(per_class.min()) < 2:
-            raise SettingsError(
-                f"{self.name} has a class with a single training image, so none can be set aside for validation; "
-                "use validation 0 or add images."
-            )
-        if not classes <= validation <= most:
-            raise SettingsError(
-                f"{validation} of the {len(labels)} training images of {self.name} cannot be set aside for validation; "
-                f"use 0, or from {classes} to {most}, so that each of the {classes} classes is on both sides."
-            )
-        if not 0 <= seed < 2**32:
-            raise SettingsError(
-                f"The seed {seed} of the split is out of range; use a whole number from 0 to 2**32 - 1."
-            )
+        check_aside(self.name, self.train.strata, validation, seed)

@@ -1,4 +1,4 @@
-"""The user's own images: .npz and .csv files with labels for studies, .npy files with images alone for encoding."""
+"""The user's own images, with labels or without: .npz, .npy and .csv files for studies and for encoding."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from deepbelief.data.dataset import Dataset, Images, located
 from deepbelief.data.label_files import Arrays, read_classes, read_labels, warn_of_unlearnt
 from deepbelief.data.pixels import Pixels, read_pixels, warn_if_dark
 from deepbelief.data.split import split_rows
-from deepbelief.data.table import LABEL_COLUMNS, Table, read_table
+from deepbelief.data.table import Table, read_table
 from deepbelief.errors import DataError
 
 Part = Literal["train", "test"]
@@ -21,7 +21,7 @@ _IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_image
 _LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
 _KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
-_TABLE_TEST: Final = 5  # one row of a table in five is held out for testing
+_TEST: Final = 5  # one item in five is held out for testing, where a file has no parts
 
 
 def load_npz(path: Path, real: bool = False) -> Dataset:
@@ -29,7 +29,8 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
 
     Images: (n, height, width) or (n, values), or with a channel axis of 1; see `read_pixels` for their types and what
     means white, `read_classes` for the labels. Optional: class_names, (classes,) text; without it the classes are
-    the labels that occur, in order, and named by them. The data set is named as the file is.
+    the labels that occur, in order, and named by them. The labels of both parts may be left out, and class_names with
+    them. The data set is named as the file is.
 
     Warns by a `DataWarning` of images that are nearly black and of classes without a training image.
 
@@ -52,13 +53,12 @@ def load_npz(path: Path, real: bool = False) -> Dataset:
             )
         if not len(train.values) or not len(test.values):
             raise DataError("there are no images; give at least one for training and one for testing.")
-        train_key, test_key = _required(arrays, _LABEL_KEYS["train"]), _required(arrays, _LABEL_KEYS["test"])
-        saved = {key: arrays[key] for key in (train_key, test_key)}
-        labels, names = read_classes(saved, arrays.get("class_names"))
-        parts = _images("train", train, labels[train_key]), _images("test", test, labels[test_key])
+        labels, names = _npz_classes(arrays)
+        parts = _images("train", train, labels.get("train")), _images("test", test, labels.get("test"))
         dataset = Dataset(path.stem, *parts, train.shape, names)
     _warn_if_dark(path, arrays, real)
-    warn_of_unlearnt(path, dataset.train.required_labels(), names)
+    if dataset.labelled:
+        warn_of_unlearnt(path, dataset.train.required_labels(), names)
     return dataset
 
 
@@ -76,33 +76,39 @@ def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
     return images
 
 
-def load_npy(path: Path, real: bool = False) -> Images:
-    """Load a .npy file of images (types and shapes as in `load_npz`), without labels.
+def load_npy(path: Path, real: bool = False) -> Dataset:
+    """Load a .npy file of images without labels; types and shapes are as in `load_npz`.
 
-    Raises `DataError` if the file cannot be read or holds anything else.
+    A fifth of the images, always the same, is held out for testing.
+
+    Raises `DataError` if the file cannot be read, holds anything else, or a single image.
 
     >>> import tempfile
     >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "mine.npy"
-    ...     np.save(path, np.full((2, 3), 0.5))
-    ...     load_npy(path).batch(slice(0, 1))
-    tensor([[0.5000, 0.5000, 0.5000]])
+    ...     np.save(path, np.full((10, 2, 3), 0.5))
+    ...     dataset = load_npy(path)
+    >>> len(dataset.train), len(dataset.test), dataset.labelled
+    (8, 2, False)
     """
-    array = read_npy(path)
+    pixels = _npy_pixels(path, real)
     with located(path):
-        pixels = read_pixels("images", array, real)
-        images = Images(pixels.values, pixels.maximum, real=pixels.real)
-    warn_if_dark(path, [array], real)
-    return images
+        return _with_test_part(path, _unlabelled(pixels), pixels.shape)
+
+
+def load_npy_images(path: Path, real: bool = False) -> Images:
+    """All images of a .npy file, in their order, as in `load_npy`."""
+    return _unlabelled(_npy_pixels(path, real))
 
 
 def load_csv(path: Path, real: bool = False) -> Dataset:
-    """Load a .csv file, one row for each item, with a column of labels; see `read_table` for what it may hold.
+    """Load a .csv file, one row for each item; see `read_table` for what it may hold.
 
-    A fifth of the rows, stratified by class and always the same, is held out for testing.
+    A fifth of the rows, stratified by class where there is a column of labels, and always the same, is held out for
+    testing.
 
-    Raises `DataError` if the file cannot be read, holds anything else, or has no labels or too few rows of a class.
+    Raises `DataError` if the file cannot be read, holds anything else, or has too few rows, or too few of a class.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -113,14 +119,10 @@ def load_csv(path: Path, real: bool = False) -> Dataset:
     (8, 2, ('even', 'odd'))
     """
     table = read_table(path, real)
-    if table.labels is None:
-        raise DataError(f"{path} has no column of labels; call it {', '.join(LABEL_COLUMNS[:-1])} or y.")
     with located(path):
-        found, names = read_classes(table.labels)
-        (labels,) = found.values()
-        items = _table_images(path, table, real, labels)
-        kept, aside = split_rows(labels, _table_test(labels, names), seed=0)
-        return Dataset(path.stem, items.subset(kept), items.subset(aside), (items.width,), names)
+        found, names = ({}, ()) if table.labels is None else read_classes(table.labels)
+        items = _table_images(path, table, real, next(iter(found.values()), None))
+        return _with_test_part(path, items, (items.width,), names)
 
 
 def load_csv_images(path: Path, real: bool = False) -> Images:
@@ -137,13 +139,40 @@ def _table_images(path: Path, table: Table, real: bool, labels: torch.Tensor | N
     return Images(pixels.values, pixels.maximum, labels, pixels.real)
 
 
-def _table_test(labels: torch.Tensor, names: tuple[str, ...]) -> int:
-    """How many rows are for testing: a fifth, and at least as many as there are classes."""
-    counts = labels.bincount()
+def _npy_pixels(path: Path, real: bool) -> Pixels:
+    array = read_npy(path)
+    with located(path):
+        pixels = read_pixels("images", array, real)
+    warn_if_dark(path, [array], real)
+    return pixels
+
+
+def _unlabelled(pixels: Pixels) -> Images:
+    return Images(pixels.values, pixels.maximum, real=pixels.real)
+
+
+def _with_test_part(path: Path, items: Images, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Dataset:
+    """Items that come in one part as a data set, some of them held out for testing."""
+    kept, aside = split_rows(items.strata, _test_items(items.strata, names), seed=0)
+    return Dataset(path.stem, items.subset(kept), items.subset(aside), shape, names)
+
+
+def _test_items(strata: torch.Tensor, names: tuple[str, ...]) -> int:
+    """How many items are for testing: a fifth, and at least as many as there are classes."""
+    counts = strata.bincount(minlength=1)
     if int(counts.min()) < 2:
-        lonely = names[int(counts.argmin())]
-        raise DataError(f"the class {lonely!r} has a single row; give at least two, one of them for testing.")
-    return max(math.ceil(len(labels) / _TABLE_TEST), len(names))
+        few = f"the class {names[int(counts.argmin())]!r} has a single row" if names else "there are not even two items"
+        raise DataError(f"{few}; give at least two, one of them for testing.")
+    return max(math.ceil(len(strata) / _TEST), len(counts))
+
+
+def _npz_classes(arrays: Arrays) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
+    """Labels by their part, numbered from 0, and the names of the classes; neither if the file has none of them."""
+    if not {"class_names", *_LABEL_KEYS["train"], *_LABEL_KEYS["test"]} & {*arrays}:
+        return {}, ()
+    keys = {part: _required(arrays, names) for part, names in _LABEL_KEYS.items()}
+    labels, names = read_classes({key: arrays[key] for key in keys.values()}, arrays.get("class_names"))
+    return {part: labels[key] for part, key in keys.items()}, names
 
 
 def _key(arrays: Arrays, keys: tuple[str, ...]) -> str | None:
@@ -153,7 +182,10 @@ def _key(arrays: Arrays, keys: tuple[str, ...]) -> str | None:
 def _required(arrays: Arrays, keys: tuple[str, ...]) -> str:
     key = _key(arrays, keys)
     if key is None:
-        raise DataError(f"there is no array {keys[0]} (nor {keys[1]}); save {_ALL_KEYS} with numpy.savez.")
+        raise DataError(
+            f"there is no array {keys[0]} (nor {keys[1]}); save {_ALL_KEYS} with numpy.savez, or the images of both "
+            "parts without labels and class_names."
+        )
     return key
 
 

@@ -40,13 +40,18 @@ class Evaluation:
         dataset: the data with the test images that the plan asks for.
 
     Raises:
-        SettingsError: the plan does not fit the study, or the data are others than the study's.
+        SettingsError: the study has no classifiers, the plan does not fit it, or the data are others than its own.
         DeepBeliefError: the folder holds no finished study.
     """
 
     def __init__(self, run: Path, plan: Plan, dataset: Dataset, device: torch.device | str = "cpu") -> None:
         self._run, self._plan, self._device = run, plan, torch.device(device)
         self._study = read_results(run)
+        if not self._study.contestants:
+            raise SettingsError(
+                f"the study in {run} has no classifiers to evaluate, as its data have no labels: give the folder of "
+                "a study of labelled images."
+            )
         self._recipe = recipe_of(run, self._study)
         if dataset.fingerprint != self._study.data.get("fingerprint"):
             raise SettingsError(

@@ -2,7 +2,7 @@
 
 from deepbelief.report.run import Run
 from deepbelief.report.tables import levels_of, nearest_levels
-from deepbelief.report.text import contestant_name, listing, percent
+from deepbelief.report.text import contestant_name, listing, percent, without_labels
 
 _PERTURBATIONS = (
     ("gaussian", 0.3, "With Gaussian noise of standard deviation {level} added to every test image"),
@@ -17,9 +17,13 @@ def title(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """One paragraph: what was trained, the accuracies on clean and perturbed images, and their uncertainty."""
+    """One paragraph: what was trained, the accuracies on clean and perturbed images, and their uncertainty.
+
+    Of data without labels, what was left out in place of the accuracies.
+    """
     perturbed = [_perturbed(run, *kind) for kind in _PERTURBATIONS]
-    sentences = [_what(run), _clean(run), *perturbed, _defence(run), _sure(run)]
+    left_out = without_labels(run.data_name, run.results.left_out)
+    sentences = [_what(run), left_out, _clean(run), *perturbed, _defence(run), _sure(run)]
     return " ".join(filter(None, sentences))
 
 

@@ -106,6 +106,14 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
+def without_labels(data_name: str, stages: Sequence[str]) -> str:
+    """Which stages a study of data without labels leaves out, and why; nothing if there are none."""
+    if not stages:
+        return ""
+    names = listing([stage.replace("_", " ") for stage in stages])
+    return f"As {data_name} has no labels, there are no classifiers, and these stages are left out: {names}."
+
+
 def listing(words: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

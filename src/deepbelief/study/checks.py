@@ -40,6 +40,20 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     if recipe.data.train_images is not None:
         training, _ = split(recipe, dataset, seed)
     items = len(training) - (recipe.data.validation if recipe.data.train_images is None else 0)
+    if dataset.labelled:
+        _check_classifiers(recipe, dataset, training, items)
+    for name, settings in _trainings(recipe, dataset):
+        if settings.drop_last and items < settings.batch_size:
+            raise SettingsError(
+                f"{items} training images fill no batch of {settings.batch_size}: make {name}.batch_size smaller, or "
+                f"set {name}.drop_last to false."
+            )
+    _check_values(recipe, dataset)
+    _check_memory(recipe, dataset)
+
+
+def _check_classifiers(recipe: Recipe, dataset: Dataset, training: Images, items: int) -> None:
+    """Refuse training images that are all alike for classifiers, and an example to attack that is not there."""
     low, high = (int(end) for end in training.required_labels().aminmax())
     if low == high:
         more = "" if recipe.data.train_images is None else ", or set data.train_images higher"
@@ -48,25 +62,18 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
             f"{dataset.class_names[low]}, and classifiers learn from two or more: add images of another "
             f"class{more}."
         )
-    for name, settings in _trainings(recipe):
-        if settings.drop_last and items < settings.batch_size:
-            raise SettingsError(
-                f"{items} training images fill no batch of {settings.batch_size}: make {name}.batch_size smaller, or "
-                f"set {name}.drop_last to false."
-            )
     if recipe.attack.example is not None and recipe.attack.example >= len(dataset.test):
         raise SettingsError(
             f"attack.example = {recipe.attack.example} is not among the {len(dataset.test)} test images of "
             f"{dataset.name}, counted from 0."
         )
-    _check_values(recipe, dataset)
-    _check_memory(recipe, dataset)
 
 
-def _trainings(recipe: Recipe) -> Iterator[tuple[str, RBMSettings]]:
-    """The settings of every RBM of a study, and their names in a recipe."""
+def _trainings(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, RBMSettings]]:
+    """The settings of every RBM of a study, and their names in a recipe; the last one sees labels."""
     yield from (("pretraining", settings) for settings in recipe.pretraining)
-    yield "generation.labels.training", recipe.generation.labels.training
+    if dataset.labelled:
+        yield "generation.labels.training", recipe.generation.labels.training
 
 
 def _check_values(recipe: Recipe, dataset: Dataset) -> None:
@@ -101,14 +108,17 @@ def _numbers_in_memory(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, 
     layers = [width, *recipe.dbn.hidden]
     seen = layers[-1] + classes
     yield "dbn.hidden", _weights([*layers, classes])
-    yield "baseline.hidden", _weights([width, *recipe.baseline.hidden, classes])
-    yield "generation.labels.hidden", seen * section.labels.hidden
     units = [low + high for low, high in pairwise(layers)]
-    for (name, settings), size in zip(_trainings(recipe), [*units, seen + section.labels.hidden], strict=True):
+    if dataset.labelled:
+        yield "baseline.hidden", _weights([width, *recipe.baseline.hidden, classes])
+        yield "generation.labels.hidden", seen * section.labels.hidden
+        yield "generation.of_each_class", classes * section.of_each_class * max(seen, width)
+        units.append(seen + section.labels.hidden)
+    for (name, settings), size in zip(_trainings(recipe, dataset), units, strict=True):
         yield f"{name}.persistent_chains", settings.persistent_chains * settings.tempering.temperatures * size
-    yield "generation.chains", section.chains * units[-1]
-    yield "generation.fantasies", section.fantasies * max(units[-1], width)
-    yield "generation.of_each_class", len(dataset.class_names) * section.of_each_class * max(seen, width)
+    top = layers[-2] + layers[-1]
+    yield "generation.chains", section.chains * top
+    yield "generation.fantasies", section.fantasies * max(top, width)
 
 
 def _weights(sizes: Sequence[int]) -> int:

@@ -132,8 +132,13 @@ class Context:
         return source if scaling is None else Standardised(source, scaling)
 
     @property
+    def labelled(self) -> bool:
+        """Whether the images have labels."""
+        return self.dataset.labelled
+
+    @property
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; 0 where the images have no labels."""
         return len(self.dataset.class_names)
 
     def picture(self, values: Tensor) -> Any:

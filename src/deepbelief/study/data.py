@@ -1,16 +1,17 @@
 """Stages that look at the data."""
 
 import torch
+from torch import Tensor
 
 from deepbelief.insight.classes import class_means
 from deepbelief.study.context import Context, Findings
+from deepbelief.study.records import Arrays
 
 
 def data(context: Context) -> Findings:
     """What the images are: numbers, shape, classes, and brightness, from 0 to 1 over the range of the values."""
     training, test = context.training, context.test
-    pixels, labels = training.batch(slice(0, len(training))), training.required_labels()
-    means = class_means(pixels, labels, context.classes).float()
+    pixels = training.batch(slice(0, len(training)))
     facts = {
         "name": context.dataset.name,
         "class_names": list(context.dataset.class_names),
@@ -23,12 +24,18 @@ def data(context: Context) -> Findings:
         "pixel_std": float(pixels.std()) / context.span,
         "zero_fraction": float((pixels == context.bounds[0]).double().mean()),
     }
-    arrays = {
-        "class_counts_train": torch.bincount(labels, minlength=context.classes).cpu().numpy(),
-        "class_counts_test": torch.bincount(test.required_labels(), minlength=context.classes).cpu().numpy(),
-        "class_means": context.picture(means),
-    }
+    arrays = _of_classes(context, pixels) if context.labelled else {"mean": context.picture(pixels.mean(dim=0))}
     return Findings(facts=facts, arrays=arrays, headline=f"{len(training)} training and {len(test)} test images")
+
+
+def _of_classes(context: Context, pixels: Tensor) -> Arrays:
+    """How many images there are of each class, and the mean of its training images, which are the `pixels`."""
+    learnt, tested, classes = context.training.required_labels(), context.test.required_labels(), context.classes
+    return {
+        "class_counts_train": torch.bincount(learnt, minlength=classes).cpu().numpy(),
+        "class_counts_test": torch.bincount(tested, minlength=classes).cpu().numpy(),
+        "class_means": context.picture(class_means(pixels, learnt, classes).float()),
+    }
 
 
 def samples(context: Context) -> Findings:
@@ -37,7 +44,9 @@ def samples(context: Context) -> Findings:
     found = Findings(facts={"class_names": list(context.dataset.class_names)})
     for part, images in (("train", context.training), ("test", context.test)):
         rows = random.permutation(len(images))[:17]
-        pictures, labels = context.picture(images.batch(rows)), images.subset(rows).required_labels().cpu().numpy()
-        found.arrays |= {f"{part}_one": pictures[0], f"{part}_grid": pictures[1:], f"{part}_labels": labels[1:]}
-        found.facts[f"{part}_one_label"] = int(labels[0])
+        pictures, labels = context.picture(images.batch(rows)), images.subset(rows).labels
+        found.arrays |= {f"{part}_one": pictures[0], f"{part}_grid": pictures[1:]}
+        if labels is not None:
+            found.arrays[f"{part}_labels"] = labels[1:].cpu().numpy()
+            found.facts[f"{part}_one_label"] = int(labels[0])
     return found

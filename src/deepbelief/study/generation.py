@@ -28,13 +28,11 @@ _PARTS: Final = 4  # steps of the stage's progress
 
 
 def generation(context: Context) -> Findings:
-    """Fantasies, images completed from their upper half, images of each class, and the log-likelihood's bracket."""
+    """Fantasies, images completed from their upper half, and the log-likelihood's bracket; with labels also classes."""
     section, random = context.recipe.generation, context.random("generation")
     found = Findings(facts={"class_names": list(context.dataset.class_names), "steps": section.steps})
     made = fantasies(context.dbn, section.fantasies, random, section.steps)
     found.arrays["fantasies"] = context.picture(made[:_FANTASIES])
-    of_test = _judged(context, context.test_pixels)
-    _judge_fantasies(context, made, of_test, found)
     context.progress.step(1, _PARTS, "images made up")
 
     images, half = context.test_pixels[: section.inpainted], context.training.width // 2
@@ -42,10 +40,18 @@ def generation(context: Context) -> Findings:
     completed = inpaint(context.dbn, images, known, random, section.steps)
     found.arrays |= {"originals": context.picture(images), "completed": context.picture(completed)}
     context.progress.step(2, _PARTS, "images completed")
-    _judge_classes(context, _of_each_class(context, found), of_test, found)
-    context.progress.step(3, _PARTS, "images of each class")
+    if context.labelled:
+        _classes(context, made, found)
+        context.progress.step(3, _PARTS, "images of each class")
     _likelihood(context, found)
     return found
+
+
+def _classes(context: Context, made: Tensor, found: Findings) -> None:
+    """What the fantasies, (n, width), show, and images of each class; judged beside test images."""
+    of_test = _judged(context, context.test_pixels)
+    _judge_fantasies(context, made, of_test, found)
+    _judge_classes(context, _of_each_class(context, found), of_test, found)
 
 
 def _of_each_class(context: Context, found: Findings) -> Tensor:

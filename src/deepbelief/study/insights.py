@@ -1,12 +1,13 @@
 """Stages that look inside the network: receptive fields, features, clusters, confusions, neighbours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from deepbelief.data import Images, TensorSource, evenly_spaced
 from deepbelief.data.split import choose_rows
 from deepbelief.insight.activation_maximisation import maximise_activation
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
@@ -17,6 +18,7 @@ from deepbelief.insight.strength import unit_strengths
 from deepbelief.insight.top_down import top_down_effects
 from deepbelief.study.context import Context, Findings, share
 
+_EXAMPLES: Final = 10  # training images whose features are drawn, where there are no classes
 _QUERIES: Final = 8  # drawn
 _MEASURED: Final = 500  # test images whose neighbours are counted
 _NEIGHBOURS: Final = 10
@@ -86,17 +88,30 @@ _VIEWS: Final[dict[str, tuple[str, Callable[[Context, int, Tensor], Any]]]] = {
 
 
 def features(context: Context) -> Findings:
-    """The features of all training images at every layer: their histogram, class means and mean activation."""
-    labels = context.training.required_labels()
+    """The features of all training images at every layer: their histogram, class means or examples, mean activation."""
     found = Findings(facts={"shapes": {}, "class_names": list(context.dataset.class_names)})
+    if not context.labelled:
+        found.arrays["images"] = context.picture(evenly_spaced(context.training, _shown(context)))
     for layer, values in enumerate(context.features, start=1):
         name = f"layer_{layer}"
         counts = torch.histc(values, bins=50, min=0.0, max=1.0)
         found.facts["shapes"][name] = list(values.shape)
         found.arrays[f"{name}/histogram"] = (counts / counts.sum()).cpu().numpy()
-        found.arrays[f"{name}/examples"] = class_means(values, labels, context.classes).float().cpu().numpy()
+        found.arrays[f"{name}/examples"] = _examples(context, values).cpu().numpy()
         found.metrics[f"mean_activation/{name}"] = float(values.mean())
     return found
+
+
+def _examples(context: Context, values: Tensor) -> Tensor:
+    """The mean features of each class, or, where there are no classes, the features of some training images."""
+    if not context.labelled:
+        return evenly_spaced(TensorSource(values), _shown(context))
+    return class_means(values, context.training.required_labels(), context.classes).float()
+
+
+def _shown(context: Context) -> int:
+    """Of how many images the features are drawn, where there are no classes."""
+    return min(_EXAMPLES, len(context.training))
 
 
 def clusters(context: Context) -> Findings:
@@ -123,48 +138,57 @@ def confusion_matrices(context: Context) -> Findings:
 
 def encoding(context: Context) -> Findings:
     """Feature extraction put to use: which training images are nearest to a test image, in pixels and in each layer."""
-    training, labels = context.training, context.training.required_labels()
+    training = context.training
     rows = context.random("encoding").permutation(len(context.test))[:_MEASURED]
     queries = context.test.subset(rows)
-    wanted = queries.required_labels()
     found = Findings()
     found.facts = {"class_names": list(context.dataset.class_names), "neighbours": min(_NEIGHBOURS, len(training))}
     found.arrays["queries"] = context.picture(queries.batch(slice(0, _QUERIES)))
-    found.arrays["query_labels"] = wanted[:_QUERIES].cpu().numpy()
     pixels = queries.batch(slice(0, len(queries))).to(context.precision.parameters)
     spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
         spaces[f"layer_{layer}"] = asked, known
-    for name, (asked, known) in spaces.items():
-        neighbours = nearest(asked, known, _NEIGHBOURS)
-        found.metrics[f"retrieval_precision/{name}"] = share(labels[neighbours] == wanted[:, None])
-        if name in ("pixels", f"layer_{len(context.dbn)}"):
-            shown = neighbours[:_QUERIES, :5]
-            found.arrays[f"neighbours_{name}"] = context.picture(training.batch(shown.flatten())).reshape(
-                *shown.shape, *found.arrays["queries"].shape[1:]
-            )
-            found.arrays[f"labels_{name}"] = np.asarray(labels[shown].cpu())
-    found.headline = f"same class among the {found.facts['neighbours']} nearest: " + ", ".join(
-        f"{name} {found.metrics[f'retrieval_precision/{name}']:.3f}" for name in spaces
-    )
+    neighbours = {name: nearest(asked, known, _NEIGHBOURS) for name, (asked, known) in spaces.items()}
+    for name in ("pixels", f"layer_{len(context.dbn)}"):
+        shown = neighbours[name][:_QUERIES, :5]
+        found.arrays[f"neighbours_{name}"] = context.picture(training.batch(shown.flatten())).reshape(
+            *shown.shape, *found.arrays["queries"].shape[1:]
+        )
+    if context.labelled:
+        _retrieval(context, queries, neighbours, found)
     _embed(context, found)
     return found
+
+
+def _retrieval(context: Context, queries: Images, neighbours: Mapping[str, Tensor], found: Findings) -> None:
+    """Whether the nearest training images have the class of the query; neighbours (queries, k) are by representation."""
+    labels, wanted = context.training.required_labels(), queries.required_labels()
+    found.arrays["query_labels"] = wanted[:_QUERIES].cpu().numpy()
+    for name, rows in neighbours.items():
+        found.metrics[f"retrieval_precision/{name}"] = share(labels[rows] == wanted[:, None])
+        if f"neighbours_{name}" in found.arrays:
+            found.arrays[f"labels_{name}"] = np.asarray(labels[rows[:_QUERIES, :5]].cpu())
+    found.headline = f"same class among the {found.facts['neighbours']} nearest: " + ", ".join(
+        f"{name} {found.metrics[f'retrieval_precision/{name}']:.3f}" for name in neighbours
+    )
 
 
 def _embed(context: Context, found: Findings) -> None:
     """Maps of some test images, of each class by its share, in two dimensions: of their pixels and of each layer."""
     random, count = context.random("embeddings"), context.recipe.embeddings.images
-    rows = choose_rows(context.test.required_labels(), count, random).sort().values
+    rows = choose_rows(context.test.strata, count, random).sort().values
     if len(rows) < 2:  # none asked for, or a test set of one image
         return
-    images, labels = context.test_pixels[rows], context.test.required_labels()[rows]
-    found.arrays["embedded_labels"] = labels.cpu().numpy()
+    images, labels = context.test_pixels[rows], context.test.subset(rows).labels
+    if labels is not None:
+        found.arrays["embedded_labels"] = labels.cpu().numpy()
     spaces = {"pixels": images} | {f"layer_{n}": of for n, of in enumerate(context.dbn.encode_all(images), start=1)}
     for number, (name, values) in enumerate(spaces.items(), start=1):
         points, found.metrics[f"embedding_variance/{name}"] = principal_components(values)
         maps = {"pca": points, "tsne": tsne(values, points)}
         found.arrays |= {f"{kind}_{name}": placed.numpy() for kind, placed in maps.items()}
-        for kind, placed in {"full": values, **maps}.items():
-            near = labels[nearest_others(placed.to(values), _NEIGHBOURS)]
-            found.metrics[f"embedding_precision/{kind}/{name}"] = share(near == labels[:, None])
+        if labels is not None:
+            for kind, placed in {"full": values, **maps}.items():
+                near = labels[nearest_others(placed.to(values), _NEIGHBOURS)]
+                found.metrics[f"embedding_precision/{kind}/{name}"] = share(near == labels[:, None])
         context.progress.step(number, len(spaces), f"map of {name.replace('_', ' ')}")

@@ -34,10 +34,13 @@ class Run:
     seed: int
     dbn: DBN
     """As it was pre-trained."""
-    labelled: LabelledDBN
-    """The DBN with the RBM on top that sees labels."""
+    labelled: LabelledDBN | None
+    """The DBN with the RBM on top that sees labels; None if the data of the study have no labels."""
     classifiers: dict[str, Classifier]
-    """By the names of `Recipe.contestants`: images (batch, width), as in the data set -> logits (batch, classes)."""
+    """By the names of `Recipe.contestants`: images (batch, width), as in the data set -> logits (batch, classes).
+
+    There are none if the data of the study have no labels.
+    """
 
 
 def load_run(folder: Path | str, seed: int | None = None, device: torch.device | str = "cpu") -> Run:
@@ -60,6 +63,8 @@ def load_run(folder: Path | str, seed: int | None = None, device: torch.device |
     recipe = recipe_of(folder, results)
     models = folder / f"seed-{chosen}" / "models"
     dbn = load_dbn(models / "dbn.safetensors").to(device).requires_grad_(False)
+    if not results.contestants:
+        return Run(recipe, results, chosen, dbn, None, {})
     labelled = load_labelled_dbn(models / "labelled.safetensors").to(device).requires_grad_(False)
 
     def network(name: str) -> FeedForward:

@@ -97,6 +97,8 @@ class Results(Record):
     seeds: list[Seed]
     stages: list[Name]
     contestants: list[Name]
+    left_out: list[Name] = []
+    """Stages that the recipe asks for and that need labels, which the data have not."""
     metrics: dict[MetricName, Metric]
     data: dict[str, Any]
     versions: dict[str, str]

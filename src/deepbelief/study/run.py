@@ -26,7 +26,7 @@ from deepbelief.study.records import (
     read_study,
     write_json,
 )
-from deepbelief.study.stages import stages_of
+from deepbelief.study.stages import Stage, stages_of, without_labels
 from deepbelief.system.atomic import is_temporary, sweep
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
@@ -42,7 +42,7 @@ class Study:
     Args:
         name: of the recipe, for the records.
         recipe: all settings.
-        dataset: labelled images.
+        dataset: images; where they have no labels, the stages that need them are left out.
         folder: where records and models go; a folder of the same study is continued.
         seeds: one independent run each.
         device: where tensors are.
@@ -84,7 +84,7 @@ class Study:
             self._claim_folder()
             sweep(self.folder)
             for seed in self.seeds:
-                check_records(self._seed_folder(seed), stages_of(self.recipe))
+                check_records(self._seed_folder(seed), self._stages)
             for seed in self.seeds:
                 self._run_seed(seed, progress or Silent())
             return self._write_results()
@@ -143,8 +143,12 @@ class Study:
             progress,
             tensorboard=self._tensorboard,
         )
-        run_stages(context, stages_of(self.recipe))
+        run_stages(context, self._stages)
         shutil.rmtree(context.snapshots, ignore_errors=True)  # needed no longer, if all stages have their records
+
+    @property
+    def _stages(self) -> dict[str, Stage]:
+        return stages_of(self.recipe, self.dataset)
 
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"
@@ -156,9 +160,10 @@ class Study:
             settings=_settings(self.recipe),
             published=self.recipe.published,
             seeds=self.seeds,
-            stages=list(stages_of(self.recipe)),
-            contestants=self.recipe.contestants,
-            metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], stages_of(self.recipe)),
+            stages=list(self._stages),
+            contestants=self.recipe.contestants if self.dataset.labelled else [],
+            left_out=without_labels(self.recipe, self.dataset),
+            metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], self._stages),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             machine={**describe_machine(self.device), "precision": self._precision.name},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from deepbelief.data import Dataset
 from deepbelief.study import data, development, generation, insights, robustness, training
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import Recipe
@@ -40,7 +41,26 @@ OPTIONAL: Final[dict[str, Callable[[Recipe], bool]]] = {
     "random_start": lambda recipe: "random_start" in recipe.contestants,
 }
 
+# The stages of classifiers and classes, which there are none of where the images have no labels. All others do without:
+# what they tell of classes they leave out.
+NEED_LABELS: Final = frozenset(
+    {
+        *("readouts", "mlp_head", "baseline", "finetuning", "random_start"),
+        *("psychometric", "clusters", "confusion", "noise_attack", "gradient_attack", "robustness", "topdown_defence"),
+    }
+)
 
-def stages_of(recipe: Recipe) -> dict[str, Stage]:
-    """The stages of a recipe, in order."""
-    return {name: stage for name, stage in STAGES.items() if name not in OPTIONAL or OPTIONAL[name](recipe)}
+
+def stages_of(recipe: Recipe, dataset: Dataset) -> dict[str, Stage]:
+    """The stages of a recipe on these data, in order."""
+    left_out = without_labels(recipe, dataset)
+    return {name: STAGES[name] for name in _asked_for(recipe) if name not in left_out}
+
+
+def without_labels(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """The stages that a recipe asks for and the data have no labels for, in order."""
+    return [] if dataset.labelled else [name for name in _asked_for(recipe) if name in NEED_LABELS]
+
+
+def _asked_for(recipe: Recipe) -> list[str]:
+    return [name for name in STAGES if name not in OPTIONAL or OPTIONAL[name](recipe)]

@@ -21,9 +21,7 @@ def development(run: Run, stage: Stage) -> Chapter:
     text = (
         f"How did the layers become what they are? Each was put aside at some epochs of its training. {_control(stage)}"
         f"{_standing(run)}",
-        "A linear read-out is fitted to each of these states by least squares, which has an exact solution: quicker "
-        f"than the read-outs above and not quite as good. It learns from {stage.fact('images'):,} training images and "
-        f"is tested on {stage.fact('test_images'):,} test images.",
+        *_readouts(run, stage),
         "How much a representation still has to change is told by how alike its features are to those of the end, for "
         f"{stage.fact('compared'):,} test images: linear centred kernel alignment (CKA), 1 where the images lie in the "
         "same way to each other, however the axes are turned or scaled. It misses what single units do; the table "
@@ -31,6 +29,17 @@ def development(run: Run, stage: Stage) -> Chapter:
         *_best_in_noise(run, stage, layers),
     )
     return Chapter(text, (_picture(run, stage, layers),), (_table(run, stage, layers),), _FORMULA)
+
+
+def _readouts(run: Run, stage: Stage) -> list[str]:
+    """How the read-outs learn; nothing where there are no labels to learn."""
+    if not run.class_names:
+        return []
+    return [
+        "A linear read-out is fitted to each of these states by least squares, which has an exact solution: quicker "
+        f"than the read-outs above and not quite as good. It learns from {stage.fact('images'):,} training images and "
+        f"is tested on {stage.fact('test_images'):,} test images."
+    ]
 
 
 def _control(stage: Stage) -> str:
@@ -94,13 +103,16 @@ def _picture(run: Run, stage: Stage, layers: list[int]) -> Picture:
         *(_noise_chart(run, stage, layer) for layer in sorted({layers[0], layers[-1]})),
     ]
     ways = [_way(run, layer, series.levels) for layer, series in accuracies.items()]
-    caption = f"From the first of these epochs to the last, read-outs go {listing(ways)}. Darker lines are deeper "
-    caption += "layers and, in the charts of noise, later epochs."
+    caption = "Darker lines are deeper layers."
+    if ways:
+        caption = f"From the first of these epochs to the last, read-outs go {listing(ways)}. Darker lines are deeper "
+        caption += "layers and, in the charts of noise, later epochs."
     if any(curve.low is not None for chart in charts for curve in chart.curves):
         caption += " Bands are 95 % confidence intervals over seeds."
+    alt = f"Accuracy of {len(layers)} layers and their similarity to the end against epoch, and accuracy against noise."
     return Picture(
         "development",
-        f"Accuracy of {len(layers)} layers and their similarity to the end against epoch, and accuracy against noise.",
+        alt if ways else f"Similarity of {len(layers)} layers to their end against epoch.",
         caption,
         charts_drawing([chart for chart in charts if chart.curves]),
     )
@@ -123,7 +135,7 @@ def _noise_chart(run: Run, stage: Stage, layer: int) -> Chart:
 
 
 def _table(run: Run, stage: Stage, layers: list[int]) -> Table:
-    levels = [f"{level:g}" for level in np.asarray(stage.array("levels"), float)]
+    levels = [f"{level:g}" for level in stage.floats("levels")] if run.class_names else []
     rows = []
     for layer in layers:
         for epoch in _epochs(stage, layer):

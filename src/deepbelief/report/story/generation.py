@@ -22,16 +22,13 @@ _SIDES: Final = {"lower": "lower side, by RAISE", "upper": "upper side, by AIS"}
 
 
 def generation(run: Run, stage: Stage) -> Chapter:
-    """Fantasies, images of each class, completed images, and the log-likelihood from both sides."""
+    """Fantasies, images of each class if there are classes, completed images, and the log-likelihood's two sides."""
     facts = stage.record.facts
-    accuracy = percent(run.metric("label_units/accuracy"))
     text = (
         "A deep belief network is a theory of how images come about: the RBM on top settles on a pattern, and each "
         "layer below draws what it stands for. Let the top run freely and pass its states down, and you see what the "
         "network takes the world to be, faults included.",
-        "Clamp some pixels and it completes the rest. Put an RBM on top that sees the label beside the features, clamp "
-        f"the label, and it draws that class; read the other way, it recognises {accuracy} of the test images, by the "
-        "free energy of each label.",
+        "Clamp some pixels and it completes the rest." + _told_of_labels(run),
         "How good is the theory? Its log-likelihood cannot be computed, but caught from both sides: "
         + _told(run, stage),
     )
@@ -39,17 +36,18 @@ def generation(run: Run, stage: Stage) -> Chapter:
     return Chapter(text, _pictures(run, stage), (*_judged(run, stage), _bracket(run, stage)), formula)
 
 
-def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
-    names = [str(name) for name in stage.fact("class_names")]
-    judged = stage.record.facts.get("of_each_class")  # records of earlier versions have none
-    rows, told = names, ""
-    if judged:
-        rows = [f"{name}\n{taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
-        told = (
-            f"The percentages: how many of {judged['images']} such images the {contestant_name(judged['judge'])} "
-            "network takes for that class. "
-        )
-    made, classes, originals = (stage.array(name) for name in ("fantasies", "of_each_class", "originals"))
+def _told_of_labels(run: Run) -> str:
+    if not run.class_names:
+        return ""
+    accuracy = percent(run.metric("label_units/accuracy"))
+    return (
+        " Put an RBM on top that sees the label beside the features, clamp the label, and it draws that class; read "
+        f"the other way, it recognises {accuracy} of the test images, by the free energy of each label."
+    )
+
+
+def _pictures(run: Run, stage: Stage) -> list[Picture]:
+    made, originals = stage.array("fantasies"), stage.array("originals")
     half = "upper" if made.shape[-2] > 1 else "left"
     fantasies = Picture(
         "fantasies",
@@ -59,13 +57,6 @@ def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
         "that is missing is one that it gives little probability.",
         grid(made, 5),
     )
-    of_each_class = Picture(
-        "of-each-class",
-        f"Images made up of each of the {len(names)} classes.",
-        f"Images made up with the label clamped. {told}Where a row shows another class, the label has too little say, "
-        "or the chains ended before they found their way to its images.",
-        named_rows(classes.reshape(len(names), -1, *classes.shape[1:]), rows),
-    )
     completed = Picture(
         "completed",
         f"{len(originals)} test images, their {half} halves, and what the network made of them.",
@@ -73,11 +64,30 @@ def _pictures(run: Run, stage: Stage) -> tuple[Picture, Picture, Picture]:
         "it: not the one that was, but one that might have been.",
         _completed(originals, stage.array("completed")),
     )
-    return fantasies, of_each_class, completed
+    return [fantasies, _of_each_class(stage), completed] if run.class_names else [fantasies, completed]
+
+
+def _of_each_class(stage: Stage) -> Picture:
+    names, classes = [str(name) for name in stage.fact("class_names")], stage.array("of_each_class")
+    judged = stage.record.facts.get("of_each_class")  # records of earlier versions have none
+    rows, told = names, ""
+    if judged:
+        rows = [f"{name}\n{taken:.0%}" for name, taken in zip(names, judged["taken"], strict=True)]
+        told = (
+            f"The percentages: how many of {judged['images']} such images the {contestant_name(judged['judge'])} "
+            "network takes for that class. "
+        )
+    return Picture(
+        "of-each-class",
+        f"Images made up of each of the {len(names)} classes.",
+        f"Images made up with the label clamped. {told}Where a row shows another class, the label has too little say, "
+        "or the chains ended before they found their way to its images.",
+        named_rows(classes.reshape(len(names), -1, *classes.shape[1:]), rows),
+    )
 
 
 def _judged(run: Run, stage: Stage) -> list[Table]:
-    """What a classifier that is no part of the network says of its images; nothing in records of earlier versions."""
+    """What a classifier that is no part of the network says of its images; nothing without labels, and in old records."""
     facts = stage.record.facts
     if "of_each_class" not in facts or "fantasies" not in facts:
         return []

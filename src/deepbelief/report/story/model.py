@@ -7,9 +7,10 @@ import numpy as np
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.charts import Chart, charts_drawing
 from deepbelief.report.curves import Curve
+from deepbelief.report.images import grid
 from deepbelief.report.matrices import activations, histograms
 from deepbelief.report.run import Floats, Run, Stage
-from deepbelief.report.style import layer_look
+from deepbelief.report.style import Look, layer_look
 from deepbelief.report.tables import Table
 from deepbelief.report.text import interval, listing, percent
 
@@ -83,14 +84,7 @@ def features(run: Run, stage: Stage) -> Chapter:
         "A code in which most units say clearly yes or no is easy to read out and hard to upset; one that hovers "
         "around one half carries little.",
     )
-    maps = Picture(
-        "features",
-        "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
-        "The mean over the images of each class: one row a class, one column a unit, from white (off) to black (on). "
-        "Units stand in the order of the class they answer to most, so a unit that serves a single class shows as a "
-        "mark on the diagonal; columns dark throughout answer to everything.",
-        activations(examples, run.class_names, looks),
-    )
+    maps = _maps_of_classes(run, examples, looks) if run.class_names else _maps_of_images(stage, examples, looks)
     decided = Picture(
         "features-histogram",
         "Histograms of hidden probabilities, one a layer.",
@@ -98,7 +92,39 @@ def features(run: Run, stage: Stage) -> Chapter:
         "vertical axis is logarithmic.",
         histograms(shares, looks),
     )
-    return Chapter(text, (maps, decided), (_features_table(run, stage, layers),))
+    return Chapter(text, (*maps, decided), (_features_table(run, stage, layers),))
+
+
+def _maps_of_classes(run: Run, examples: Sequence[Floats], looks: Sequence[Look]) -> list[Picture]:
+    picture = Picture(
+        "features",
+        "Maps of hidden probabilities, classes in rows and units in columns, one map a layer.",
+        "The mean over the images of each class: one row a class, one column a unit, from white (off) to black (on). "
+        "Units stand in the order of the class they answer to most, so a unit that serves a single class shows as a "
+        "mark on the diagonal; columns dark throughout answer to everything.",
+        activations(examples, run.class_names, looks),
+    )
+    return [picture]
+
+
+def _maps_of_images(stage: Stage, examples: Sequence[Floats], looks: Sequence[Look]) -> list[Picture]:
+    """Some images, and their features: without labels there are no classes to take means of."""
+    images = stage.array("images")
+    numbers = [f"image {number}" for number in range(1, len(images) + 1)]
+    shown = Picture(
+        "features-images",
+        f"{len(images)} training images.",
+        f"{len(images)} training images, at equal distances in the data, whose features are drawn below.",
+        grid(images, min(5, len(images)), numbers),
+    )
+    maps = Picture(
+        "features",
+        "Maps of hidden probabilities, images in rows and units in columns, one map a layer.",
+        "The features of these images: one row an image, one column a unit, from white (off) to black (on). Units "
+        "stand in the order of the image they answer to most; columns dark throughout answer to everything.",
+        activations(examples, numbers, looks),
+    )
+    return [shown, maps]
 
 
 def _features_table(run: Run, stage: Stage, layers: Sequence[int]) -> Table:

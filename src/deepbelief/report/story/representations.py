@@ -85,46 +85,62 @@ def encoding(run: Run, stage: Stage) -> Chapter:
         "are nearest to its own: a search engine for images that was never told what the images show. Nearest pixels "
         "are the measure to beat.",
     )
-    queries, labels = stage.array("queries"), stage.array("query_labels")
-    top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]  # the top layer, if there is one
-    groups, counts = [], []
-    for key in ["pixels", *top]:
-        name = key.replace("_", " ")
-        wrong = stage.array(f"labels_{key}") != labels[:, None]
-        groups.append((f"nearest by {name}", stage.array(f"neighbours_{key}"), wrong))
-        counts.append(f"{int(wrong.sum())} of {wrong.size} found by {name}")
-    picture = Picture(
-        "encoding",
-        f"{len(queries)} test images, each with its nearest training images by pixels and by features.",
-        f"{len(queries)} test images and their nearest training images. A red frame marks an image of another class: "
-        f"{listing(counts)}.",
-        neighbours(queries, groups),
-    )
     spaces = ["pixels", *(f"layer {layer}" for layer in range(1, run.layers + 1))]
     precisions = {space: run.metric(f"retrieval_precision/{space.replace(' ', '_')}") for space in spaces}
     rows = [(space, points(metric)) for space, metric in precisions.items() if metric]
     count = stage.record.facts.get("neighbours", 10)
     title = f"Share of the {count} nearest training images that have the query's class"
     found = Table(title, ("representation", "same class, %"), rows)
-    if "embedded_labels" not in stage.arrays:  # the recipe asks for no maps, or the record is of an earlier version
-        return Chapter(text, (picture,), (found,))
-    return Chapter((*text, _ABOUT_MAPS), (picture, _maps(run, stage)), (found, _maps_table(run, spaces)))
+    if "pca_pixels" not in stage.arrays:  # the recipe asks for no maps, or the record is of an earlier version
+        return Chapter(text, (_search(stage),), (found,))
+    about = f"{_ABOUT_MAPS} {_COLOURS}" if run.class_names else _ABOUT_MAPS
+    return Chapter((*text, about), (_search(stage), _maps(run, stage)), (found, _maps_table(run, spaces)))
+
+
+def _search(stage: Stage) -> Picture:
+    """Test images and the training images that are nearest to them; where there are labels, which of these are wrong."""
+    queries = stage.array("queries")
+    top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]  # the top layer, if there is one
+    groups, counts = [], []
+    for key in ["pixels", *top]:
+        name, found = key.replace("_", " "), stage.array(f"neighbours_{key}")
+        wrong = np.zeros(found.shape[:2], bool)
+        if "query_labels" in stage.arrays:
+            wrong = stage.array(f"labels_{key}") != stage.array("query_labels")[:, None]
+            counts.append(f"{int(wrong.sum())} of {wrong.size} found by {name}")
+        groups.append((f"nearest by {name}", found, wrong))
+    marked = f" A red frame marks an image of another class: {listing(counts)}." if counts else ""
+    return Picture(
+        "encoding",
+        f"{len(queries)} test images, each with its nearest training images by pixels and by features.",
+        f"{len(queries)} test images and their nearest training images.{marked}",
+        neighbours(queries, groups),
+    )
 
 
 _ABOUT_MAPS: Final = (
     "Who is near to whom can be drawn, at a price: two dimensions hold little of hundreds. Principal components "
     "(PCA) are the two directions in which the images differ most. t-SNE gives up large distances and keeps neighbours "
-    "together, so read from it which images are next to which, and nothing from the distance or the size of groups. "
-    "Neither was told the classes; the colours were added afterwards."
+    "together, so read from it which images are next to which, and nothing from the distance or the size of groups."
 )
+_COLOURS: Final = "Neither was told the classes; the colours were added afterwards."
 
 
 def _maps(run: Run, stage: Stage) -> Picture:
-    """Test images as points, coloured by class, for the pixels and for each layer."""
-    labels, layers = stage.array("embedded_labels"), stage.numbered("pca_layer_")
+    """Test images as points, coloured by class if they have labels, for the pixels and for each layer."""
+    layers = stage.numbered("pca_layer_")
     names = ["pixels", *(f"layer_{layer}" for layer in layers)]
     looks = [Look("pixels", MUTED, "o"), *(layer_look(layer, run.layers) for layer in layers)]
     rows = {title: [stage.floats(f"{kind}_{name}") for name in names] for kind, title in _MAPS.items()}
+    if not run.class_names:
+        labels = np.zeros(len(stage.array("pca_pixels")), int)
+        return Picture(
+            "maps",
+            f"Maps of {len(labels)} test images by their pixels and by {len(layers)} layers.",
+            f"{len(labels)} test images, each a point: by pixels, and by the features of each layer.",
+            maps(rows, looks, labels, ["test image"]),
+        )
+    labels = stage.array("embedded_labels")
     return Picture(
         "maps",
         f"Maps of {len(labels)} test images by their pixels and by {len(layers)} layers, coloured by class.",
@@ -136,13 +152,15 @@ def _maps(run: Run, stage: Stage) -> Picture:
 
 
 def _maps_table(run: Run, spaces: list[str]) -> Table:
-    """What is left on the maps of the variance, and of neighbours of the same class."""
-    rows = []
+    """What is left on the maps of the variance, and, where there are labels, of neighbours of the same class."""
+    kinds, rows = ("full", *_MAPS) if run.class_names else (), []
     for space in spaces:
         name = space.replace(" ", "_")
-        kinds = ("full", *_MAPS)
         near = [points(run.metric(f"embedding_precision/{kind}/{name}")) for kind in kinds]
         rows.append((space, points(run.metric(f"embedding_variance/{name}")), *near))
+    if not kinds:
+        title = "Share of the variance that two principal components hold, in per cent"
+        return Table(title, ("representation", "variance"), rows)
     header = ("representation", "variance", "same class, in all dimensions", *(f"in {of}" for of in _MAPS.values()))
     title = (
         "Share of the variance that two principal components hold, and of the nearest other test images that have the "
