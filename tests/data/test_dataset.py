@@ -156,7 +156,9 @@ def test_features():
     [
         ({"train": some_images(0)}, "training images are empty"),
         ({"test": some_images(0)}, "test images are empty"),
-        ({"train": Images(torch.zeros(3, 6), 1.0)}, "training images have no labels"),
+        ({"train": Images(torch.zeros(3, 6), 1.0)}, "training images have no labels.*or no labels at all"),
+        ({"test": Images(torch.zeros(3, 6), 1.0)}, "test images have no labels"),
+        ({part: Images(torch.zeros(3, 6), 1.0) for part in ("train", "test")}, "training images have no labels"),
         ({"test": some_images(width=7)}, "6 values each but the test images 7"),
         ({"image_shape": (2, 2)}, "does not fit the shape"),
         ({"class_names": ("a", "b")}, "range from 0 to 2 but there are 2 class names"),
@@ -171,6 +173,12 @@ def test_datasets_refuse(changes, fault):
 
 def test_fingerprint_of_grey_images_stays_what_it_was():
     assert some_dataset().fingerprint == "2d344f84bbb07c7889f509fed3144679f2261b15fd767122c3fc777fe1320c1b"
+
+
+def test_fingerprint_without_labels_follows_the_pixels():
+    one, other = Images(torch.zeros(2, 1), 1.0), Images(torch.ones(2, 1), 1.0)
+    prints = {Dataset("a", *parts, (1,)).fingerprint for parts in ((one, one), (one, other), (other, one))}
+    assert len(prints) == 3
 
 
 def test_fingerprint_follows_every_part_of_the_data():
@@ -234,6 +242,30 @@ def test_split_of_nothing_keeps_the_order():
 def test_split_refuses_impossible_sizes(validation):
     with pytest.raises(SettingsError, match="use 0, or from 3 to 27"):
         some_dataset().split(validation, seed=0)
+
+
+@given(st.integers(2, 30), st.data(), st.integers(0, 2**32 - 1))
+def test_split_without_labels_is_random_disjoint_and_deterministic(n, data, seed):
+    images = Images(torch.arange(n).to(torch.uint8).reshape(n, 1), 255)
+    dataset = Dataset("rows", images, images, (1,))
+    validation = data.draw(st.integers(1, n - 1))
+    train, aside = dataset.split(validation, seed)
+    assert (len(train), len(aside), aside.labels) == (n - validation, validation, None)
+    assert sorted(train.pixels.flatten().tolist() + aside.pixels.flatten().tolist()) == list(range(n))
+    assert torch.equal(dataset.split(validation, seed)[1].pixels, aside.pixels)
+
+
+def test_split_without_labels_follows_its_seed_and_refuses_impossible_sizes():
+    images = Images(torch.arange(30).float()[:, None] / 30, 1.0)
+    dataset = Dataset("rows", images, images, (1,))
+    assert not torch.equal(dataset.split(9, seed=5)[1].pixels, dataset.split(9, seed=6)[1].pixels)
+    for validation in (-1, 30):
+        with pytest.raises(SettingsError, match="use 0, or from 1 to 29, so that there are images on both sides"):
+            dataset.check_split(validation, seed=0)
+    single = images.subset(torch.tensor([0]))
+    with pytest.raises(SettingsError, match="rows has a single training image, so none can be set aside"):
+        dataclasses.replace(dataset, train=single).check_split(1, seed=0)
+    assert len(dataclasses.replace(dataset, train=single).split(0, seed=0)[0]) == 1
 
 
 def test_split_refuses_lonely_images_and_wild_seeds():

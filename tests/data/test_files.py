@@ -142,11 +142,47 @@ def objects(*values):
     return array
 
 
+def test_npz_without_labels(tmp_path):
+    labelled = load_dataset(saved(tmp_path, **GOOD))
+    bare = {key: array for key, array in GOOD.items() if "labels" not in key}
+    dataset = load_dataset(saved(tmp_path, **bare))
+    assert not dataset.labelled and labelled.labelled
+    assert (dataset.train.labels, dataset.test.labels, dataset.class_names) == (None, None, ())
+    assert dataset.image_shape == labelled.image_shape
+    assert torch.equal(dataset.train.pixels, labelled.train.pixels)
+    assert torch.equal(dataset.test.pixels, labelled.test.pixels)
+    assert dataset.fingerprint != labelled.fingerprint
+
+
+@given(st.integers(2, 60))
+def test_a_fifth_of_an_npy_file_is_for_testing(tmp_path_factory, count):
+    path = tmp_path_factory.mktemp("npy") / "mine.npy"
+    np.save(path, np.arange(count, dtype=np.float32)[:, None, None] / 100 * np.ones((2, 3), np.float32))
+    dataset = load_dataset(str(path))
+    assert (dataset.name, dataset.image_shape, dataset.labelled) == ("mine", (2, 3), False)
+    assert len(dataset.test) == -(-count // 5)
+    found = torch.cat([dataset.train.pixels, dataset.test.pixels])[:, 0]
+    assert (100 * found).round().sort().values.tolist() == list(range(count))
+    assert load_dataset(str(path)).fingerprint == dataset.fingerprint
+
+
+def test_npy_of_real_values_and_of_too_few_images(tmp_path):
+    path = tmp_path / "mine.npy"
+    np.save(path, np.full((5, 2), -7.5))
+    assert load_dataset(str(path), real=True).train.pixels.unique().tolist() == [-7.5]
+    for few in (0, 1):
+        np.save(path, np.zeros((few, 2)))
+        with pytest.raises(DataError, match="mine.npy: there are not even two items; give at least two, one of them"):
+            load_dataset(str(path))
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
         ({"train_images": None}, r"no array train_images \(nor x_train\)"),
         ({"test_labels": None}, r"no array test_labels \(nor y_test\)"),
+        ({"train_labels": None}, r"no array train_labels \(nor y_train\).*or the images of both parts without labels"),
+        ({"train_labels": None, "test_labels": None, "class_names": ["a", "b", "c"]}, "no array train_labels"),
         ({"train_images": IMAGES / 1.0}, "ranges from 0 to 236; scale it"),
         ({"train_images": IMAGES / 255 - 0.5}, "ranges from -0.5"),
         ({"train_images": np.full((4, 5, 3), np.nan)}, "NaN"),
@@ -211,8 +247,6 @@ def test_files_that_are_something_else(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(DataError, match="no file"):
         load_dataset(str(tmp_path / "folder.npz"))
-    with pytest.raises(SettingsError, match=r"save them with their labels as a \.npz"):
-        load_dataset(str(tmp_path / "single.npy"))
 
 
 @given(st.sampled_from(["npz", "npy"]), st.integers(0, 10**6), st.integers(0, 255), st.booleans())

@@ -167,11 +167,21 @@ def test_every_class_with_two_rows_can_be_set_aside(tmp_path_factory, counts):
     assert (dataset.train.required_labels().bincount(minlength=len(counts)) > 0).all()
 
 
+def test_a_study_of_a_table_without_labels(tmp_path):
+    path = written(tmp_path / "mine.csv", "a,b\n" + "".join(f"0.{number:02},1.0\n" for number in range(42)))
+    dataset = load_dataset(str(path))
+    assert (dataset.name, dataset.image_shape, dataset.class_names, dataset.labelled) == ("mine", (2,), (), False)
+    assert (len(dataset.train), len(dataset.test)) == (33, 9)
+    rows = (100 * torch.cat([dataset.train.pixels, dataset.test.pixels])[:, 0]).round().int()
+    assert rows.sort().values.tolist() == list(range(42))
+    assert load_dataset(str(path)).fingerprint == dataset.fingerprint
+
+
 def test_tables_that_no_study_can_use(tmp_path):
     path = written(tmp_path / "mine.csv", table_of(["bee", "bee"]))
     with pytest.raises(DataError, match="'bee' in the column 'species', which is no finite number"):
         load_dataset(str(path))
-    with pytest.raises(DataError, match="has no column of labels; call it label, labels, class, target or y"):
+    with pytest.raises(DataError, match=r"mine.csv: there are not even two items; give at least two"):
         load_dataset(str(written(path, "a,b\n0.5,1.0\n")))
     with pytest.raises(DataError, match=r"mine.csv: the class 'cat' has a single row; give at least two"):
         load_dataset(str(written(path, table_of(["bee", "bee", "cat"]).replace("species", "label"))), real=True)

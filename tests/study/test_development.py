@@ -146,8 +146,8 @@ def test_a_look_back_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
     one, other = (load_file(each.models / "dbn.safetensors") for each in (with_it, without))
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert not without.snapshots.exists()
-    assert "development" in stages_of(recipe(*GREEDY))
-    assert "development" not in stages_of(recipe(*GREEDY, (DEVELOPMENT, "")))
+    assert "development" in stages_of(recipe(*GREEDY), dataset())
+    assert "development" not in stages_of(recipe(*GREEDY, (DEVELOPMENT, "")), dataset())
 
 
 def test_snapshots_go_when_the_study_is_finished_and_a_lost_one_is_a_sentence(tmp_path: Path) -> None:

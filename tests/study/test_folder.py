@@ -43,7 +43,7 @@ def second(context: Context) -> Findings:
 
 @pytest.fixture(autouse=True)
 def quick_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "stages_of", lambda recipe: {"first": first, "second": second})
+    monkeypatch.setattr(run, "stages_of", lambda recipe, dataset: {"first": first, "second": second})
     RAN.clear()
 
 
@@ -84,7 +84,7 @@ def test_the_folder_is_claimed_under_the_lock(
     class Late(filelock.FileLock):  # type: ignore[misc]
         def acquire(self, *options: Any, **more: Any) -> Any:
             monkeypatch.undo()
-            monkeypatch.setattr(run, "stages_of", lambda recipe: {"first": first})
+            monkeypatch.setattr(run, "stages_of", lambda recipe, dataset: {"first": first})
             other.run()
             return super().acquire(*options, **more)
 

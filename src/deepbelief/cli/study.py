@@ -37,7 +37,8 @@ def study(
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table
     from deepbelief.report.text import without_labels
-    from deepbelief.study import Study, load_recipe, stages
+    from deepbelief.study import Study, load_recipe
+    from deepbelief.study.stages import left_out
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
 
@@ -48,8 +49,8 @@ def study(
     chosen = choose_device(device)
     dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
     folder, console = out or Path("runs") / name, Console()
-    if left_out := stages.without_labels(settings, dataset):
-        typer.echo(without_labels(dataset.name, left_out))
+    if missing := left_out(settings, dataset):
+        typer.echo(without_labels(dataset.name, missing))
     try:
         with TerminalProgress(console) as progress:
             job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)

@@ -112,6 +112,9 @@ def published_tables(results: Results) -> list[Table]:
         quantity, _, rest = name.partition("/")
         subject, condition = re.fullmatch(r"([^@/]*)(.*)", rest).groups()  # type: ignore[union-attr]
         quantities.setdefault(quantity, {})[_condition(quantity, condition), subject] = name
+    if results.left_out:  # without labels there are no such quantities as an accuracy
+        measured = {name.partition("/")[0] for name in results.metrics}
+        quantities = {quantity: names for quantity, names in quantities.items() if quantity in measured}
     return [_published_table(results, quantity, names) for quantity, names in quantities.items()]
 
 

@@ -42,6 +42,11 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     items = len(training) - (recipe.data.validation if recipe.data.train_images is None else 0)
     if dataset.labelled:
         _check_classifiers(recipe, dataset, training, items)
+    elif items < 2:
+        raise SettingsError(
+            f"there is a single training image of {dataset.name}, and a network learns what several share: add "
+            f"images{_or_more(recipe)}."
+        )
     for name, settings in _trainings(recipe, dataset):
         if settings.drop_last and items < settings.batch_size:
             raise SettingsError(
@@ -56,17 +61,20 @@ def _check_classifiers(recipe: Recipe, dataset: Dataset, training: Images, items
     """Refuse training images that are all alike for classifiers, and an example to attack that is not there."""
     low, high = (int(end) for end in training.required_labels().aminmax())
     if low == high:
-        more = "" if recipe.data.train_images is None else ", or set data.train_images higher"
         raise SettingsError(
             f"the training images of {dataset.name}, {items} in number, are all of class "
             f"{dataset.class_names[low]}, and classifiers learn from two or more: add images of another "
-            f"class{more}."
+            f"class{_or_more(recipe)}."
         )
     if recipe.attack.example is not None and recipe.attack.example >= len(dataset.test):
         raise SettingsError(
             f"attack.example = {recipe.attack.example} is not among the {len(dataset.test)} test images of "
             f"{dataset.name}, counted from 0."
         )
+
+
+def _or_more(recipe: Recipe) -> str:
+    return "" if recipe.data.train_images is None else ", or set data.train_images higher"
 
 
 def _trainings(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, RBMSettings]]:

@@ -46,7 +46,9 @@ def development(context: Context) -> Findings:
         reached = f": read-out {accuracies[0]:.4f}" if accuracies else ""
         context.progress.step(done, total, f"layer {layer} after epoch {epoch}{reached}")
     found = Findings(arrays={"levels": np.array(levels)})
-    found.facts = {"images": len(training), "test_images": len(tests[0]), "compared": len(layers[0][0].features)}
+    found.facts = {"compared": len(layers[0][0].features)}
+    if labels:
+        found.facts |= {"images": len(training), "test_images": len(tests[0])}
     for layer, measured in enumerate(layers, start=1):
         _tell(layer, measured, levels, found)
     return found

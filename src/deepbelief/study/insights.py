@@ -161,7 +161,7 @@ def encoding(context: Context) -> Findings:
 
 
 def _retrieval(context: Context, queries: Images, neighbours: Mapping[str, Tensor], found: Findings) -> None:
-    """Whether the nearest training images have the class of the query; neighbours (queries, k) are by representation."""
+    """Whether the nearest training images have the class of the query; neighbours (queries, k) by representation."""
     labels, wanted = context.training.required_labels(), queries.required_labels()
     found.arrays["query_labels"] = wanted[:_QUERIES].cpu().numpy()
     for name, rows in neighbours.items():

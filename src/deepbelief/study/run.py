@@ -26,7 +26,7 @@ from deepbelief.study.records import (
     read_study,
     write_json,
 )
-from deepbelief.study.stages import Stage, stages_of, without_labels
+from deepbelief.study.stages import Stage, left_out, stages_of
 from deepbelief.system.atomic import is_temporary, sweep
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
@@ -162,7 +162,7 @@ class Study:
             seeds=self.seeds,
             stages=list(self._stages),
             contestants=self.recipe.contestants if self.dataset.labelled else [],
-            left_out=without_labels(self.recipe, self.dataset),
+            left_out=left_out(self.recipe, self.dataset),
             metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], self._stages),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},

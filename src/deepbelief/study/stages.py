@@ -41,8 +41,8 @@ OPTIONAL: Final[dict[str, Callable[[Recipe], bool]]] = {
     "random_start": lambda recipe: "random_start" in recipe.contestants,
 }
 
-# The stages of classifiers and classes, which there are none of where the images have no labels. All others do without:
-# what they tell of classes they leave out.
+# The stages that are left out where the images have no labels. All others do without: they tell of images what they
+# would else tell of classes, or nothing of these.
 NEED_LABELS: Final = frozenset(
     {
         *("readouts", "mlp_head", "baseline", "finetuning", "random_start"),
@@ -53,11 +53,11 @@ NEED_LABELS: Final = frozenset(
 
 def stages_of(recipe: Recipe, dataset: Dataset) -> dict[str, Stage]:
     """The stages of a recipe on these data, in order."""
-    left_out = without_labels(recipe, dataset)
-    return {name: STAGES[name] for name in _asked_for(recipe) if name not in left_out}
+    missing = left_out(recipe, dataset)
+    return {name: STAGES[name] for name in _asked_for(recipe) if name not in missing}
 
 
-def without_labels(recipe: Recipe, dataset: Dataset) -> list[str]:
+def left_out(recipe: Recipe, dataset: Dataset) -> list[str]:
     """The stages that a recipe asks for and the data have no labels for, in order."""
     return [] if dataset.labelled else [name for name in _asked_for(recipe) if name in NEED_LABELS]
 

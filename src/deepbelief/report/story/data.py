@@ -28,21 +28,22 @@ def data(run: Run, stage: Stage) -> Chapter:
     )
     if not names:
         return Chapter(text, (_mean_of_all(stage),), ())
+    picture = _means_of_classes(stage, names)
     train, test = stage.array("class_counts_train"), stage.array("class_counts_test")
     rows = [(name, f"{train[i]:,}", f"{test[i]:,}") for i, name in enumerate(names)]
     table = Table("Images of each class", ("class", "train", "test"), rows)
-    return Chapter(text, (_means_of_classes(stage, names),), (table,))
+    return Chapter(text, (picture,), (table,))
 
 
 def _means_of_classes(stage: Stage, names: Sequence[str]) -> Picture:
-    seen = stage.array("class_counts_train") > 0
+    means, seen = stage.array("class_means"), stage.array("class_counts_train") > 0
     learnt = [name for name, there in zip(names, seen, strict=True) if there]
     return Picture(
         "data",
         f"The mean training image of each of the {len(learnt)} classes.",
         "The mean training image of each class. Where it is sharp the class varies little; where it is a blur, its "
         f"images differ in shape or place. {_black(stage)}",
-        grid(stage.array("class_means")[seen], min(5, len(learnt)), learnt),
+        grid(means[seen], min(5, len(learnt)), learnt),
     )
 
 

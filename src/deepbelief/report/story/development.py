@@ -1,7 +1,5 @@
 """The chapter about how the layers developed: their read-outs and features at chosen epochs of the training."""
 
-import numpy as np
-
 from deepbelief.report.chapter import Chapter, Picture
 from deepbelief.report.charts import Chart, charts_drawing
 from deepbelief.report.curves import Curve
@@ -19,8 +17,8 @@ def development(run: Run, stage: Stage) -> Chapter:
     """Accuracy, robustness and similarity to the end of each layer, over the epochs of its training."""
     layers = stage.numbered("layer_", "/epochs")
     text = (
-        f"How did the layers become what they are? Each was put aside at some epochs of its training. {_control(stage)}"
-        f"{_standing(run)}",
+        "How did the layers become what they are? Each was put aside at some epochs of its training. "
+        f"{_control(run, stage)}{_standing(run)}",
         *_readouts(run, stage),
         "How much a representation still has to change is told by how alike its features are to those of the end, for "
         f"{stage.fact('compared'):,} test images: linear centred kernel alignment (CKA), 1 where the images lie in the "
@@ -28,7 +26,7 @@ def development(run: Run, stage: Stage) -> Chapter:
         "tells that too, as the size of the change relative to the features before.",
         *_best_in_noise(run, stage, layers),
     )
-    return Chapter(text, (_picture(run, stage, layers),), (_table(run, stage, layers),), _FORMULA)
+    return Chapter(text, _pictures(run, stage, layers), (_table(run, stage, layers),), _FORMULA)
 
 
 def _readouts(run: Run, stage: Stage) -> list[str]:
@@ -42,14 +40,12 @@ def _readouts(run: Run, stage: Stage) -> list[str]:
     ]
 
 
-def _control(stage: Stage) -> str:
+def _control(run: Run, stage: Stage) -> str:
     """What epoch 0 is, where there is one."""
     if 0 not in _epochs(stage, 1):
         return ""
-    return (
-        "Epoch 0 is before it began, with random weights: what an untrained layer can do is the control for what "
-        "training is worth. "
-    )
+    worth = ": what an untrained layer can do is the control for what training is worth" if run.class_names else ""
+    return f"Epoch 0 is before it began, with random weights{worth}. "
 
 
 def _standing(run: Run) -> str:
@@ -89,7 +85,8 @@ def _best_in_noise(run: Run, stage: Stage, layers: list[int]) -> list[str]:
     return [f"In noise of standard deviation {level:g} the read-outs do best {listing(parts)}."] if parts else []
 
 
-def _picture(run: Run, stage: Stage, layers: list[int]) -> Picture:
+def _pictures(run: Run, stage: Stage, layers: list[int]) -> list[Picture]:
+    """The charts, as one picture; none where nothing can be told, as without labels of features that are all alike."""
     looks = {layer: layer_look(layer, run.layers) for layer in layers}
     accuracies, alike = (
         {layer: series for layer in layers if (series := run.series(f"development/{name}/layer_{layer}"))}
@@ -102,20 +99,18 @@ def _picture(run: Run, stage: Stage, layers: list[int]) -> Picture:
         Chart("Similarity to the features of the end (CKA)", _EPOCH, similar, tall=1.8),
         *(_noise_chart(run, stage, layer) for layer in sorted({layers[0], layers[-1]})),
     ]
-    ways = [_way(run, layer, series.levels) for layer, series in accuracies.items()]
-    caption = "Darker lines are deeper layers."
-    if ways:
+    drawn = [chart for chart in charts if chart.curves]
+    if not drawn:
+        return []
+    alt, caption = f"Similarity of {len(layers)} layers to their end against epoch.", "Darker lines are deeper layers."
+    if ways := [_way(run, layer, series.levels) for layer, series in accuracies.items()]:
+        alt = f"Accuracy of {len(layers)} layers and their similarity to the end against epoch, and accuracy against "
+        alt += "noise."
         caption = f"From the first of these epochs to the last, read-outs go {listing(ways)}. Darker lines are deeper "
         caption += "layers and, in the charts of noise, later epochs."
-    if any(curve.low is not None for chart in charts for curve in chart.curves):
+    if any(curve.low is not None for chart in drawn for curve in chart.curves):
         caption += " Bands are 95 % confidence intervals over seeds."
-    alt = f"Accuracy of {len(layers)} layers and their similarity to the end against epoch, and accuracy against noise."
-    return Picture(
-        "development",
-        alt if ways else f"Similarity of {len(layers)} layers to their end against epoch.",
-        caption,
-        charts_drawing([chart for chart in charts if chart.curves]),
-    )
+    return [Picture("development", alt, caption, charts_drawing(drawn))]
 
 
 def _way(run: Run, layer: int, epochs: Floats) -> str:

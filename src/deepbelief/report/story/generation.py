@@ -87,7 +87,7 @@ def _of_each_class(stage: Stage) -> Picture:
 
 
 def _judged(run: Run, stage: Stage) -> list[Table]:
-    """What a classifier that is no part of the network says of its images; nothing without labels, and in old records."""
+    """What a classifier that is no part of the network says of its images; nothing without labels or in old records."""
     facts = stage.record.facts
     if "of_each_class" not in facts or "fantasies" not in facts:
         return []

@@ -98,7 +98,7 @@ def encoding(run: Run, stage: Stage) -> Chapter:
 
 
 def _search(stage: Stage) -> Picture:
-    """Test images and the training images that are nearest to them; where there are labels, which of these are wrong."""
+    """Test images and the training images nearest to them; where there are labels, which of these are wrong."""
     queries = stage.array("queries")
     top = [f"layer_{layer}" for layer in stage.numbered("neighbours_layer_")[-1:]]  # the top layer, if there is one
     groups, counts = [], []
