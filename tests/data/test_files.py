@@ -172,7 +172,7 @@ def test_npy_of_real_values_and_of_too_few_images(tmp_path):
     assert load_dataset(str(path), real=True).train.pixels.unique().tolist() == [-7.5]
     for few in (0, 1):
         np.save(path, np.zeros((few, 2)))
-        with pytest.raises(DataError, match="mine.npy: there are not even two items; give at least two, one of them"):
+        with pytest.raises(DataError, match=r"mine.npy: there are not even two items; give at least two, one of them"):
             load_dataset(str(path))
 
 
