@@ -176,7 +176,10 @@ def save_labelled_dbn(path: Path | str, model: LabelledDBN, **further: Any) -> N
 
 def load_labelled_dbn(path: Path | str) -> LabelledDBN:
     """Load a DBN that `save_labelled_dbn` wrote, on the CPU; errors as of `load_dbn`."""
-    otherwise = "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors"
+    otherwise = (
+        "no DBN with labels: give a file such as runs/default/seed-0/models/labelled.safetensors, which a study of "
+        "labelled images saves"
+    )
     return load_module(path, "LabelledDBN", otherwise, _labelled_dbn)
 
 

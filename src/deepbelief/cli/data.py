@@ -10,7 +10,9 @@ from deepbelief.cli.options import Folder
 def data(
     name: Annotated[
         str,
-        typer.Argument(help="fashion-mnist, mnist, kmnist, digits, mnist-c, fashion-mnist-c, or a .npz file."),
+        typer.Argument(
+            help="fashion-mnist, mnist, kmnist, digits, mnist-c, fashion-mnist-c, or a .npz, .npy or .csv file."
+        ),
     ] = "fashion-mnist",
     folder: Folder = None,
 ) -> None:
@@ -28,4 +30,5 @@ def data(
         return
     dataset = load_dataset(name, folder, progress=download_line)
     shape = "x".join(map(str, dataset.image_shape))
-    typer.echo(f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images, {shape}")
+    labels = "" if dataset.labelled else ", no labels"
+    typer.echo(f"{dataset.name}: {len(dataset.train)} training and {len(dataset.test)} test images, {shape}{labels}")
