@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from deepbelief.data import load_dataset
-from deepbelief.learning.backprop.readout import ReadoutClassifier
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.robustness import fgsm
 from deepbelief.study.context import Context
 from deepbelief.study.progress import Silent

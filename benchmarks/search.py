@@ -40,7 +40,7 @@ from deepbelief import (
 )
 from deepbelief.data import Dataset, TensorSource
 from deepbelief.learning import network_to_finetune
-from deepbelief.learning.backprop.readout import ReadoutClassifier, side_by_side
+from deepbelief.models.readout import ReadoutClassifier, side_by_side
 from deepbelief.models.views import encode_source_all
 from deepbelief.robustness import gaussian
 from deepbelief.system.machine import describe_machine

@@ -59,8 +59,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": STUDIED,
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
-    "cli": STUDIED | {"evaluation", "progress", "report", "study", PACKAGE},
-    "__init__": STUDIED | {"evaluation", "study"},
+    "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
+    "cli": STUDIED | {"evaluation", "progress", "report", "sharing", "study", PACKAGE},
+    "__init__": STUDIED | {"evaluation", "sharing", "study"},
     "__main__": {"cli"},
 }
 

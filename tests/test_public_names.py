@@ -17,6 +17,7 @@ SUBPACKAGES = [
     "report",
     "robustness",
     "sampling",
+    "sharing",
     "sklearn",
     "study",
     "watching",

@@ -6,6 +6,7 @@ from . import models as models
 from . import report as report
 from . import robustness as robustness
 from . import sampling as sampling
+from . import sharing as sharing
 from . import sklearn as sklearn
 from . import study as study
 from . import watching as watching

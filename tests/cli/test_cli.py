@@ -28,7 +28,7 @@ from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.system.precision import PrecisionName
 
-COMMANDS = ["study", "robustness", "report", "encode", "likelihood", "sample", "data", "recipe"]
+COMMANDS = ["study", "robustness", "report", "encode", "likelihood", "sample", "export", "share", "data", "recipe"]
 
 
 def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

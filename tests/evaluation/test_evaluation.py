@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from deepbelief.checkpoint import load_labelled_dbn, save_module
+from deepbelief.checkpoint import load_labelled_dbn, save_model
 from deepbelief.data import load_dataset
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError, SettingsError
@@ -261,7 +261,7 @@ def test_images_without_a_gradient_are_counted(finished: Path, evaluated: Evalua
     network = load_network(path)
     with torch.no_grad():
         network.linear(-1).weight *= 1e4
-    save_module(path, network, {"model": "FeedForward", "sizes": network.sizes, "activation": "relu"}, {})
+    save_model(path, network)
     plan = parse_plan('contestants = ["ffnn"]\n[attacks]\nimages = 30\nepsilons = [0.1]', "mine")
     Evaluation(run, plan, load_dataset("digits")).run()
     record, _ = read_stage(run / "robustness/seed-0/stages", "attacks_ffnn")

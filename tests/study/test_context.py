@@ -43,15 +43,15 @@ def context(folder: Path, text: str, listener: Listener | None = None) -> Contex
     recipe = parse_recipe(text, "tiny.toml")
     made = Context(recipe, load_dataset("digits"), 0, torch.device("cpu"), FP32, folder, listener or Listener())
     save_dbn(made.models / "dbn.safetensors", DBN.from_sizes(SIZES, Random(0), 0.3))
-    made.save_network("ffnn", FeedForward([SIZES[0], 10], torch.relu, Random(0)), "relu")
+    made.save_network("ffnn", FeedForward([SIZES[0], 10], torch.relu, Random(0)), {})
     return made
 
 
 def test_a_network_comes_back_as_it_was(tmp_path: Path, tiny: str) -> None:
     made = context(tmp_path, tiny)
-    for activation, function in (("relu", torch.relu), ("sigmoid", torch.sigmoid)):
-        network = FeedForward([64, 7, 10], function, Random(3))
-        made.save_network("ffnn", network, activation)
+    for activation in (torch.relu, torch.sigmoid):
+        network = FeedForward([64, 7, 10], activation, Random(3))
+        made.save_network("ffnn", network, {})
         loaded, values = made.network("ffnn"), Random(4).uniform((5, 64))
         assert torch.equal(loaded(values), network(values))
         assert not any(parameter.requires_grad for parameter in loaded.parameters())
@@ -74,7 +74,7 @@ def test_a_damaged_model_is_one_sentence_that_names_the_stage(tmp_path: Path, ti
     made = context(tmp_path, tiny)
     path = made.models / f"{name}.safetensors"
     if name != "dbn":
-        made.save_network(name, FeedForward([64, 7, 10], torch.relu, Random(3)), "relu")
+        made.save_network(name, FeedForward([64, 7, 10], torch.relu, Random(3)), {})
     whole = path.read_bytes()
     for damaged in (b"", whole[:-9], b"torn" * 50, whole.replace(b'"model', b'"medal'), None):
         path.unlink() if damaged is None else path.write_bytes(damaged)

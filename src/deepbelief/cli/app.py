@@ -8,11 +8,13 @@ import typer
 
 from deepbelief.cli.data import data
 from deepbelief.cli.encode import encode
+from deepbelief.cli.export import export
 from deepbelief.cli.likelihood import likelihood
 from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
 from deepbelief.cli.robustness import robustness
 from deepbelief.cli.sample import sample
+from deepbelief.cli.share import share
 from deepbelief.cli.study import study
 from deepbelief.cli.terminal import stop, write_in_any_encoding
 from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (study, robustness, report, encode, likelihood, sample, data, recipe):
+for command in (study, robustness, report, encode, likelihood, sample, export, share, data, recipe):
     app.command()(command)
 
 

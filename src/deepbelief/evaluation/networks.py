@@ -22,15 +22,15 @@ def stage_of(section: NetworkSection) -> Callable[[Context], Findings]:
     def trained(context: Context) -> Findings:
         name, random = section.name, context.random(section.name)
         if section.start == "dbn":
-            network, activation = pretrained_network(context, random), "sigmoid"
+            network = pretrained_network(context, random)
         else:
             hidden = context.recipe.baseline.hidden if section.hidden is None else section.hidden
             network = FeedForward([context.training.width, *hidden, context.classes], torch.relu, random)
-            activation = "relu"
         network.to(context.precision.parameters)
         found = of_network(network)
-        learn_from_pixels(context, name, network, section.training, found, _augmentation(context, section, network))
-        save_and_measure(context, name, network, activation, context.standardised(context.training), found)
+        augment = _augmentation(context, section, network)
+        training = learn_from_pixels(context, name, network, section.training, found, augment)
+        save_and_measure(context, name, network, training, context.standardised(context.training), found)
         return found
 
     return trained

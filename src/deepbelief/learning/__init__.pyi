@@ -29,3 +29,4 @@ from .rbm.tie import tie_to_below as tie_to_below
 from .rbm.training import DivergedError as DivergedError
 from .rbm.training import EpochRecord as EpochRecord
 from .rbm.training import RBMTraining as RBMTraining
+from .summary import training_summary as training_summary

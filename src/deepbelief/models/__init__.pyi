@@ -11,6 +11,7 @@ from .labelled import LabelledDBN as LabelledDBN
 from .labelled import LabelledRBM as LabelledRBM
 from .rbm import RBM as RBM
 from .rbm import bernoulli_rbm as bernoulli_rbm
+from .readout import ReadoutClassifier as ReadoutClassifier
 from .standardisation import Standardisation as Standardisation
 from .units import Bernoulli as Bernoulli
 from .units import Categorical as Categorical

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.data import SourceLike, Weighted, as_source, in_batches
 from deepbelief.data.labels import as_labels
-from deepbelief.errors import DataError
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random, as_random
 
 
@@ -21,6 +21,9 @@ class FeedForward(nn.Module):
 
     Weights and biases start uniform on +-1 / sqrt(inputs of the layer), PyTorch's default for `nn.Linear`.
 
+    Raises:
+        SettingsError: there are fewer than two sizes.
+
     >>> FeedForward([784, 200, 10], torch.relu, Random(0))(torch.rand(5, 784)).shape
     torch.Size([5, 10])
     """
@@ -28,6 +31,8 @@ class FeedForward(nn.Module):
     def __init__(self, sizes: Sequence[int], activation: Callable[[Tensor], Tensor], random: Random | int) -> None:
         super().__init__()
         random = as_random(random)
+        if len(sizes) < 2:
+            raise SettingsError(f"a network needs an input and an output size, such as [784, 10], not {list(sizes)}.")
         self.sizes: Final = list(sizes)
         self.activation: Final = activation
         self.layers = nn.ModuleList()

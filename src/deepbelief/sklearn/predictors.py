@@ -17,11 +17,12 @@ from deepbelief.data import Source, TensorSource, Weighted
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, ReadoutClassifier
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.backprop.regression import RegressionSettings, RegressionTraining
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_parts, in_type

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deepbelief.arrays import Classifier
-from deepbelief.checkpoint import UnusableFileError, load_dbn, load_state, save_dbn, save_module
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, load_state, save_dbn, save_model
 from deepbelief.data import Dataset, Images, Source
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError
@@ -25,7 +25,7 @@ from deepbelief.randomness import Random
 from deepbelief.robustness.attacks.fgsm import gradient_sign
 from deepbelief.robustness.attacks.pgd import pgd
 from deepbelief.study.checks import split
-from deepbelief.study.loading import classifiers, load_network
+from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
@@ -202,10 +202,9 @@ class Context:
         """A layer as it was after an epoch of its training."""
         return self._model(f"{self.snapshots.name}/layer_{layer}_epoch_{epoch}", load_dbn, "pretraining").layer(1)
 
-    def save_network(self, name: str, network: FeedForward, activation: str) -> None:
-        """Save a network, for `network` to load."""
-        description = {"model": "FeedForward", "sizes": network.sizes, "activation": activation}
-        save_module(self.models / f"{name}.safetensors", network, description, {})
+    def save_network(self, name: str, network: FeedForward, training: dict[str, Any]) -> None:
+        """Save a network, for `network` to load, with how it was trained."""
+        save_model(self.models / f"{name}.safetensors", network, training=[training])
 
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""

@@ -10,6 +10,7 @@ from deepbelief.data import Labelled, TensorSource
 from deepbelief.insight import class_shares, share_taken, spread, unevenness
 from deepbelief.learning.labels.calibration import fit_label_biases
 from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.summary import training_summary
 from deepbelief.likelihood import AISSettings, ais, as_states, dbn_bound, layer_path
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import predict
@@ -69,7 +70,9 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
     model = LabelledDBN(context.dbn, top)
     if settings.clamp_labels:
         fit_label_biases(top, seen)
-    save_labelled_dbn(context.models / "labelled.safetensors", model, image_shape=list(context.dataset.image_shape))
+    path, shape = context.models / "labelled.safetensors", list(context.dataset.image_shape)
+    training = training_summary(settings, job.records, job.best_epoch)
+    save_labelled_dbn(path, model, image_shape=shape, training=[training])
     made = images_of_each_class(model, section, section.of_each_class, random)
     found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():

@@ -1,26 +1,23 @@
 """A finished study, ready to use: its recipe, its results, and the models and classifiers that it trained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import final
 
 import torch
 from pydantic import ValidationError
 from torch import nn
 
 from deepbelief.arrays import Classifier
-from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_module
+from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_network
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.labelled import LabelledDBN
-from deepbelief.randomness import Random
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Results, read_results
-
-_ACTIVATIONS: Final = {"relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
 @final
@@ -99,17 +96,3 @@ def classifier_of(recipe: Recipe, dbn: DBN, name: str, network: FeedForward) -> 
 def with_standardisation(dbn: DBN, network: FeedForward) -> Classifier:
     """A network that learnt from values as the DBN's first RBM sees them, as a function of the values themselves."""
     return network if dbn.standardisation is None else nn.Sequential(dbn.standardisation, network)
-
-
-def load_network(path: Path) -> FeedForward:
-    """A feed-forward network that a study saved.
-
-    Raises:
-        DeepBeliefError: the file is missing, damaged or holds something else.
-    """
-
-    def build(description: Mapping[str, Any]) -> FeedForward:
-        activation = _ACTIVATIONS[description["activation"]]
-        return FeedForward(description["sizes"], activation, Random(0, device="meta"))
-
-    return load_module(path, "FeedForward", "no feed-forward network: give one that a study saved", build)

@@ -1,6 +1,6 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,13 +15,15 @@ from deepbelief.learning.backprop.classifier import (
     MinibatchTraining,
 )
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining, side_by_side
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.training import DivergedError, EpochRecord
+from deepbelief.learning.summary import training_summary
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
+from deepbelief.models.readout import side_by_side
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import Standardised, standardisation_of, standardise
 from deepbelief.randomness import Random
@@ -64,7 +66,8 @@ def pretraining(context: Context) -> Findings:
         raise
     by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
     kept = [best_epoch(records, each.patience) for records, each in zip(by_layer, recipe.pretraining, strict=True)]
-    save_dbn(path, dbn, image_shape=shape, epochs=kept)
+    each = zip(recipe.pretraining, by_layer, kept, strict=True)
+    save_dbn(path, dbn, image_shape=shape, epochs=kept, training=[training_summary(*layer) for layer in each])
 
     last = job.records[-1]
     found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")
@@ -103,10 +106,10 @@ def readouts(context: Context) -> Findings:
         settings = recipe.robust_readout if name == "robust_readout" else recipe.readouts
         assert settings is not None
         if isinstance(settings, ConvergedSettings):
-            _converged(context, name, network, features, settings, found)
+            training = _converged(context, name, network, features, settings, found)
         else:
-            _full_batch(context, name, network, features, settings, found)
-        save_and_measure(context, name, network, "relu", features, found)
+            training = _full_batch(context, name, network, features, settings, found)
+        save_and_measure(context, name, network, training, features, found)
     return found
 
 
@@ -122,10 +125,10 @@ def mlp_head(context: Context) -> Findings:
     network = FeedForward([features.width, *section.hidden, context.classes], torch.relu, context.random(name))
     found = of_network(network)
     scaling = standardisation_of(features).to(features.values)
-    training, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
-    _minibatch(context, name, network, training, held_out, section.training, found)
+    learnt, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
+    training = _minibatch(context, name, network, learnt, held_out, section.training, found)
     scaling.fold_into(network.linear(1))
-    save_and_measure(context, name, network, "relu", features, found)
+    save_and_measure(context, name, network, training, features, found)
     return found
 
 
@@ -135,11 +138,12 @@ def baseline(context: Context) -> Findings:
     network = FeedForward([context.training.width, *section.hidden, context.classes], torch.relu, random)
     found = of_network(network, section.training.method)
     if isinstance(section.training, MinibatchSettings):
-        learn_from_pixels(context, "ffnn", network, section.training, found)
+        training = learn_from_pixels(context, "ffnn", network, section.training, found)
     else:
         network.to(context.precision.parameters)
-        _full_batch(context, "ffnn", network, context.standardised(context.training), section.training, found)
-    save_and_measure(context, "ffnn", network, "relu", context.standardised(context.training), found)
+        pixels = context.standardised(context.training)
+        training = _full_batch(context, "ffnn", network, pixels, section.training, found)
+    save_and_measure(context, "ffnn", network, training, context.standardised(context.training), found)
     return found
 
 
@@ -154,8 +158,8 @@ def finetuning(context: Context) -> Findings:
     """Train the whole DBN, with its top read-out, by backpropagation."""
     network = pretrained_network(context, context.random("finetuned"))
     found = of_network(network)
-    learn_from_pixels(context, "finetuned", network, context.recipe.finetuning, found)
-    save_and_measure(context, "finetuned", network, "sigmoid", context.standardised(context.training), found)
+    training = learn_from_pixels(context, "finetuned", network, context.recipe.finetuning, found)
+    save_and_measure(context, "finetuned", network, training, context.standardised(context.training), found)
     return found
 
 
@@ -165,8 +169,8 @@ def random_start(context: Context) -> Findings:
     assert settings is not None
     network = FeedForward([*context.dbn.sizes, context.classes], torch.sigmoid, context.random(name))
     found = of_network(network)
-    learn_from_pixels(context, name, network, settings, found)
-    save_and_measure(context, name, network, "sigmoid", context.standardised(context.training), found)
+    training = learn_from_pixels(context, name, network, settings, found)
+    save_and_measure(context, name, network, training, context.standardised(context.training), found)
     reached = _test_accuracy(context, "finetuned", context.network("finetuned"))
     found.metrics["gain_of_pretraining/finetuned"] = reached - found.metrics[f"accuracy/{name}"]
     return found
@@ -178,10 +182,10 @@ def of_network(network: FeedForward, method: str = "minibatch") -> Findings:
 
 
 def save_and_measure(
-    context: Context, name: str, network: FeedForward, activation: str, learnt: Source, found: Findings
+    context: Context, name: str, network: FeedForward, training: dict[str, Any], learnt: Source, found: Findings
 ) -> None:
-    """Save a network, and measure it on the training images, as it has learnt from them, and on the test images."""
-    context.save_network(name, network, activation)
+    """Save a network with the summary of its training; measure it on what it has learnt from and on the test images."""
+    context.save_network(name, network, training)
     found.metrics[f"accuracy_train/{name}"] = accuracy(network, learnt, context.training.required_labels())
     measured = _test_accuracy(context, name, network)
     found.metrics[f"accuracy/{name}"] = measured
@@ -196,7 +200,7 @@ def _test_accuracy(context: Context, name: str, network: FeedForward) -> float:
 
 def _converged(
     context: Context, name: str, network: FeedForward, features: Source, settings: ConvergedSettings, found: Findings
-) -> None:
+) -> dict[str, Any]:
     held_out = None
     if len(context.held_out):
         seen = side_by_side(context.held_out_features, context.recipe.layers_seen_by(name))
@@ -211,11 +215,12 @@ def _converged(
     found.arrays[f"{name}/loss"] = np.array(chosen.losses)
     found.arrays[f"{name}/step"] = np.arange(1, len(chosen.losses) + 1)
     found.metrics[f"loss/{name}@{len(chosen.losses)}"] = chosen.losses[-1]
+    return training_summary(settings, job.records, chosen.epoch)
 
 
 def _full_batch(
     context: Context, name: str, network: FeedForward, source: Source, settings: FullBatchSettings, found: Findings
-) -> None:
+) -> dict[str, Any]:
     labels, products = context.training.required_labels(), context.precision.products
     job = FullBatchTraining(network, (source, labels), settings, products=products)
     for record in context.train(name, job):
@@ -226,6 +231,7 @@ def _full_batch(
     found.arrays[f"{prefix}step"] = np.arange(1, len(losses) + 1)
     shown = sorted({*range(1, settings.steps + 1, 100), settings.steps})
     found.metrics |= {f"loss/{name}@{step}": losses[step - 1] for step in shown}
+    return training_summary(settings, job.records)
 
 
 def learn_from_pixels(
@@ -235,10 +241,13 @@ def learn_from_pixels(
     settings: MinibatchSettings,
     found: Findings,
     augment: Augmentation | None = None,
-) -> None:
-    """Train a network on the training images; what it augments are values as the DBN's first RBM sees them."""
+) -> dict[str, Any]:
+    """Train a network on the training images; what it augments are values as the DBN's first RBM sees them.
+
+    Returns the summary of its training, as `_minibatch` does.
+    """
     training, held_out = (context.standardised(part) for part in (context.training, context.held_out))
-    _minibatch(context, name, network, training, held_out, settings, found, augment)
+    return _minibatch(context, name, network, training, held_out, settings, found, augment)
 
 
 def _minibatch(
@@ -250,7 +259,7 @@ def _minibatch(
     settings: MinibatchSettings,
     found: Findings,
     augment: Augmentation | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Train a network, in the study's precision, on the training images as it sees them."""
     network.to(context.precision.parameters)
     learnt = training, context.training.required_labels()
@@ -270,3 +279,4 @@ def _minibatch(
         found.arrays["epoch"] = found.arrays["step"]
     found.facts["best_epoch"] = job.best_epoch
     found.metrics |= {f"loss/{name}@{record.epoch}": record.loss for record in job.records}
+    return training_summary(settings, job.records, job.best_epoch)

@@ -6,9 +6,9 @@ import torch
 from deepbelief.data import TensorSource
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.units import Bernoulli, Gaussian, ReLU
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random

@@ -1,6 +1,6 @@
 """Linear read-outs: what a linear classifier can tell from layers whose weights it cannot change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, final
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
 
-from deepbelief.arrays import Classifier, TensorLike
+from deepbelief.arrays import Classifier
 from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
 from deepbelief.data.labels import as_training_labels
 from deepbelief.data.order import counts_of
@@ -21,33 +21,11 @@ from deepbelief.learning.course import Training
 from deepbelief.models.checks import check_finite, check_width
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy, softmax_regression
+from deepbelief.models.readout import ReadoutClassifier as ReadoutClassifier  # a name of `deepbelief.learning`, too
 from deepbelief.randomness import Random, as_random
 from deepbelief.settings import settings_dataclass
 
 _CHUNK: Final = 1024
-
-
-@final
-class ReadoutClassifier(nn.Module):
-    """A DBN up to hidden layer `layer`, or several of its layers side by side, then a read-out, linear or not.
-
-    Differentiable from end to end.
-    """
-
-    def __init__(self, dbn: DBN, layer: int | Sequence[int], readout: FeedForward) -> None:
-        super().__init__()
-        self.dbn = dbn
-        self.readout = readout
-        self.layers: Final = (layer,) if isinstance(layer, int) else tuple(layer)
-
-    def forward(self, images: TensorLike) -> Tensor:
-        """(batch, visible) values in [0, 1] -> (batch, classes) logits."""
-        return self.of_layers(self.dbn.encode_all(images, max(self.layers)))
-
-    def of_layers(self, means: Sequence[Tensor]) -> Tensor:
-        """The means of the hidden layers from layer 1 up, (batch, units) each -> (batch, classes) logits."""
-        logits: Tensor = self.readout(side_by_side(means, self.layers))
-        return logits
 
 
 @torch.no_grad()
@@ -62,12 +40,6 @@ def predictions(
             logits = classifier.of_layers(layers) if isinstance(classifier, ReadoutClassifier) else classifier(batch)
             parts[name].append(logits.argmax(dim=1))
     return {name: torch.cat(part) for name, part in parts.items()}
-
-
-def side_by_side(means: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
-    """Of the means of the hidden layers from layer 1 up, (n, units) each, some as one tensor, (n, all their units)."""
-    chosen = [means[layer - 1] for layer in layers]
-    return chosen[0] if len(chosen) == 1 else torch.cat(chosen, dim=1)
 
 
 @final

@@ -1,0 +1,78 @@
+"""`deepbelief export`: a model as an ONNX file."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepbelief.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class What(StrEnum):
+    """What an ONNX file computes."""
+
+    ENCODER = "encoder"
+    RECONSTRUCTION = "reconstruction"
+    CLASSIFIER = "classifier"
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A model's file, the folder of a shared model, or a study's.")],
+    out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
+    what: Annotated[
+        What | None, typer.Option(help="What it computes.", show_default="classifier of classifiers, else encoder")
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(min=1, help="Up to which hidden layer.", show_default="the top one")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option(help="Of a study: one of its classifiers, such as finetuned.", show_default="its DBN")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of a study: which seed.", show_default="its first")] = None,
+) -> None:
+    """Write a model as an ONNX file, which runs without PyTorch: its features, its reconstruction or its classes.
+
+    The file takes any number of rows of float32 values, as the data are, on their original scale.
+
+    Example: deepbelief export runs/default/seed-0/models/dbn.safetensors --out encoder.onnx --layer 2
+
+    Example: deepbelief export runs/default --classifier finetuned --out classifier.onnx
+    """
+    from deepbelief.models import DBN, Autoencoder
+    from deepbelief.sharing import export_classifier, export_encoder, export_reconstruction
+
+    if out.suffix != ".onnx":
+        raise SettingsError(f"a model is exported to a file that ends in .onnx, not {out.name}: give --out model.onnx.")
+    found = _loaded(model, classifier, seed)
+    if not isinstance(found, DBN | Autoencoder):
+        if what not in (None, What.CLASSIFIER) or layer is not None:
+            raise SettingsError(
+                f"{model} holds a classifier, which is exported whole: leave --what and --layer out, or give a DBN."
+            )
+        export_classifier(found, out)
+    elif what == What.CLASSIFIER:
+        raise SettingsError(f"{model} holds no classifier: give another file, or a study's folder with --classifier.")
+    elif what == What.RECONSTRUCTION:
+        export_reconstruction(found, out, layer)
+    else:
+        export_encoder(found.encoder if isinstance(found, Autoencoder) else found, out, layer)
+    typer.echo(str(out))
+
+
+def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module":
+    """The model in a file or folder; of a study the DBN or one of its classifiers."""
+    from deepbelief.checkpoint import load_model
+    from deepbelief.sharing import from_pretrained
+    from deepbelief.sharing.run import classifier_of
+    from deepbelief.study import load_run
+
+    if (model / "results.json").exists():
+        run = load_run(model, seed)
+        return run.dbn if classifier is None else classifier_of(run, classifier)
+    if classifier is not None or seed is not None:
+        raise SettingsError(f"{model} is no finished study, and only one has --classifier and --seed: leave them out.")
+    return from_pretrained(model) if model.is_dir() else load_model(model)
