@@ -88,6 +88,7 @@ def test_pages_with_python_are_run() -> None:
         "docs/scikit-learn.md",
         "docs/watching.md",
     ]
+    pages = ["README.md", "docs/how-learning-works.md", "docs/robustness.md", "docs/scikit-learn.md", "docs/sharing.md"]
     assert [page for page in ALL_PAGES if blocks_of(page, "python")] == pages
 
 
@@ -125,6 +126,12 @@ def test_the_python_about_watching_runs(tmp_path: Path) -> None:
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
     assert list(folder.glob("layer_1/events.*"))
     assert len((tmp_path / "runs" / "network" / "metrics.csv").read_text().splitlines()) == 1 + 3
+def test_the_python_about_sharing_runs(tmp_path: Path) -> None:
+    """Up to what needs the internet, and PyTorch from 2.9 on."""
+    (tmp_path / "page.py").write_text("".join(blocks_of("docs/sharing.md", "python")), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-W", "error", "page.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "RBMSettings 3\n(2, 100)\n"
+    assert {path.name for path in (tmp_path / "digits-dbn").iterdir()} == {"model.safetensors", "README.md"}
 
 
 def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:

@@ -1,5 +1,7 @@
 """What each stage leaves in its record: the names that the report reads, and figures worked out a second time."""
 
+import dataclasses
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from deepbelief.checkpoint import load_labelled_dbn
+from deepbelief.checkpoint import load_labelled_dbn, read_description
 from deepbelief.data import Dataset, Images, Labelled
 from deepbelief.learning import Pretraining
 from deepbelief.models import DBN, Bernoulli, LabelledRBM
@@ -155,6 +157,37 @@ def test_names_of_facts_and_arrays(stages: dict[str, tuple[StageRecord, Arrays]]
 
 def test_there_is_no_other_stage(finished: tuple[Path, float]) -> None:
     assert {path.stem for path in (finished[0] / "seed-0" / "stages").glob("*.json")} == set(NAMES)
+
+
+def test_every_model_is_kept_with_how_it_was_trained(recipe: Recipe, context: Context) -> None:
+    assert recipe.all_layers is not None and recipe.all_layers.mlp_head is not None
+    networks = {
+        **dict.fromkeys(recipe.contestants, recipe.readouts),
+        "robust_readout": recipe.robust_readout,
+        "mlp_head": recipe.all_layers.mlp_head.training,
+        "random_start": recipe.random_start,
+        "ffnn": recipe.baseline.training,
+        "finetuned": recipe.finetuning,
+        "labelled": recipe.generation.labels.training,
+    }
+    trained = {"dbn": list(recipe.pretraining), **{name: [settings] for name, settings in networks.items()}}
+    for name, wanted in trained.items():
+        told = read_description(context.models / f"{name}.safetensors")["training"]
+        assert [one["method"] for one in told] == [type(settings).__name__ for settings in wanted], name
+        assert [one["settings"] for one in told] == [jsonable(settings) for settings in wanted], name
+        assert all(1 <= one["kept"] <= one["epochs"] and one["figures"] for one in told), name
+    (told,) = read_description(context.models / "finetuned.safetensors")["training"]
+    record = read_stage(context.folder / "stages", "finetuning")[0]
+    assert told["kept"] == record.facts["best_epoch"]
+    assert told["figures"]["loss"] == record.metrics[f"loss/finetuned@{told['kept']}"]
+    first, _ = read_description(context.models / "dbn.safetensors")["training"]
+    error = read_stage(context.folder / "stages", "pretraining")[1]["layer_1/reconstruction_error"]
+    assert first["figures"]["reconstruction_error"] == error[first["kept"] - 1]
+
+
+def jsonable(settings: object) -> Any:
+    """Settings as JSON holds them."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 def test_facts_of_the_data(stages: dict[str, tuple[StageRecord, Arrays]], context: Context) -> None:

@@ -48,7 +48,7 @@ def save_model(path: Path | str, model: nn.Module, /, **further: Any) -> None:
     """
     kind = type(model).__name__
     if kind not in _KINDS:
-        raise SettingsError(f"a {kind} has no kind of file: give one of {', '.join(_KINDS)}.")
+        raise SettingsError(f"{kind} is no model that a file can hold: give one of {', '.join(_KINDS)}.")
     save_module(path, model, {"model": kind, **_KINDS[kind].describe(model)}, further)
 
 
