@@ -6,9 +6,11 @@ import runpy
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 from typer.main import get_command
 
 from deepbelief.cli.app import app
@@ -126,8 +128,8 @@ def test_the_python_about_watching_runs(tmp_path: Path) -> None:
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
     assert list(folder.glob("layer_1/events.*"))
     assert len((tmp_path / "runs" / "network" / "metrics.csv").read_text().splitlines()) == 1 + 3
+@pytest.mark.skipif(Version(version("torch")) < Version("2.9"), reason="there ONNX export is one sentence")
 def test_the_python_about_sharing_runs(tmp_path: Path) -> None:
-    """Up to what needs the internet, and PyTorch from 2.9 on."""
     (tmp_path / "page.py").write_text("".join(blocks_of("docs/sharing.md", "python")), encoding="utf-8")
     done = subprocess.run([sys.executable, "-W", "error", "page.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "RBMSettings 3\n(2, 100)\n"

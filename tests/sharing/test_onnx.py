@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -116,13 +117,14 @@ def test_a_network_of_standardised_values_takes_the_values_themselves(tmp_path: 
 def test_a_model_of_another_type_is_exported_in_float32_and_stays_as_it_is(tmp_path: Path) -> None:
     dbn = copy.deepcopy(EVERY_MODEL["binary"]).double()
     assert isinstance(dbn, DBN)
-    training = dbn.training
+    training, level = dbn.training, logging.getLogger("torch.onnx").level
     export_reconstruction(dbn, tmp_path / "model.onnx", layer=1, steps=2)
     told = assert_alike(tmp_path / "model.onnx", "reconstruction", lambda values: dbn.reconstruct(values, 2, 1).float())
     assert (told["layer"], told["steps"]) == ("1", "2")
     assert {tensor.dtype for tensor in dbn.parameters()} == {torch.float64}
     assert all(tensor.requires_grad for tensor in dbn.parameters())
     assert dbn.training == training
+    assert logging.getLogger("torch.onnx").level == level
 
 
 @needs_exporter

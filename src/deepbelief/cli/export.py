@@ -67,12 +67,12 @@ def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module
     """The model in a file or folder; of a study the DBN or one of its classifiers."""
     from deepbelief.checkpoint import load_model
     from deepbelief.sharing import from_pretrained
-    from deepbelief.sharing.run import classifier_of
+    from deepbelief.sharing.run import named_classifier
     from deepbelief.study import load_run
 
     if (model / "results.json").exists():
         run = load_run(model, seed)
-        return run.dbn if classifier is None else classifier_of(run, classifier)
+        return run.dbn if classifier is None else named_classifier(run, classifier)
     if classifier is not None or seed is not None:
         raise SettingsError(f"{model} is no finished study, and only one has --classifier and --seed: leave them out.")
     return from_pretrained(model) if model.is_dir() else load_model(model)

@@ -38,7 +38,7 @@ def share_run(
         DeepBeliefError: the folder holds no finished study, or a file in it is damaged.
     """
     found = load_run(run, seed)
-    model = found.dbn if classifier is None else shareable(classifier_of(found, classifier))
+    model = found.dbn if classifier is None else shareable(named_classifier(found, classifier))
     models = Path(run) / f"seed-{found.seed}" / "models"
     kept = read_description(models / "dbn.safetensors")
     training = kept.get("training", [])
@@ -51,7 +51,7 @@ def share_run(
     save_pretrained(model, folder, card, **further)
 
 
-def classifier_of(run: Run, name: str) -> nn.Module:
+def named_classifier(run: Run, name: str) -> nn.Module:
     """The classifier of this name; a `SettingsError` names those that there are."""
     found = run.classifiers.get(name)
     if not isinstance(found, nn.Module):
