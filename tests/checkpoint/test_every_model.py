@@ -65,6 +65,9 @@ def test_a_summary_tells_of_the_epoch_that_was_kept_and_of_finite_figures_alone(
     told = training_summary(MinibatchSettings(), records, kept=1)
     assert (told["epochs"], told["kept"], told["figures"]) == (2, 1, {"loss": 2.0, "score": 0.5})
     assert training_summary(MinibatchSettings(), records)["figures"] == {"loss": None, "score": 0.25}
+    for missing, kept in (([], None), (records, 3)):
+        with pytest.raises(SettingsError, match=f"no record of epoch {kept or 1}"):
+            training_summary(MinibatchSettings(), missing, kept)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FILES.glob("*.safetensors")))

@@ -88,6 +88,12 @@ def test_no_text_breaks_a_card(tmp_path: Path, text: str) -> None:
     assert all(line.count("|") == 5 for line in content.partition("## Results")[2].splitlines() if line)
 
 
+def test_a_card_without_accuracies_has_none_for_the_hub(tmp_path: Path) -> None:
+    card = Card(data="digits", results={"log-likelihood": Metric.over_seeds([-9])})
+    save_pretrained(DBN_MODEL, tmp_path, card)
+    assert huggingface_hub.ModelCard.load(tmp_path / "README.md").data.eval_results is None
+
+
 def test_what_is_in_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     for name in ("model.safetensors", "README.md"):
         folder = tmp_path / name.partition(".")[0]

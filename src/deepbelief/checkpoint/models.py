@@ -167,9 +167,10 @@ def _of_both(one: DBN, other: DBN, model: nn.Module) -> dict[str, Any]:
     """The description that the two stacks of a model share."""
     shape = _dbn_description(one)
     if shape != _dbn_description(other):
-        kind = type(model).__name__
-        raise SettingsError(f"the two stacks of this {kind} differ in their units or in whether they standardise, "
-                            "which its file cannot hold: save each as a DBN.")  # fmt: skip
+        raise SettingsError(
+            f"the two stacks of this {type(model).__name__} differ in their units or in whether they standardise, "
+            "which its file cannot hold: save each as a DBN."
+        )
     return shape
 
 

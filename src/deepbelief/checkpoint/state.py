@@ -132,6 +132,7 @@ def _progress(path: Path | str, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def damaged(path: Path | str, what: str) -> UnusableFileError:
+    """The error of a file of ours that is not as it should be."""
     return UnusableFileError(
         f"{path} is damaged ({one_line(what)})", "give a file that deepbelief saved, or save it again"
     )

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from deepbelief.errors import SettingsError
 from deepbelief.learning.course import AnyRecord
 
 
@@ -20,6 +21,9 @@ def training_summary(settings: Any, records: Sequence[AnyRecord], kept: int | No
         `method`, the settings' name; `settings`; `epochs`, how many there were; `kept`; and `figures`, the numbers of
         that epoch's record, with None for those that are NaN or infinite.
 
+    Raises:
+        SettingsError: there is no record, or none of the epoch that was kept.
+
     >>> import torch
     >>> from deepbelief import DBN, Pretraining, RBMSettings, save_dbn
     >>> dbn, settings = DBN.from_sizes([6, 4], 0), RBMSettings(epochs=2)
@@ -31,15 +35,15 @@ def training_summary(settings: Any, records: Sequence[AnyRecord], kept: int | No
     `save_dbn("dbn.safetensors", dbn, training=[training_summary(settings, records)])` then keeps it, a list of one
     summary for each layer.
     """
-    number = records[-1].epoch if kept is None else kept
-    told: Any = next(record for record in records if record.epoch == number)
-    figures = _figures(dataclasses.asdict(told))
+    told: list[Any] = [record for record in records if kept in (None, record.epoch)]
+    if not told:
+        raise SettingsError(f"there is no record of epoch {kept or 1}: give those of all epochs of a training.")
     return {
         "method": type(settings).__name__,
         "settings": dataclasses.asdict(settings),
         "epochs": len(records),
-        "kept": number,
-        "figures": figures,
+        "kept": told[-1].epoch,
+        "figures": _figures(dataclasses.asdict(told[-1])),
     }
 
 

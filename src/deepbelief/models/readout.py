@@ -20,6 +20,10 @@ class ReadoutClassifier(nn.Module):
 
     Raises:
         SettingsError: the DBN has no such layer, or the read-out does not see as many values as there are units.
+
+    >>> dbn = DBN.from_sizes([6, 5, 4], 0)
+    >>> ReadoutClassifier(dbn, [1, 2], FeedForward([9, 3], torch.relu, 0))(torch.rand(2, 6)).shape
+    torch.Size([2, 3])
     """
 
     def __init__(self, dbn: DBN, layer: int | Sequence[int], readout: FeedForward) -> None:

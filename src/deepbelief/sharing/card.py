@@ -70,13 +70,13 @@ def _header(title: str, card: Card) -> list[str]:
     if card.licence:
         fields["license"] = one_line(card.licence)
     fields["tags"] = ["deepbelief", "deep-belief-network", "restricted-boltzmann-machine"]
-    if card.data and card.results:
+    metrics = [
+        {"type": "accuracy", "name": one_line(name), "value": one.mean}
+        for name, one in card.results.items()
+        if name.startswith("accuracy")
+    ]
+    if card.data and metrics:
         data = {"name": one_line(card.data), "type": one_line(card.data)}
-        metrics = [
-            {"type": "accuracy", "name": one_line(name), "value": one.mean}
-            for name, one in card.results.items()
-            if name.startswith("accuracy")
-        ]
         found = {"task": {"type": "image-classification"}, "dataset": data, "metrics": metrics}
         fields["model-index"] = [{"name": title, "results": [found]}]
     lines = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
@@ -149,18 +149,17 @@ def _training(summaries: Any) -> list[str]:
     names = list(dict.fromkeys(name for column in columns for name in column))
     header = ("", *(f"{number}. {one['method']}" for number, one in enumerate(summaries, start=1)))
     rows = [(name, *(_cell(column.get(name, "")) for column in columns)) for name in names]
-    return ["## Training", "Settings, the number of epochs, and the figures after the one that was kept.",
-            _table(header, rows)]  # fmt: skip
+    note = "Settings, the number of epochs, and the figures after the one that was kept."
+    return ["## Training", note, _table(header, rows)]
 
 
 def _results(card: Card) -> list[str]:
     if not card.results:
         return []
-    rows = [
-        (name, f"{one.mean:.4f}", "" if one.ci95 is None else f"{one.ci95[0]:.4f} to {one.ci95[1]:.4f}",
-         str(len(one.values)))
-        for name, one in card.results.items()
-    ]  # fmt: skip
+    rows = []
+    for name, one in card.results.items():
+        interval = "" if one.ci95 is None else f"{one.ci95[0]:.4f} to {one.ci95[1]:.4f}"
+        rows.append((name, f"{one.mean:.4f}", interval, str(len(one.values))))
     note = "Means over the seeds of a study; this is the model of one of them."
     several = [note] if any(len(one.values) > 1 for one in card.results.values()) else []
     return ["## Results", *several, _table(("", "mean", "95 % interval", "seeds"), rows)]

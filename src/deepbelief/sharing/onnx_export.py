@@ -45,7 +45,7 @@ def export_encoder(dbn: DBN, path: Path | str, layer: int | None = None) -> None
         DeepBeliefError: what the export needs is not installed, or too old.
 
     >>> from deepbelief import Random
-    >>> export_encoder(DBN.from_sizes([784, 300], Random(0)), "/tmp/encoder.onnx")  # doctest: +SKIP
+    >>> export_encoder(DBN.from_sizes([784, 300], Random(0)), "encoder.onnx")  # doctest: +SKIP
     """
     number = dbn.layer_number(layer)
     facts = {"what": "encoder", "layer": number, "units": dbn.layer(number).hidden.description}
