@@ -156,7 +156,7 @@ def draw_samples(
         kept = [*kept, cells] if moving else [cells]
         if progress is not None:
             progress("Sampling", min(number * settings.every, steps), steps)
-    columns, bounds = kept[0].shape[1], (0.0, 1.0) if dbn.layer(1).visible.bounded else _range(kept)
+    columns, bounds = kept[0].shape[1], (0.0, 1.0) if dbn.layer(1).visible.highest <= 1 else _range(kept)
     write_picture(out, [grid(cells.flatten(0, 1).cpu().numpy(), shape, columns, scale, bounds) for cells in kept])
     return len(kept)
 

@@ -9,12 +9,12 @@ from deepbelief.data import Images, load_images
 
 
 def images_for(model: Path, name: str, folder: Path | None, part: Part) -> Images:
-    """`load_images` for the DBN in a file: real values of any size are allowed if its visible units are unbounded.
+    """`load_images` for the DBN in a file: of any size if its visible units may have values above 1.
 
     Raises:
         SettingsError: the name of the data or of the part is unknown.
         DataError: the data are missing or damaged, or hold values that the units cannot take.
         DeepBeliefError: the model cannot be read.
     """
-    real = not load_dbn(model).layer(1).visible.bounded
+    real = load_dbn(model).layer(1).visible.highest > 1
     return load_images(name, folder, part.value, real=real, progress=download_line)

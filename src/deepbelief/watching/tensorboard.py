@@ -176,5 +176,5 @@ def _finite(values: Tensor, what: str) -> NDArray[Any]:
 
 
 def _grey(dbn: DBN, values: Tensor) -> Tensor:
-    """Values of visible units from 0 to 1; those without bounds on the scale of their lowest and highest."""
-    return values if dbn.layer(1).visible.bounded else scaled_alike(values)
+    """Values of visible units from 0 to 1; those that may be larger on the scale of all of them."""
+    return values if dbn.layer(1).visible.highest <= 1 else scaled_alike(values)
