@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+from deepbelief.data.columns import Column, Columns
 from deepbelief.data.corrupted import load_corrupted
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npy_images, load_npz, load_npz_images
 from deepbelief.data.named import load_named
+from deepbelief.data.recognition import recognise_columns
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled
 from deepbelief.errors import SettingsError
 from deepbelief.progress import Progress
 
 __all__ = [
+    "Column",
+    "Columns",
     "Dataset",
     "Images",
     "Labelled",
@@ -30,6 +34,7 @@ __all__ = [
     "load_corrupted",
     "load_dataset",
     "load_images",
+    "recognise_columns",
 ]
 
 

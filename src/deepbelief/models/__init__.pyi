@@ -2,6 +2,7 @@ from .annealed_path import AnnealedPath as AnnealedPath
 from .annealed_path import base_rate_bias as base_rate_bias
 from .autoencoder import Autoencoder as Autoencoder
 from .autoencoder import unroll as unroll
+from .column_units import units_of_columns as units_of_columns
 from .dbn import DBN as DBN
 from .feedforward import FeedForward as FeedForward
 from .feedforward import accuracy as accuracy
