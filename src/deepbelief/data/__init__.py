@@ -5,10 +5,21 @@ from pathlib import Path
 from deepbelief.data.columns import Column, Columns
 from deepbelief.data.corrupted import load_corrupted
 from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
-from deepbelief.data.files import Part, load_csv, load_csv_images, load_npy, load_npy_images, load_npz, load_npz_images
-from deepbelief.data.named import load_named
+from deepbelief.data.files import (
+    Part,
+    load_csv,
+    load_csv_images,
+    load_folder_images,
+    load_npy,
+    load_npy_images,
+    load_npz,
+    load_npz_images,
+    load_parquet_images,
+)
+from deepbelief.data.named import NAMES, load_named
 from deepbelief.data.recognition import recognise_columns
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
+from deepbelief.data.user_table import UserTable, load_user_table
 from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled
 from deepbelief.errors import SettingsError
 from deepbelief.progress import Progress
@@ -25,6 +36,7 @@ __all__ = [
     "Source",
     "SourceLike",
     "TensorSource",
+    "UserTable",
     "Weighted",
     "as_held_out",
     "as_labelled",
@@ -34,6 +46,7 @@ __all__ = [
     "load_corrupted",
     "load_dataset",
     "load_images",
+    "load_user_table",
     "recognise_columns",
 ]
 
@@ -74,7 +87,9 @@ def load_images(
     real: bool = False,
     progress: Progress | None = None,
 ) -> Images:
-    """Load images to encode: all of a .npy or .csv file, or a ``part`` ("train" or "test") of a data set or .npz file.
+    """Load images to encode: all of a file or folder, or a ``part`` ("train" or "test") of a data set or .npz file.
+
+    Files are .npy, .csv or .parquet; a folder holds images, or a folder of images for each class.
 
     Images of a file need no labels here. ``folder``, ``real`` and ``progress`` are as in `load_dataset`.
 
@@ -92,5 +107,9 @@ def load_images(
         return load_csv_images(Path(name_or_path), real)
     if suffix == ".npz":
         return load_npz_images(Path(name_or_path), part, real)
+    if suffix == ".parquet":
+        return load_parquet_images(Path(name_or_path), real)
+    if Path(name_or_path).is_dir() and name_or_path not in NAMES:
+        return load_folder_images(Path(name_or_path))
     dataset = load_named(name_or_path, folder, progress)
     return dataset.train if part == "train" else dataset.test

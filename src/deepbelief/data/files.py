@@ -4,23 +4,28 @@ import math
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
 import torch
 
 from deepbelief.data.arrays import read_npy, read_npz
+from deepbelief.data.cells import as_numbers, read_cells
+from deepbelief.data.csv_lines import leading_index
 from deepbelief.data.dataset import Dataset, Images, located
+from deepbelief.data.image_folder import read_image_folder
 from deepbelief.data.label_files import Arrays, read_classes, read_labels, warn_of_unlearnt
+from deepbelief.data.parquet import read_parquet
 from deepbelief.data.pixels import Pixels, read_pixels, warn_if_dark
 from deepbelief.data.split import split_rows
-from deepbelief.data.table import Table, read_table
+from deepbelief.data.table import LABEL_COLUMNS, Table, read_table
 from deepbelief.errors import DataError
 
 Part = Literal["train", "test"]
 
 # Our names first, then those of Keras.
-_IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}
-_LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
+IMAGE_KEYS: Final = {"train": ("train_images", "x_train"), "test": ("test_images", "x_test")}
+LABEL_KEYS: Final = {"train": ("train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _ALL_KEYS: Final = "train_images, train_labels, test_images and test_labels"
-_KNOWN_KEYS: Final = {key for keys in (_IMAGE_KEYS, _LABEL_KEYS) for pair in keys.values() for key in pair}
+_KNOWN_KEYS: Final = {key for keys in (IMAGE_KEYS, LABEL_KEYS) for pair in keys.values() for key in pair}
 _TEST: Final = 5  # one item in five is held out for testing, where a file has no parts
 
 
@@ -69,9 +74,9 @@ def load_npz_images(path: Path, part: Part, real: bool = False) -> Images:
     """
     arrays = read_npz(path, _KNOWN_KEYS)
     with located(path):
-        keys = [key for pair in _LABEL_KEYS.values() if (key := _key(arrays, pair)) is not None]
+        keys = [key for pair in LABEL_KEYS.values() if (key := _key(arrays, pair)) is not None]
         labels = read_labels({key: arrays[key] for key in keys})
-        images = _images(part, _pixels(arrays, part, real), labels.get(_key(arrays, _LABEL_KEYS[part]) or ""))
+        images = _images(part, _pixels(arrays, part, real), labels.get(_key(arrays, LABEL_KEYS[part]) or ""))
     _warn_if_dark(path, arrays, real)
     return images
 
@@ -133,6 +138,22 @@ def load_csv_images(path: Path, real: bool = False) -> Images:
         return _table_images(path, table, real, labels)
 
 
+def load_parquet_images(path: Path, real: bool = False) -> Images:
+    """All rows of a .parquet file of numbers, in their order; a column of labels is left out."""
+    cells = read_parquet(path)
+    names = [name for name in cells if name.lower() not in LABEL_COLUMNS][leading_index([*cells]) :]
+    with located(path):
+        values = np.column_stack([as_numbers(name, read_cells(name, cells[name])) for name in names])
+        return _table_images(path, Table(values, None), real, None)
+
+
+def load_folder_images(folder: Path) -> Images:
+    """All images of a folder, see `read_image_folder`; their labels are numbered in the order of their names."""
+    pixels, classes = read_image_folder(folder)
+    labels = None if classes is None else torch.from_numpy(np.unique(classes, return_inverse=True)[1])
+    return Images(torch.from_numpy(pixels).flatten(1), 255, labels)
+
+
 def _table_images(path: Path, table: Table, real: bool, labels: torch.Tensor | None) -> Images:
     pixels = read_pixels("the table", table.values, real)
     warn_if_dark(path, [table.values], real)
@@ -168,9 +189,9 @@ def _test_items(strata: torch.Tensor, names: tuple[str, ...]) -> int:
 
 def _npz_classes(arrays: Arrays) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """Labels by their part, numbered from 0, and the names of the classes; neither if the file has none of them."""
-    if not {"class_names", *_LABEL_KEYS["train"], *_LABEL_KEYS["test"]} & {*arrays}:
+    if not {"class_names", *LABEL_KEYS["train"], *LABEL_KEYS["test"]} & {*arrays}:
         return {}, ()
-    keys = {part: _required(arrays, names) for part, names in _LABEL_KEYS.items()}
+    keys = {part: _required(arrays, names) for part, names in LABEL_KEYS.items()}
     labels, names = read_classes({key: arrays[key] for key in keys.values()}, arrays.get("class_names"))
     return {part: labels[key] for part, key in keys.items()}, names
 
@@ -190,7 +211,7 @@ def _required(arrays: Arrays, keys: tuple[str, ...]) -> str:
 
 
 def _pixels(arrays: Arrays, part: Part, real: bool) -> Pixels:
-    key = _required(arrays, _IMAGE_KEYS[part])
+    key = _required(arrays, IMAGE_KEYS[part])
     return read_pixels(key, arrays[key], real)
 
 
@@ -203,4 +224,4 @@ def _images(part: Part, pixels: Pixels, labels: torch.Tensor | None) -> Images:
 
 def _warn_if_dark(path: Path, arrays: Arrays, real: bool) -> None:
     """For both parts together: a test set of a few dark images is no reason to warn."""
-    warn_if_dark(path, [arrays[key] for keys in _IMAGE_KEYS.values() if (key := _key(arrays, keys))], real)
+    warn_if_dark(path, [arrays[key] for keys in IMAGE_KEYS.values() if (key := _key(arrays, keys))], real)

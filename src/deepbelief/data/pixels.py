@@ -34,7 +34,7 @@ def read_pixels(name: str, array: NDArray[Any], real: bool = False) -> Pixels:
     >>> read_pixels("x", np.array([[0, 13107]], np.uint16)).values
     tensor([[0.0000, 0.2000]])
     """
-    array, maximum = _without_channels(name, array), 1.0
+    array, maximum = without_channels(name, array), 1.0
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} has the type {array.dtype}; save it as uint8, or as float32 scaled to [0, 1].")
     if array.dtype == np.bool_:
@@ -74,7 +74,7 @@ def _white(array: NDArray[Any]) -> int:
     return 65535 if (array.dtype.kind, array.dtype.itemsize) == ("u", 2) else 255
 
 
-def _without_channels(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def without_channels(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """(n, height, width) or (n, values)."""
     if array.ndim == 4 and 1 in (array.shape[3], array.shape[1]):
         array = array[..., 0] if array.shape[3] == 1 else array[:, 0]

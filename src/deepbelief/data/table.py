@@ -1,22 +1,16 @@
 """Reads a table of numbers from a .csv file, as a data frame writes it."""
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepbelief.data.csv_lines import csv_lines, leading_index
 from deepbelief.errors import DataError
 
-Lines = Iterator[tuple[int, list[str]]]
-"""Number and cells of each line."""
-
 LABEL_COLUMNS: Final = ("label", "labels", "class", "target", "y")
-# What pandas and R write over the numbers of the rows: nothing, or "Unnamed: 0" when that is read and written again.
-_INDEX_COLUMNS: Final = ("", "index", "id")
-_INDEX_AGAIN: Final = "unnamed: "
 _LONGEST_LABEL: Final = 1000  # characters; NumPy gives each label as much memory as the longest
 
 
@@ -36,29 +30,17 @@ def read_table(path: Path, real: bool = False) -> Table:
 
     Raises `DataError`, which names row and column, if the file cannot be read or holds anything else.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            return _read(path, header, ((reader.line_num, cells) for cells in reader), real)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is damaged or no table of text parted by commas ({error}); write it anew.") from error
-
-
-def _read(path: Path, header: list[str], lines: Lines, real: bool) -> Table:
-    first, label = _columns(path, header)
-    names = [name for place, name in enumerate(header) if place >= first and place != label]
-    labels, rows, whole = [], [], not real
-    for where, cells in _rows(path, header, lines):
-        if label is not None:
-            labels.append(cells.pop(label).strip())
-        cells = cells[first:]
-        rows.append(_numbers(cells, names, where))
-        whole = whole and "".join(cells).isdecimal()
+    with csv_lines(path) as (header, lines):
+        first, label = _columns(path, header)
+        names = [name for place, name in enumerate(header) if place >= first and place != label]
+        labels, rows, whole = [], [], not real
+        for where, cells in lines:
+            _check_filled(header, cells, where)
+            if label is not None:
+                labels.append(cells.pop(label).strip())
+            cells = cells[first:]
+            rows.append(_numbers(cells, names, where))
+            whole = whole and "".join(cells).isdecimal()
     if not rows:
         raise DataError(f"{path} has no rows below its column names; give at least one.")
     values = np.stack(rows)
@@ -69,14 +51,8 @@ def _read(path: Path, header: list[str], lines: Lines, real: bool) -> Table:
 
 def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
     """The first column of values, and the column of labels, if there is one."""
-    lower = [name.lower() for name in header]
-    numbered = [str(number) for number in range(len(header))]  # the columns of a data frame without names
-    if header and header != numbered and all(_is_number(name) for name in header):
-        raise DataError(f"{path} has no line of column names but begins with numbers; put names above them.")
-    first = 0
-    while first < len(lower) and (lower[first] in _INDEX_COLUMNS or lower[first].startswith(_INDEX_AGAIN)):
-        first += 1
-    found = [place for place, name in enumerate(lower) if name in LABEL_COLUMNS]
+    first = leading_index(header)
+    found = [place for place, name in enumerate(header) if name.lower() in LABEL_COLUMNS]
     if len(found) > 1:
         several = " and ".join(repr(header[place]) for place in found)
         raise DataError(f"{path} has several columns that may hold the labels, {several}; rename all but one.")
@@ -85,19 +61,9 @@ def _columns(path: Path, header: list[str]) -> tuple[int, int | None]:
     return first, found[0] if found else None
 
 
-def _rows(path: Path, header: list[str], lines: Lines) -> Iterator[tuple[str, list[str]]]:
-    """Each row's cells, none of them empty, and the row's name for messages; empty lines are skipped."""
-    filled = ((line, cells) for line, cells in lines if cells)
-    for number, (line, cells) in enumerate(filled, 1):
-        where = f"{path}: row {number} (line {line})"
-        if len(cells) != len(header):
-            raise DataError(
-                f"{where} has {len(cells)} cells where there are {len(header)} columns, the last of them "
-                f"{header[-1]!r}; give each row as many."
-            )
-        if "" in cells and (empty := [name for name, cell in zip(header, cells, strict=True) if cell == "" and name]):
-            raise DataError(f"{where} has an empty cell in the column {empty[0]!r}; fill it in or leave out the row.")
-        yield where, cells
+def _check_filled(header: list[str], cells: list[str], where: str) -> None:
+    if "" in cells and (empty := [name for name, cell in zip(header, cells, strict=True) if cell == "" and name]):
+        raise DataError(f"{where} has an empty cell in the column {empty[0]!r}; fill it in or leave out the row.")
 
 
 def _numbers(cells: list[str], names: list[str], where: str) -> NDArray[np.float32]:

@@ -1,0 +1,63 @@
+"""Reads and writes .parquet files by pyarrow, which the extra `tables` installs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepbelief.errors import DataError, SettingsError, one_line
+
+
+def pyarrow_parquet() -> Any:
+    """The modules `pyarrow` and `pyarrow.parquet`; `SettingsError` if they are not installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise SettingsError('.parquet files need pyarrow: pip install "deepbelief[tables]".') from None
+    return pyarrow
+
+
+def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
+    """The columns of a .parquet file by their names, (rows,) each: numbers, or objects with None where missing.
+
+    Raises:
+        DataError: the file cannot be read, is damaged, has no row, or two columns of one name.
+        SettingsError: pyarrow is not installed.
+    """
+    pyarrow = pyarrow_parquet()
+    if not path.is_file():
+        raise DataError(f"{path} does not exist or is no file; check the path.")
+    try:
+        table = pyarrow.parquet.ParquetFile(path).read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} is damaged or no .parquet file ({one_line(str(error))}); write it anew.") from None
+    names = table.column_names
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{path} has two columns called {twice[0]!r}; give each a name of its own.")
+    if not len(table):
+        raise DataError(f"{path} has no rows; give at least one.")
+    return {name: _cells(pyarrow, column) for name, column in zip(names, table.columns, strict=True)}
+
+
+def _cells(pyarrow: Any, column: Any) -> NDArray[Any]:
+    if pyarrow.types.is_decimal(column.type):
+        column = column.cast(pyarrow.float64())
+    numeric = pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)
+    if numeric or (pyarrow.types.is_boolean(column.type) and not column.null_count):
+        return np.asarray(column.to_numpy())  # NaN where an integer is missing
+    cells = np.empty(len(column), dtype=object)
+    cells[:] = column.to_pylist()
+    return cells
+
+
+def write_parquet(path: Path, table: Mapping[str, NDArray[Any]]) -> None:
+    """Write columns by their names, (rows,) each.
+
+    Raises:
+        SettingsError: pyarrow is not installed.
+    """
+    pyarrow = pyarrow_parquet()
+    pyarrow.parquet.write_table(pyarrow.table({name: pyarrow.array(cells) for name, cells in table.items()}), path)
