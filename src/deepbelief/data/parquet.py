@@ -45,9 +45,11 @@ def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
 def _cells(pyarrow: Any, column: Any) -> NDArray[Any]:
     if pyarrow.types.is_decimal(column.type):
         column = column.cast(pyarrow.float64())
-    numeric = pyarrow.types.is_floating(column.type) or pyarrow.types.is_integer(column.type)
-    if numeric or (pyarrow.types.is_boolean(column.type) and not column.null_count):
-        return np.asarray(column.to_numpy())  # NaN where an integer is missing
+    if pyarrow.types.is_boolean(column.type) and column.null_count:
+        column = column.cast(pyarrow.int8())
+    kinds = (pyarrow.types.is_floating, pyarrow.types.is_integer, pyarrow.types.is_boolean)
+    if any(is_kind(column.type) for is_kind in kinds):
+        return np.asarray(column.to_numpy())  # NaN where a number is missing
     cells = np.empty(len(column), dtype=object)
     cells[:] = column.to_pylist()
     return cells

@@ -1,0 +1,87 @@
+"""A model of a table in a folder: the DBN with the columns beside it, the classifier, and the record of the training.
+
+    dbn.safetensors          the DBN; its header holds the columns and the labels
+    classifier.safetensors   the classifier, where there were labels
+    training.json            what was learnt from, how, and the course of it
+
+The DBN is written last: where it is, all is.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, load_state, save_dbn, save_model
+from deepbelief.data import Column, Columns
+from deepbelief.errors import DataError, SettingsError
+from deepbelief.system.atomic import write_atomically
+from deepbelief.tables.model import TableModel
+
+_DBN: Final = "dbn.safetensors"
+_CLASSIFIER: Final = "classifier.safetensors"
+_RECORD: Final = "training.json"
+
+
+def check_is_free(folder: Path) -> None:
+    """`SettingsError` if there is something in the folder, or in its place."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(f"{folder} is there and not empty: give another folder with --out.")
+
+
+def save_table_model(folder: Path, model: TableModel, record: Mapping[str, Any]) -> None:
+    """Write a model and the record of its training; `load_table_model` gives the model back.
+
+    Raises:
+        SettingsError: the folder is not empty.
+    """
+    check_is_free(folder)
+    write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    if model.classifier is not None:
+        save_model(folder / _CLASSIFIER, model.classifier)
+    further = {} if model.image_shape is None else {"image_shape": list(model.image_shape)}
+    label = None if model.label is None else model.label.description
+    save_dbn(folder / _DBN, model.dbn, columns=model.columns.description, label=label, **further)
+
+
+def is_table_model(path: Path) -> bool:
+    """Whether a folder or file is one that `save_table_model` wrote.
+
+    Raises:
+        DeepBeliefError: it is missing, or damaged.
+    """
+    return "columns" in load_state(dbn_file(path)).progress
+
+
+def dbn_file(path: Path) -> Path:
+    """The file of the DBN: that in a folder, or the file itself."""
+    return path / _DBN if path.is_dir() else path
+
+
+def load_table_model(path: Path) -> TableModel:
+    """The model in a folder, on the CPU; or without its classifier that of the file of its DBN alone.
+
+    Raises:
+        DeepBeliefError: it is missing, damaged or something else.
+    """
+    file = dbn_file(path)
+    described = load_state(file).progress
+    dbn = load_dbn(file).requires_grad_(False)
+    try:
+        columns = Columns.from_description(described.get("columns"))
+        label = described.get("label") and Columns.from_description([described["label"]]).each[0]
+    except DataError as error:
+        raise UnusableFileError(f"{file} tells of no columns of a table ({error})", "train one anew") from None
+    shape = described.get("image_shape")
+    classifier = _classifier(path, label) if label and path.is_dir() else None
+    if columns.width != dbn.sizes[0] or (classifier is not None and classifier.sizes[0] != columns.width):
+        raise UnusableFileError(f"{file} is damaged (its columns and its DBN do not fit)", "train it anew")
+    return TableModel(dbn, columns, label, classifier, (shape[0], shape[1]) if shape else None)
+
+
+def _classifier(folder: Path, label: Column) -> Any:
+    file = folder / _CLASSIFIER
+    network = load_network(file).requires_grad_(False)
+    if network.sizes[-1] != len(label.values):
+        raise UnusableFileError(f"{file} is damaged (it knows other classes than the DBN's file)", "train it anew")
+    return network

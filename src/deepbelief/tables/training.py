@@ -1,0 +1,144 @@
+"""Trains a DBN on a table, and a classifier where there are labels."""
+
+import time
+from dataclasses import asdict
+from typing import Any, Final, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from deepbelief.data import TensorSource
+from deepbelief.data.split import split_rows
+from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
+from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
+from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.models.column_units import units_of_columns
+from deepbelief.models.dbn import DBN
+from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.units import Bernoulli
+from deepbelief.models.views import encode_source, standardise
+from deepbelief.progress import Progress
+from deepbelief.randomness import Random
+from deepbelief.settings import settings_dataclass
+from deepbelief.tables.model import TableModel, filled_in
+from deepbelief.tables.recognition import NO_LABEL, LearnableTable
+
+_RATE: Final = {True: 0.1, False: 0.01}  # whether all visible units are bounded
+_L2: Final = 1e-3  # of the read-out that fine-tuning starts from
+
+
+@final
+@settings_dataclass
+class TableSettings:
+    """How `train_table` learns.
+
+    ``hidden``: units of each hidden layer. ``epochs``, ``batch_size``, ``learning_rate``: of each layer, see
+    `RBMSettings`; the rate is 0.1, or 0.01 for real columns, if it is None. ``classifier_epochs``: of fine-tuning.
+    ``held_out``: the share of the rows with a label on which its accuracy is measured, and from which it does
+    not learn.
+    """
+
+    hidden: tuple[int, ...] = Field(default=(256, 256), min_length=1)
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    classifier_epochs: int = Field(default=20, ge=1)
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+
+
+@final
+class TableTraining:
+    """Trains a `TableModel`, and keeps a record of it (JSON values).
+
+    Args:
+        table: what to learn from.
+        settings: how.
+        random: start of the weights, order of the rows and states of the units.
+        progress: gets the layer, or the classifier, and counts epochs.
+
+    Raises:
+        SettingsError: the settings are impossible for these rows.
+    """
+
+    def __init__(
+        self, table: LearnableTable, settings: TableSettings, random: Random, progress: Progress | None = None
+    ) -> None:
+        self._table, self._settings, self._random = table, settings, random
+        self._progress = progress or (lambda *_: None)
+        visible = units_of_columns(table.columns)
+        self._dbn = DBN.from_units([visible, *map(Bernoulli, settings.hidden)], random)
+        if visible.are_real.any():
+            standardise(self._dbn, table.rows)
+        rate = settings.learning_rate or _RATE[visible.bounded]
+        of_layers = [
+            RBMSettings(epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=each)
+            for each in [rate] + [settings.learning_rate or _RATE[True]] * (len(settings.hidden) - 1)
+        ]
+        self._pretraining = Pretraining(self._dbn, table.rows, of_layers, random=random)
+        self.record: dict[str, Any] = {"learnt_from": table.summary, "settings": asdict(settings)}
+        """What was learnt from, how, and the course of it."""
+
+    def run(self) -> TableModel:
+        """Train all layers without labels, and then the classifier.
+
+        Raises:
+            DivergedError: a layer diverged.
+        """
+        started, table = time.perf_counter(), self._table
+        errors: list[list[float]] = [[] for _ in self._settings.hidden]
+        for record in self._pretraining.epochs():
+            errors[record.layer - 1].append(record.monitors["reconstruction_error_unit"])
+            self._progress(f"layer {record.layer} of {len(errors)}", record.epoch, self._settings.epochs)
+        self.record["reconstruction_errors"] = errors
+        classifier = None if table.label is None else self._classifier(table.classes, len(table.label.values))
+        self.record["seconds"] = round(time.perf_counter() - started, 1)
+        return TableModel(self._dbn, table.columns, table.label, classifier, table.image_shape)
+
+    def _classifier(self, classes: Tensor | None, number: int) -> FeedForward:
+        """The DBN's recognition pass with a read-out, all of it fine-tuned on the rows that have labels."""
+        assert classes is not None
+        labelled = classes != NO_LABEL
+        rows = filled_in(self._dbn, self._table.rows[labelled].to(self._dbn.layer(1).weights))
+        labels = classes[labelled]
+        kept, aside = _split(labels, self._settings.held_out)
+        readout = FeedForward([self._dbn.sizes[-1], number], torch.relu, self._random)
+        features = TensorSource(encode_source(self._dbn, rows[kept]))
+        list(ConvergedTraining(readout, (features, labels[kept]), ConvergedSettings(l2=(_L2,))).epochs())
+        # Learns from standardised values: Adam's steps suit no others.
+        scaling = self._dbn.standardisation
+        above = DBN([self._dbn.layer(layer) for layer in range(1, len(self._dbn) + 1)])
+        network = network_to_finetune(above, number, self._random, readout).requires_grad_(True)
+        rows = rows if scaling is None else scaling(rows)
+        training = MinibatchTraining(
+            network,
+            (rows[kept], labels[kept]),
+            MinibatchSettings(
+                epochs=self._settings.classifier_epochs, batch_size=self._settings.batch_size, patience=0
+            ),
+            random=self._random,
+            held_out=(rows[aside], labels[aside]) if len(aside) else None,
+        )
+        for record in training.epochs():
+            self._progress("classifier", record.epoch, self._settings.classifier_epochs)
+        if scaling is not None:
+            scaling.fold_into(network.linear(1))
+        self.record["classifier"] = {
+            "losses": [record.loss for record in training.records],
+            "held_out_accuracies": [record.score for record in training.records],
+            "rows": len(kept),
+            "held_out_rows": len(aside),
+        }
+        return network.requires_grad_(False)
+
+
+def _split(labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Rows to learn from, and to hold out, by class; none are held out where a class has too few for that."""
+    counts = labels.bincount()
+    counts = counts[counts > 0]
+    aside = max(round(share * len(labels)), len(counts))
+    if not share or int(counts.min()) < 2 or aside > len(labels) - len(counts):
+        return torch.arange(len(labels)), torch.arange(0)
+    return split_rows(labels, aside, seed=0)
