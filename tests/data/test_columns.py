@@ -36,6 +36,17 @@ def test_kinds_are_recognised(cells: object, kind: str, values: tuple[str, ...])
     assert (column.name, column.kind, column.values) == ("x", kind, values)
 
 
+def test_fractions_are_probabilities_only_where_all_numbers_of_the_table_may_be() -> None:
+    table = {"a": [0.5, 0.0], "b": [1, 0], "c": [NAN, 1.0], "d": ["x", "y"]}
+    assert [column.kind for column in recognise_columns(table).each] == ["binary", "binary", "binary", "category"]
+    beside = {**table, "e": [0.5, 7.0]}
+    assert [column.kind for column in recognise_columns(beside).each] == [
+        *("real", "binary", "binary", "category", "real")
+    ]
+    assert recognise_columns(beside, {"a": "binary"}).each[0].kind == "binary"
+    assert recognise_columns(table, {"b": "real"}).each[0].kind == "binary"
+
+
 def test_declared_kinds_are_taken() -> None:
     table = {"a": [0, 1, 1], "b": [20.0, 3.0, NAN], "c": ["1.5", "2", None], "d": [1, 2, 3]}
     columns = recognise_columns(table, {"a": "real", "b": "category", "c": "real"})

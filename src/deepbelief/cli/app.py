@@ -6,9 +6,11 @@ import warnings
 
 import typer
 
+from deepbelief.cli.classify import classify
 from deepbelief.cli.data import data
 from deepbelief.cli.encode import encode
 from deepbelief.cli.export import export
+from deepbelief.cli.impute import impute
 from deepbelief.cli.likelihood import likelihood
 from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
@@ -17,6 +19,7 @@ from deepbelief.cli.sample import sample
 from deepbelief.cli.share import share
 from deepbelief.cli.study import study
 from deepbelief.cli.terminal import stop, write_in_any_encoding
+from deepbelief.cli.train import train
 from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
 
 app = typer.Typer(
@@ -26,7 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (study, robustness, report, encode, likelihood, sample, export, share, data, recipe):
+COMMANDS = (
+    *(study, robustness, report),
+    *(train, encode, classify, impute, sample, likelihood),
+    *(export, share, data, recipe),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

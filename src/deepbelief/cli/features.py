@@ -1,27 +1,28 @@
-"""Features of images, written to a file."""
+"""Features of images or of a table's rows, written to a file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from deepbelief.checkpoint import load_dbn
-from deepbelief.data import Images
-from deepbelief.errors import SettingsError
+from deepbelief.data import Images, UserTable
+from deepbelief.data.table_files import check_table_file, write_table
 from deepbelief.models.views import encode_source
 from deepbelief.system.atomic import replacing
 
 
 def check_ending(out: Path) -> None:
     """`SettingsError` if no features can be written to a file of this name."""
-    if out.suffix not in (".npy", ".npz"):
-        raise SettingsError(f"features are written as .npy or .npz, not {out.name}: give --out features.npy.")
+    check_table_file(out, further=(".npz",))
 
 
 def encode_to_file(
     model: Path, images: Images, out: Path, layer: int | None = None, device: torch.device | str = "cpu"
 ) -> tuple[int, ...]:
-    """Write the features of images to a .npy file, or with their labels (if any) to a .npz file; returns the shape.
+    """Write the features of images to a file as `write_features` does; returns their shape.
 
     Raises:
         SettingsError: `out` has another ending, the layer is not there, or the images have another size.
@@ -29,11 +30,20 @@ def encode_to_file(
     """
     check_ending(out)
     features = encode_source(load_dbn(model).to(device), images.to(device), layer).cpu().numpy()
-    with replacing(out) as temporary, temporary.open("wb") as file:
-        if out.suffix == ".npy":
-            np.save(file, features)
-        elif images.labels is None:
-            np.savez(file, features=features)
-        else:
-            np.savez(file, features=features, labels=images.labels.numpy())
+    write_features(out, features, None if images.labels is None else images.labels.numpy())
     return features.shape
+
+
+def write_features(out: Path, features: NDArray[Any], labels: NDArray[Any] | None, label: str = "label") -> None:
+    """Write features (n, units) alone to a .npy file, or with the labels, if any, to a .npz, .csv or .parquet file."""
+    if out.suffix.lower() == ".npz":
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            if labels is None:
+                np.savez(file, features=features)
+            else:
+                np.savez(file, features=features, labels=labels)
+        return
+    cells = {f"unit {number}": column for number, column in enumerate(features.T, 1)}
+    if labels is not None and out.suffix.lower() != ".npy":
+        cells[label] = labels
+    write_table(out, UserTable(cells))

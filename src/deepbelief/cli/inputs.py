@@ -1,11 +1,18 @@
-"""Loads the images that a command gives to a model, from a file or a named data set."""
+"""Loads the data that a command gives to a model, from a file, a folder or a named data set."""
 
 from pathlib import Path
+
+import typer
+from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn
 from deepbelief.cli.options import Part
 from deepbelief.cli.output import download_line
-from deepbelief.data import Images, load_images
+from deepbelief.data import Images, SourceLike, UserTable, load_images, load_user_table
+from deepbelief.errors import DataError
+from deepbelief.models.dbn import DBN
+from deepbelief.tables.folder import dbn_file, find_table_model
+from deepbelief.tables.model import TableModel
 
 
 def images_for(model: Path, name: str, folder: Path | None, part: Part) -> Images:
@@ -16,5 +23,42 @@ def images_for(model: Path, name: str, folder: Path | None, part: Part) -> Image
         DataError: the data are missing or damaged, or hold values that the units cannot take.
         DeepBeliefError: the model cannot be read.
     """
-    real = load_dbn(model).layer(1).visible.highest > 1
+    real = load_dbn(dbn_file(model)).layer(1).visible.highest > 1
     return load_images(name, folder, part.value, real=real, progress=download_line)
+
+
+def table_for(model: TableModel, name: str, folder: Path | None, part: Part) -> UserTable:
+    """`load_user_table` for a model of a table, after a line that says what was recognised.
+
+    Raises:
+        SettingsError: the name of the data is unknown.
+        DataError: the data are missing or damaged, or not of the columns that the model has learnt from.
+    """
+    table = load_user_table(name, folder, part.value, progress=download_line)
+    typer.echo(f"{name}: {model.columns.summary(model.rows(table.cells).cpu().numpy())}")
+    return table
+
+
+def both_parts_for(model: Path, name: str, folder: Path | None) -> tuple[DBN, SourceLike, SourceLike]:
+    """A DBN, and the two parts of data for it, which are the same where there is one only; complete rows of a table.
+
+    Raises:
+        SettingsError, DataError, DeepBeliefError: as `images_for` and `table_for` say; or no row is complete.
+    """
+    if (trained := find_table_model(model)) is None:
+        training, test = (images_for(model, name, folder, part) for part in Part)
+        return load_dbn(dbn_file(model)), training, test
+    table = table_for(trained, name, folder, Part.test)
+    learnt_from = load_user_table(name, folder, Part.train.value, progress=download_line)
+    return trained.dbn, trained.rows(learnt_from.cells), _complete(trained, table, name)
+
+
+def _complete(model: TableModel, table: UserTable, name: str) -> Tensor:
+    """The rows without missing cells, as the DBN sees them."""
+    rows = model.rows(table.cells)
+    incomplete = rows.isnan().any(dim=1)
+    if incomplete.all():
+        raise DataError(f"{name} has a missing cell in every row: give some complete rows, or fill them in by impute.")
+    if incomplete.any():
+        typer.echo(f"{name}: {int(incomplete.sum()):,} rows with missing cells are left out")
+    return rows[~incomplete]

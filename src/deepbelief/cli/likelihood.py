@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Model, Part
+from deepbelief.cli.options import Device, Folder, Model
 
 
 class Method(StrEnum):
@@ -19,7 +19,10 @@ class Method(StrEnum):
 def likelihood(
     model: Model,
     dataset: Annotated[
-        str, typer.Argument(metavar="DATA", help="The name of a data set, or a .npy or .npz file.")
+        str,
+        typer.Argument(
+            metavar="DATA", help="The name of a data set, a file of images or a table, or a folder of images."
+        ),
     ] = "fashion-mnist",
     images: Annotated[int, typer.Option(min=2, help="Test images to measure, drawn from all.")] = 100,
     temperatures: Annotated[int, typer.Option(min=1, help="Temperatures of AIS and RAISE.")] = 14_500,
@@ -46,8 +49,7 @@ def likelihood(
     """
     from rich.console import Console
 
-    from deepbelief.checkpoint import load_dbn
-    from deepbelief.cli.inputs import images_for
+    from deepbelief.cli.inputs import both_parts_for
     from deepbelief.cli.output import print_results, steps_line
     from deepbelief.likelihood import AISSettings, ChainSettings, ImportanceSettings, evaluate
     from deepbelief.randomness import Random
@@ -57,12 +59,11 @@ def likelihood(
 
     keep_freed_memory()
     started, on = time.perf_counter(), choose_device(device)
-    dbn = load_dbn(model).to(on)
-    training, test = (images_for(model, dataset, data, part) for part in Part)
+    dbn, training, test = both_parts_for(model, dataset, data)
     settings = AISSettings.of(temperatures, chains)
     kind = {Method.CHAINS: ChainSettings, Method.IMPORTANCE: ImportanceSettings}[estimate_by]
     random, wanted = Random(seed, "likelihood", on), kind(estimate) if estimate else None
-    found = evaluate(dbn, training, test, random, settings, images, steps_line, wanted)
+    found = evaluate(dbn.to(on), training, test, random, settings, images, steps_line, wanted)
     title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
     print_results(Console(), Table(title, ("nats", "", "95 % interval", "effective chains"), tuple(found.rows())))
     for sentence in found.warnings:

@@ -14,7 +14,13 @@ Folder = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded"),
 ]
-Model = Annotated[Path, typer.Argument(help="A DBN, such as runs/default/seed-0/models/dbn.safetensors.")]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        help="A DBN, such as runs/default/seed-0/models/dbn.safetensors, or a folder of `deepbelief train`."
+    ),
+]
+TrainedFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `deepbelief train` wrote.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 

@@ -74,7 +74,12 @@ class PictureOptions:
 @grouped
 def sample(
     model: Model,
-    out: Annotated[Path, typer.Option(help="The picture: .png, or .gif or .apng to see how it comes about.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The picture: .png, or .gif or .apng to see how it comes about; or rows: .csv, .parquet or .npy."
+        ),
+    ],
     kind: TaskOptions,
     choice: ImageOptions,
     layout: PictureOptions,
@@ -83,6 +88,8 @@ def sample(
     device: Device = "auto",
 ) -> None:
     """Draw what a model makes up, or makes of images: in place of DATA a .npy or .npz file, or the name of a data set.
+
+    A model of a table, which `deepbelief train` wrote, makes up rows, always by samples.
 
     Black is 0 and white 1, or where the model's visible units are real-valued the lowest and the highest value drawn.
 
@@ -97,7 +104,9 @@ def sample(
     from deepbelief.cli.gallery import SampleSettings, draw_samples, task_of
     from deepbelief.cli.inputs import images_for
     from deepbelief.cli.output import steps_line
+    from deepbelief.cli.rows import is_table_file, write_rows
     from deepbelief.system.machine import choose_device
+    from deepbelief.tables.folder import dbn_file
 
     task, name = task_of(chains=kind.start, inpainting=kind.inpaint, interpolation=kind.interpolate, labels=kind.labels)
     settings = SampleSettings(
@@ -113,8 +122,11 @@ def sample(
         labels=() if kind.labels == "all" else _numbers(kind.labels, ",", "--labels 0,3 or all") or (),
         image_shape=_numbers(layout.shape, "x", "--shape 28x28"),
     )
+    if is_table_file(out):
+        typer.echo(write_rows(model, out, settings, choose_device(device)))
+        return
     images = None if name is None else images_for(model, name, choice.data, choice.part)
-    frames = draw_samples(model, out, settings, images, choose_device(device), steps_line)
+    frames = draw_samples(dbn_file(model), out, settings, images, choose_device(device), steps_line)
     typer.echo(f"{out}: {frames} frames" if frames > 1 else str(out))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +55,11 @@ def _cells(pyarrow: Any, column: Any) -> NDArray[Any]:
     return cells
 
 
-def write_parquet(path: Path, table: Mapping[str, NDArray[Any]]) -> None:
+def write_parquet(file: IO[bytes], table: Mapping[str, NDArray[Any]]) -> None:
     """Write columns by their names, (rows,) each.
 
     Raises:
         SettingsError: pyarrow is not installed.
     """
     pyarrow = pyarrow_parquet()
-    pyarrow.parquet.write_table(pyarrow.table({name: pyarrow.array(cells) for name, cells in table.items()}), path)
+    pyarrow.parquet.write_table(pyarrow.table({name: pyarrow.array(cells) for name, cells in table.items()}), file)

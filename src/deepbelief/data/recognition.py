@@ -16,8 +16,10 @@ _MANY: Final = 50  # different texts: more of them, most of which occur once, ar
 def recognise_columns(table: TableLike, declared: Mapping[str, Kind] | None = None) -> Columns:
     """The columns of a table by what they hold.
 
-    Text makes a category column. Numbers are binary where all of them are from 0 to 1, and otherwise real; truth
-    values are binary. Whole numbers that stand for categories look like any others: declare such a column.
+    Text makes a category column. Numbers are real, except that a column of zeros and ones alone, or of truth values,
+    is binary, and that all columns of numbers are binary where none holds anything but numbers from 0 to 1: these are
+    then grey values or probabilities. Whole numbers that stand for categories look like any others: declare such a
+    column.
 
     Args:
         table: the columns; see `TableLike`.
@@ -41,7 +43,10 @@ def recognise_columns(table: TableLike, declared: Mapping[str, Kind] | None = No
         name, kind = wrong[0]
         raise SettingsError(f"{kind!r} is no kind of column for {name!r}: give one of {', '.join(get_args(Kind))}.")
     cells = {name: read_cells(name, table[name]) for name in table}
-    columns = Columns(tuple(_column(name, found, declared.get(name)) for name, found in cells.items()))
+    each = [_column(name, found, declared.get(name)) for name, found in cells.items()]
+    if any(column.kind == "real" and column.name not in declared for column in each):
+        each = [_of_states(column, cells[column.name], column.name in declared) for column in each]
+    columns = Columns(tuple(each))
     check_lengths({name: len(found) for name, found in cells.items()})
     return columns
 
@@ -62,6 +67,14 @@ def _column(name: str, cells: NDArray[Any], kind: Kind | None) -> Column:
     column = Column(name, kind)
     column.encode(numbers)  # which refuses what a declared kind cannot hold
     return column
+
+
+def _of_states(column: Column, cells: NDArray[Any], declared: bool) -> Column:
+    """The column, but real where it holds fractions that were taken for probabilities."""
+    if column.kind != "binary" or declared:
+        return column
+    numbers = np.nan_to_num(as_numbers(column.name, cells))
+    return column if ((numbers == 0) | (numbers == 1)).all() else Column(column.name, "real")
 
 
 def _check_all_text(name: str, cells: NDArray[Any], text: int) -> None:

@@ -94,6 +94,8 @@ def load_user_table(
 
 def _of_array(path: Path, array: NDArray[Any], labels: NDArray[Any] | None = None) -> UserTable:
     with located(path):
+        if array.ndim and not len(array):
+            raise DataError("there are no rows; give at least one.")
         if array.dtype.kind in "fU" or (array.dtype.kind in "iu" and array.ndim == 2 and not _is_grey(array)):
             if array.dtype.kind == "U" and array.ndim != 2:
                 raise DataError(f"texts of the shape {array.shape} are no table: give (rows, columns).")
@@ -103,8 +105,6 @@ def _of_array(path: Path, array: NDArray[Any], labels: NDArray[Any] | None = Non
             pixels = read_pixels("the array", array)
             warn_if_dark(path, [array])
             shape, values = pixels.shape, _scaled(Images(pixels.values, pixels.maximum))
-        if not len(values):
-            raise DataError("there are no rows; give at least one.")
     return _of_values(values, shape, labels)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, load_state, save_dbn, save_model
 from deepbelief.data import Column, Columns
 from deepbelief.errors import DataError, SettingsError
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.system.atomic import write_atomically
 from deepbelief.tables.model import TableModel
 
@@ -44,31 +45,24 @@ def save_table_model(folder: Path, model: TableModel, record: Mapping[str, Any])
     save_dbn(folder / _DBN, model.dbn, columns=model.columns.description, label=label, **further)
 
 
-def is_table_model(path: Path) -> bool:
-    """Whether a folder or file is one that `save_table_model` wrote.
-
-    Raises:
-        DeepBeliefError: it is missing, or damaged.
-    """
-    return "columns" in load_state(dbn_file(path)).progress
-
-
 def dbn_file(path: Path) -> Path:
     """The file of the DBN: that in a folder, or the file itself."""
     return path / _DBN if path.is_dir() else path
 
 
-def load_table_model(path: Path) -> TableModel:
-    """The model in a folder, on the CPU; or without its classifier that of the file of its DBN alone.
+def find_table_model(path: Path) -> TableModel | None:
+    """The model in a folder, on the CPU; or without its classifier that of its DBN's file; None of any other DBN.
 
     Raises:
-        DeepBeliefError: it is missing, damaged or something else.
+        DeepBeliefError: it is missing or damaged.
     """
     file = dbn_file(path)
     described = load_state(file).progress
+    if "columns" not in described:
+        return None
     dbn = load_dbn(file).requires_grad_(False)
     try:
-        columns = Columns.from_description(described.get("columns"))
+        columns = Columns.from_description(described["columns"])
         label = described.get("label") and Columns.from_description([described["label"]]).each[0]
     except DataError as error:
         raise UnusableFileError(f"{file} tells of no columns of a table ({error})", "train one anew") from None
@@ -79,7 +73,18 @@ def load_table_model(path: Path) -> TableModel:
     return TableModel(dbn, columns, label, classifier, (shape[0], shape[1]) if shape else None)
 
 
-def _classifier(folder: Path, label: Column) -> Any:
+def load_table_model(path: Path) -> TableModel:
+    """The model that `find_table_model` finds.
+
+    Raises:
+        DeepBeliefError: there is none.
+    """
+    if (found := find_table_model(path)) is None:
+        raise UnusableFileError(f"{path} knows no columns of a table", "give a folder that `deepbelief train` wrote")
+    return found
+
+
+def _classifier(folder: Path, label: Column) -> FeedForward:
     file = folder / _CLASSIFIER
     network = load_network(file).requires_grad_(False)
     if network.sizes[-1] != len(label.values):

@@ -60,6 +60,11 @@ class TableModel:
         parts = torch.split(filled_in(self.dbn, self.rows(table)), _BATCH)
         return torch.cat([self.classifier(part).softmax(dim=1) for part in parts])
 
+    def missing_cells(self, table: UserTable) -> int:
+        """How many cells of the model's columns are missing."""
+        rows = self.rows(table.cells).cpu().numpy()
+        return sum(int(np.isnan(block[:, 0]).sum()) for _, block in self.columns.blocks(rows))
+
     def impute(self, table: UserTable, random: Random, steps: int, *, samples: bool) -> UserTable:
         """The table with all missing cells of the model's columns filled in; all other cells are as they were.
 

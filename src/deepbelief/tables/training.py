@@ -43,7 +43,7 @@ class TableSettings:
 
     hidden: tuple[int, ...] = Field(default=(256, 256), min_length=1)
     epochs: int = Field(default=30, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=32, ge=1)
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     classifier_epochs: int = Field(default=20, ge=1)
     held_out: float = Field(default=0.1, ge=0, lt=1)
@@ -68,16 +68,17 @@ class TableTraining:
     ) -> None:
         self._table, self._settings, self._random = table, settings, random
         self._progress = progress or (lambda *_: None)
+        self._rows = table.rows.to(random.device)
         visible = units_of_columns(table.columns)
         self._dbn = DBN.from_units([visible, *map(Bernoulli, settings.hidden)], random)
         if visible.are_real.any():
-            standardise(self._dbn, table.rows)
+            standardise(self._dbn, self._rows)
         rate = settings.learning_rate or _RATE[visible.bounded]
         of_layers = [
             RBMSettings(epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=each)
             for each in [rate] + [settings.learning_rate or _RATE[True]] * (len(settings.hidden) - 1)
         ]
-        self._pretraining = Pretraining(self._dbn, table.rows, of_layers, random=random)
+        self._pretraining = Pretraining(self._dbn, self._rows, of_layers, random=random)
         self.record: dict[str, Any] = {"learnt_from": table.summary, "settings": asdict(settings)}
         """What was learnt from, how, and the course of it."""
 
@@ -97,11 +98,22 @@ class TableTraining:
         self.record["seconds"] = round(time.perf_counter() - started, 1)
         return TableModel(self._dbn, table.columns, table.label, classifier, table.image_shape)
 
+    @property
+    def headline(self) -> str:
+        """In one line what became of it, after `run`."""
+        sizes = "-".join(map(str, self._dbn.sizes))
+        found = [f"a DBN of {sizes} units", f"reconstruction error {self.record['reconstruction_errors'][0][-1]:.4f}"]
+        if (classifier := self.record.get("classifier")) is not None:
+            last, rows = classifier["held_out_accuracies"][-1], classifier["held_out_rows"]
+            found.append(f"accuracy {last:.3f} on {rows} rows held out" if rows else "a classifier")
+        return f"{', '.join(found)}; {self.record['seconds']:.0f} s"
+
     def _classifier(self, classes: Tensor | None, number: int) -> FeedForward:
         """The DBN's recognition pass with a read-out, all of it fine-tuned on the rows that have labels."""
         assert classes is not None
+        classes = classes.to(self._rows.device)
         labelled = classes != NO_LABEL
-        rows = filled_in(self._dbn, self._table.rows[labelled].to(self._dbn.layer(1).weights))
+        rows = filled_in(self._dbn, self._rows[labelled].to(self._dbn.layer(1).weights))
         labels = classes[labelled]
         kept, aside = _split(labels, self._settings.held_out)
         readout = FeedForward([self._dbn.sizes[-1], number], torch.relu, self._random)

@@ -1,0 +1,64 @@
+"""Classes and their probabilities: from a study's classifier, compared with labels, and in a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepbelief.cli.options import Part
+from deepbelief.cli.output import download_line
+from deepbelief.data import Column, UserTable, in_batches, load_images
+from deepbelief.data.cells import Value
+from deepbelief.data.table_files import write_table
+from deepbelief.errors import SettingsError
+from deepbelief.models.checks import check_width
+from deepbelief.study import load_run
+from deepbelief.tables.recognition import NO_LABEL, classes_of
+
+_BATCH = 2000  # images at a time
+
+
+@torch.no_grad()
+def of_study(
+    run: Path, name: str | None, dataset: str, folder: Path | None, part: Part, device: torch.device
+) -> tuple[list[Value], Tensor]:
+    """The names of a study's classes, and the probability of each of them for images, (n, classes).
+
+    Raises:
+        SettingsError: there is no such classifier, or the images have another size.
+        DeepBeliefError: the study is not finished or damaged, or the data are.
+    """
+    found = load_run(run, device=device)
+    wanted = name or "finetuned"
+    if wanted not in found.classifiers:
+        raise SettingsError(
+            f"{run} has no classifier {wanted!r}: give --classifier with one of {', '.join(found.classifiers)}."
+        )
+    visible = found.dbn.layer(1).visible
+    images = load_images(dataset, folder, part.value, real=not visible.bounded, progress=download_line).to(device)
+    check_width(images, visible, "the study's DBN", "images")
+    classifier = found.classifiers[wanted]
+    logits = [classifier(batch.to(found.dbn.layer(1).weights)) for batch in in_batches(images, _BATCH)]
+    return list(found.results.data["class_names"]), torch.cat(logits).softmax(dim=1).cpu()
+
+
+def accuracy_of(label: Column, table: UserTable, probabilities: Tensor) -> str:
+    """A part of a sentence: how many rows are classified as their label says; nothing where none has a label."""
+    if label.name not in table.cells:
+        return ""
+    classes = classes_of(label, table)
+    known = classes != NO_LABEL
+    if not known.any():
+        return ""
+    right = (probabilities.argmax(dim=1) == classes)[known].double().mean()
+    return f", accuracy {float(right):.3f} on {int(known.sum())} with a label"
+
+
+def write_classes(out: Path, names: Sequence[Value], probabilities: Tensor) -> None:
+    """Write the most probable class of each row and all probabilities, or to a .npy file these alone, (n, classes)."""
+    found = {f"probability of {name}": column for name, column in zip(names, probabilities.numpy().T, strict=True)}
+    if out.suffix.lower() != ".npy":
+        found = {"class": np.array(names)[probabilities.argmax(dim=1).numpy()], **found}
+    write_table(out, UserTable(found))

@@ -1,0 +1,53 @@
+"""`deepbelief classify`: the classes of images or rows, as a trained classifier sees them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbelief.cli.options import Device, Folder, Part
+
+
+def classify(
+    model: Annotated[Path, typer.Argument(help="A folder that `deepbelief train` or `deepbelief study` wrote.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A .csv, .parquet, .npy or .npz file, a folder of images, or the name of a data set."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The file to write: .csv or .parquet, or .npy for the probabilities alone.")
+    ],
+    classifier: Annotated[
+        str | None, typer.Option(help="Which one of a study, such as readout_2.", show_default="finetuned")
+    ] = None,
+    part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Write the most probable class of each row and the probability of every class.
+
+    Example: deepbelief classify runs/patients new-patients.csv --out outcomes.csv
+    """
+    from deepbelief.cli.classes import accuracy_of, of_study, write_classes
+    from deepbelief.cli.inputs import table_for
+    from deepbelief.data.table_files import check_table_file
+    from deepbelief.errors import SettingsError
+    from deepbelief.system.machine import choose_device
+    from deepbelief.tables.folder import load_table_model
+
+    check_table_file(out)
+    chosen, told = choose_device(device), ""
+    if (model / "results.json").is_file():
+        names, probabilities = of_study(model, classifier, dataset, data, part, chosen)
+    else:
+        if classifier is not None:
+            raise SettingsError(f"{model} is no study and has one classifier alone: leave --classifier out.")
+        trained = load_table_model(model).to(chosen)
+        table = table_for(trained, dataset, data, part)
+        probabilities = trained.probabilities(table.cells).cpu()
+        assert trained.label is not None
+        names, told = list(trained.label.values), accuracy_of(trained.label, table, probabilities)
+    write_classes(out, names, probabilities)
+    typer.echo(f"{out}: {len(probabilities)} rows, {len(names)} classes{told}")

@@ -1,0 +1,110 @@
+"""`deepbelief train`: a model of one's own data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deepbelief.cli.options import Device, Folder, grouped
+from deepbelief.cli.terminal import stop
+from deepbelief.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """What the columns of DATA are."""
+
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column of labels.", show_default="label, labels, class, target or y"),
+    ] = None
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="The kind of a column: binary, real or category. Several times for several.",
+            show_default="what is recognised",
+        ),
+    ] = None
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A column to leave out; several times for several.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class LearningOptions:
+    """How the model learns."""
+
+    hidden: Annotated[str, typer.Option(metavar="256,256", help="Units of each hidden layer.")] = "256,256"
+    epochs: Annotated[int, typer.Option(min=1, help="Of each layer.")] = 30
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows that are learnt from at once.")] = 32
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of each layer.", show_default="0.1, or 0.01 for real columns")
+    ] = None
+    classifier_epochs: Annotated[int, typer.Option(min=1, help="Of the classifier, where there are labels.")] = 20
+    held_out: Annotated[
+        float, typer.Option(min=0, help="Share of the rows with a label by which the classifier is measured.")
+    ] = 0.1
+
+
+@grouped
+def train(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A .csv, .parquet, .npy or .npz file, a folder of images, or the name of a data set."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write the model to.")],
+    columns: ColumnOptions,
+    learning: LearningOptions,
+    seed: Annotated[int, typer.Option(min=0, help="Start of the weights and order of the rows.")] = 0,
+    data: Folder = None,
+    device: Device = "auto",
+) -> None:
+    """Train a DBN on your own data, with or without missing cells, and a classifier if there are labels.
+
+    Example: deepbelief train patients.csv --label outcome --without name --out runs/patients
+    """
+    from deepbelief.cli.output import download_line, steps_line
+    from deepbelief.data import load_user_table
+    from deepbelief.randomness import Random
+    from deepbelief.system.machine import choose_device
+    from deepbelief.system.memory import keep_freed_memory
+    from deepbelief.tables.folder import check_is_free, save_table_model
+    from deepbelief.tables.recognition import ColumnChoice, recognise_table
+    from deepbelief.tables.training import TableSettings, TableTraining
+
+    keep_freed_memory()
+    check_is_free(out)
+    settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
+    choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
+    table = recognise_table(load_user_table(dataset, data, "train", download_line), choice)
+    typer.echo(f"{dataset}: {table.summary}")
+    if table.constant:
+        typer.echo(f"Beware: {table.constant}")
+    training = TableTraining(table, settings, Random(seed, "table", choose_device(device)), steps_line)
+    try:
+        model = training.run()
+    except KeyboardInterrupt:
+        stop("stopped; nothing was written.", 130)
+    save_table_model(out, model, training.record)
+    typer.echo(f"{out}: {training.headline}")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise SettingsError(f"{text!r} are no sizes of layers: give them as in --hidden 256,256.") from None
+
+
+def _kinds(given: list[str]) -> dict[str, Any]:
+    kinds = {}
+    for one in given:
+        name, separator, kind = one.rpartition("=")
+        if not separator:
+            raise SettingsError(f"{one!r} is no column with its kind: give them as in --column age=real.")
+        kinds[name] = kind
+    return kinds
