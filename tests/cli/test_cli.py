@@ -28,7 +28,10 @@ from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.system.precision import PrecisionName
 
-COMMANDS = ["study", "robustness", "report", "encode", "likelihood", "sample", "export", "share", "data", "recipe"]
+COMMANDS = [
+    *("study", "robustness", "report", "train", "encode", "classify", "impute", "sample", "likelihood"),
+    *("export", "share", "data", "recipe"),
+]
 
 
 def deepbelief(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -108,6 +111,15 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_prec
     for stage in ("Psychometric", "Dendrogram", "Fine-tun"):
         assert stage.lower() in before.lower()
 
+    classes = deepbelief("classify", "runs/mine", "digits", "--out", "classes.csv", cwd=tmp_path)
+    assert classes.returncode == 0, classes.stderr
+    assert classes.stdout == "classes.csv: 360 rows, 10 classes\n"
+    assert_refused(
+        deepbelief("classify", "runs/mine", "digits", "--out", "classes.csv", "--classifier", "best", cwd=tmp_path),
+        2,
+        "runs/mine has no classifier 'best': give --classifier with one of readout_1",
+    )
+
     page.unlink()
     again = deepbelief("report", "runs/mine", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -177,7 +189,7 @@ def test_likelihood(tmp_path: Path) -> None:
         "64-7, exact",
         "log-likelihood, upper side (AIS)",
         "of 10",
-        "on 20 test images",
+        "on 20 test items",
     ):
         assert told in done.stdout
     assert "50 temperatures, 10 chains" in done.stdout
@@ -224,7 +236,7 @@ def test_real_values_are_read_for_a_model_of_real_values(real: Path) -> None:
     short = ("--images", 20, "--temperatures", 20, "--chains", 10)
     done = quickly("likelihood", "real.safetensors", "real.npz", *short, cwd=real)
     assert done.returncode == 0, done.stderr
-    assert "real.safetensors on 20 test images of real.npz" in done.stdout
+    assert "real.safetensors on 20 test items of real.npz" in done.stdout
     save_dbn(real / "binary.safetensors", DBN.from_sizes([6, 5], Random(0)))
     refused = quickly("encode", "binary.safetensors", "real.npy", "--out", "g.npy", cwd=real)
     assert_refused(refused, 1, "scale it to [0, 1]")
@@ -285,7 +297,7 @@ def test_sample(tmp_path: Path) -> None:
         (("report", "nowhere"), 1, "nowhere/results.json is missing"),
         (("encode", "no.safetensors", "digits", "--out", "f.npy"), 1, "no.safetensors does not exist"),
         (("likelihood", "no.safetensors", "digits"), 1, "no.safetensors does not exist"),
-        (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy or .npz"),
+        (("encode", "no.safetensors", "digits", "--out", "f.txt"), 2, ".npy, .npz, not f.txt"),
         (("sample", "no.safetensors", "--out", "f.png"), 1, "no.safetensors does not exist"),
         (("sample", "no.safetensors", "--out", "f.jpg"), 2, "as .png, .gif, .apng, not f.jpg: give one of these"),
         (("sample", "m", "--out", "f.png", "--from", "digits", "--inpaint", "digits"), 2, "give one of them"),
@@ -330,7 +342,7 @@ def test_a_model_whose_name_has_brackets(tmp_path: Path) -> None:
     words = ("--images", 5, "--temperatures", 5, "--chains", 3)
     done = quickly("likelihood", "[red]dbn[0].safetensors", "digits", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "[red]dbn[0].safetensors on 5 test images" in " ".join(done.stdout.split())
+    assert "[red]dbn[0].safetensors on 5 test items" in " ".join(done.stdout.split())
 
 
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_files(tmp_path: Path, dbn: DBN) -> None:
 def test_faults_are_refused_and_leave_nothing(tmp_path: Path, dbn: DBN) -> None:
     model = tmp_path / "dbn.safetensors"
     save_dbn(model, dbn)
-    with pytest.raises(SettingsError, match=r"\.npy or \.npz, not f\.txt"):
+    with pytest.raises(SettingsError, match=r"\.npy, \.npz, not f\.txt"):
         encode_to_file(model, images(7), tmp_path / "f.txt")
     with pytest.raises(SettingsError, match="layers 1 to 2, not 3"):
         encode_to_file(model, images(7), tmp_path / "f.npy", layer=3)

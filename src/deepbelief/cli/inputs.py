@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import typer
-from torch import Tensor
 
 from deepbelief.checkpoint import load_dbn
 from deepbelief.cli.options import Part
 from deepbelief.cli.output import download_line
 from deepbelief.data import Images, SourceLike, UserTable, load_images, load_user_table
-from deepbelief.errors import DataError
+from deepbelief.data.dataset import located
 from deepbelief.models.dbn import DBN
 from deepbelief.tables.folder import dbn_file, find_table_model
 from deepbelief.tables.model import TableModel
@@ -35,30 +34,21 @@ def table_for(model: TableModel, name: str, folder: Path | None, part: Part) -> 
         DataError: the data are missing or damaged, or not of the columns that the model has learnt from.
     """
     table = load_user_table(name, folder, part.value, progress=download_line)
-    typer.echo(f"{name}: {model.columns.summary(model.rows(table.cells).cpu().numpy())}")
+    with located(Path(name)):
+        rows = model.rows(table.cells)
+    typer.echo(f"{name}: {model.columns.summary(rows.cpu().numpy())}")
     return table
 
 
 def both_parts_for(model: Path, name: str, folder: Path | None) -> tuple[DBN, SourceLike, SourceLike]:
-    """A DBN, and the two parts of data for it, which are the same where there is one only; complete rows of a table.
+    """A DBN, and the training and the test part of data for it, which are the same where there is one only.
 
     Raises:
-        SettingsError, DataError, DeepBeliefError: as `images_for` and `table_for` say; or no row is complete.
+        SettingsError, DataError, DeepBeliefError: as `images_for` and `table_for` say.
     """
     if (trained := find_table_model(model)) is None:
         training, test = (images_for(model, name, folder, part) for part in Part)
         return load_dbn(dbn_file(model)), training, test
-    table = table_for(trained, name, folder, Part.test)
+    measured = table_for(trained, name, folder, Part.test)
     learnt_from = load_user_table(name, folder, Part.train.value, progress=download_line)
-    return trained.dbn, trained.rows(learnt_from.cells), _complete(trained, table, name)
-
-
-def _complete(model: TableModel, table: UserTable, name: str) -> Tensor:
-    """The rows without missing cells, as the DBN sees them."""
-    rows = model.rows(table.cells)
-    incomplete = rows.isnan().any(dim=1)
-    if incomplete.all():
-        raise DataError(f"{name} has a missing cell in every row: give some complete rows, or fill them in by impute.")
-    if incomplete.any():
-        typer.echo(f"{name}: {int(incomplete.sum()):,} rows with missing cells are left out")
-    return rows[~incomplete]
+    return trained.dbn, trained.rows(learnt_from.cells), trained.rows(measured.cells)

@@ -24,7 +24,7 @@ def likelihood(
             metavar="DATA", help="The name of a data set, a file of images or a table, or a folder of images."
         ),
     ] = "fashion-mnist",
-    images: Annotated[int, typer.Option(min=2, help="Test images to measure, drawn from all.")] = 100,
+    images: Annotated[int, typer.Option(min=2, help="Items to measure, drawn from all.")] = 100,
     temperatures: Annotated[int, typer.Option(min=1, help="Temperatures of AIS and RAISE.")] = 14_500,
     chains: Annotated[int, typer.Option(min=2, help="Chains of AIS.")] = 100,
     estimate: Annotated[
@@ -44,6 +44,7 @@ def likelihood(
     with --estimate-by importance, by samples of its recognition pass: quicker, and on average never above.
 
     Grey images are drawn once as zeros and ones where the visible units are binary; real values are taken as they are.
+    Missing values are summed out.
 
     Example: deepbelief likelihood runs/default/seed-0/models/dbn.safetensors fashion-mnist --temperatures 2000
     """
@@ -64,7 +65,7 @@ def likelihood(
     kind = {Method.CHAINS: ChainSettings, Method.IMPORTANCE: ImportanceSettings}[estimate_by]
     random, wanted = Random(seed, "likelihood", on), kind(estimate) if estimate else None
     found = evaluate(dbn.to(on), training, test, random, settings, images, steps_line, wanted)
-    title = f"{model.name} on {len(found.bracket.upper)} test images of {dataset}"
+    title = f"{model.name} on {len(found.bracket.upper)} test items of {dataset}"
     print_results(Console(), Table(title, ("nats", "", "95 % interval", "effective chains"), tuple(found.rows())))
     for sentence in found.warnings:
         typer.echo(f"Beware: {sentence}")

@@ -69,6 +69,7 @@ def train(
     """
     from deepbelief.cli.output import download_line, steps_line
     from deepbelief.data import load_user_table
+    from deepbelief.data.dataset import located
     from deepbelief.randomness import Random
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
@@ -80,7 +81,9 @@ def train(
     check_is_free(out)
     settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
     choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
-    table = recognise_table(load_user_table(dataset, data, "train", download_line), choice)
+    given = load_user_table(dataset, data, "train", download_line)
+    with located(Path(dataset)):
+        table = recognise_table(given, choice)
     typer.echo(f"{dataset}: {table.summary}")
     if table.constant:
         typer.echo(f"Beware: {table.constant}")
