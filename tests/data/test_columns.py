@@ -70,6 +70,7 @@ def test_declared_kinds_are_taken() -> None:
         ({"x": [None, datetime.date(2020, 1, 1)]}, {}, "row 2 of the column 'x' holds '2020-01-01', a date"),
         ({"x": [1j]}, {}, "the column 'x' holds complex128"),
         ({"x": [f"name {n}" for n in range(51)]}, {}, "the column 'x' holds 51 different texts in 51 rows"),
+        ({"x": ["1,5", None, "-12,25"]}, {}, "the column 'x' holds numbers with a decimal comma, such as '1,5'"),
         ({"x": [0.0, 1.5]}, {"x": "binary"}, "row 2 of the column 'x' holds 1.5"),
         ({"x": [1.0, 1.5]}, {"x": "category"}, "row 2 of the column 'x' holds 1.5, and a category is text or a whole"),
         ({"x": ["1", "1_000"]}, {"x": "real"}, "row 2 of the column 'x' holds '1_000', where numbers are wanted"),

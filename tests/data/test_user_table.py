@@ -45,6 +45,8 @@ def test_a_csv_keeps_every_cell_as_text(tmp_path: Path) -> None:
         ("a,b\n", "no rows below its column names"),
         ("a,b\n1,2,3\n", r"row 1 \(line 2\) has 3 cells where there are 2 columns"),
         ("a,b\n1,2\n3\n", r"row 2 \(line 3\) has 1 cells"),
+        ("a;b\n1;2\n", "parts its cells by ';'; write it with commas"),
+        ("a\tb\n1\t2\n", r"parts its cells by '\\t'"),
         ("a,a\n1,2\n", "two columns called 'a'"),
         ("1,2\n3,4\n", "begins with numbers; put names above them"),
         ('a,b\n1,"2\n', "damaged or no table of text parted by commas"),

@@ -65,6 +65,7 @@ def test_choices_of_columns() -> None:
         (ColumnChoice(without=["d"]), "there is no column 'd': give one of 'a', 'b'"),
         (ColumnChoice(declared={"d": "real"}), "there is no column 'd'"),
         (ColumnChoice(without=["a"], declared={"a": "real"}), "the column 'a' is left out and asked for"),
+        (ColumnChoice(label="c", declared={"c": "category"}), "the column 'c' is one of labels and declared, too"),
         (ColumnChoice(without=["a"], label="a"), "the column 'a' is left out and asked for"),
     ):
         with pytest.raises(SettingsError, match=sentence):

@@ -14,6 +14,8 @@ from deepbelief.errors import DataError
 _MISSING: Final = ("", "na", "n/a", "nan", "null")
 """What missing cells are written as, in small letters."""
 
+_OTHER_MARKS: Final = (";", "\t", "|")
+
 
 def read_csv_cells(path: Path) -> dict[str, NDArray[Any]]:
     """The columns of a .csv file by their names: text in each cell, None where it is missing, (rows,) objects.
@@ -24,6 +26,8 @@ def read_csv_cells(path: Path) -> dict[str, NDArray[Any]]:
         DataError: the file cannot be read, two columns have one name, or there is no row.
     """
     with csv_lines(path) as (header, lines):
+        if len(header) == 1 and (other := next((mark for mark in _OTHER_MARKS if mark in header[0]), None)):
+            raise DataError(f"{path} parts its cells by {other!r}; write it with commas between them.")
         if twice := [name for name in header if header.count(name) > 1]:
             raise DataError(f"{path} has two columns called {twice[0]!r}; give each a name of its own.")
         rows = [[None if cell.strip().lower() in _MISSING else cell.strip() for cell in cells] for _, cells in lines]

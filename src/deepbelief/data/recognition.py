@@ -1,5 +1,6 @@
 """Recognises what kind the columns of a table are of."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
@@ -10,6 +11,7 @@ from deepbelief.data.cells import Value, are_missing, as_numbers, as_values, fir
 from deepbelief.data.columns import Column, Columns, Kind, TableLike, check_lengths
 from deepbelief.errors import DataError, SettingsError, one_line
 
+_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d+,\d+")
 _MANY: Final = 50  # different texts: more of them, most of which occur once, are names or remarks
 
 
@@ -91,6 +93,11 @@ def _categories(name: str, cells: NDArray[Any], texts: bool, *, declared: bool) 
     """The values of a category column, sorted."""
     known = [value for value in as_values(name, cells, texts) if value is not None]
     different = {*known}
+    if not declared and all(_DECIMAL_COMMA.fullmatch(str(value)) for value in different):
+        raise DataError(
+            f"the column {name!r} holds numbers with a decimal comma, such as {known[0]!r}: write them with a point, "
+            "or declare it a category."
+        )
     if not declared and len(different) > max(_MANY, len(known) / 2):
         raise DataError(
             f"the column {name!r} holds {len(different):,} different texts in {len(known):,} rows, too many to learn "

@@ -79,10 +79,12 @@ def recognise_table(table: UserTable, choice: ColumnChoice | None = None) -> Lea
         raise SettingsError(f"there is no column {unknown[0]!r}: give one of {_listed([*table.cells])}.")
     if both := sorted({*declared, *([choice.label] if choice.label else [])} & without):
         raise SettingsError(f"the column {both[0]!r} is left out and asked for: give one of both only.")
+    if choice.label in declared:
+        raise SettingsError(f"the column {choice.label!r} is one of labels and declared, too: give one of both only.")
     kept = {name: cells for name, cells in table.cells.items() if name not in without}
     features_only = {name: cells for name, cells in kept.items() if name not in declared}
     name = UserTable(kept if choice.label else features_only).label(choice.label)
-    left_out = {*table.index, name} - {*declared}
+    left_out = ({*table.index} - {*declared}) | {name}
     if table.are_text:
         kept = {
             one: with_numbers(cells, all_or_none=one == name or declared.get(one) == "category")
