@@ -71,6 +71,8 @@ def test_what_is_written(trained: Path) -> None:
         assert quickly(command, "m", "t.csv", "--out", f"w-{command}.npz", cwd=trained).returncode == (
             0 if command == "encode" else 2
         )
+    with np.load(trained / "w-encode.npz") as both:
+        assert (both["labels"] == frame()["class"]).all() and both["features"].shape == (100, 8)
     for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet")):
         features, classes, full = (
             read(trained / f"w-{command}.{ending}") for command in ("encode", "classify", "impute")

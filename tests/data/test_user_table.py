@@ -210,13 +210,13 @@ def test_folders_that_hold_no_images_of_one_size_are_refused(tmp_path: Path) -> 
     refused("has no images; give a folder of images")
     image(tmp_path / "a" / "1.png", 0)
     image(tmp_path / "b" / "2.png", 0, size=(4, 2))
-    refused(r"b/2\.png is of size 2x4, and .*a/1\.png of 2x3: make all images one size")
+    refused(r"2\.png is of size 2x4, and .*1\.png of 2x3: make all images one size")
     (tmp_path / "b" / "2.png").write_bytes(b"no picture")
-    refused(r"b/2\.png is no image that can be read")
+    refused(r"2\.png is no image that can be read")
     Image.new("I;16", (3, 2)).save(tmp_path / "b" / "2.png")
-    refused(r"b/2\.png has more than 8 bits a pixel")
+    refused(r"2\.png has more than 8 bits a pixel")
     image(tmp_path / "3.png", 0)
-    refused(r"has images in it, such as 3\.png, and others in folders, such as .*a/1\.png")
+    refused(r"has images in it, such as 3\.png, and others in folders, such as .*1\.png")
 
 
 def test_dark_images_are_warned_of(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ TABLE = UserTable({"a": np.array([1.5, NAN]), "b": np.array(["x", None], dtype=o
 
 def test_tables_are_written(tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", TABLE)
-    assert (tmp_path / "t.csv").read_bytes() == b"a,b\r\n1.5,x\r\n,\r\n"
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b\n1.5,x\n,\n"
     write_table(tmp_path / "t.parquet", TABLE)
     assert lists(load_user_table(str(tmp_path / "t.parquet"))) == {"a": [1.5, None], "b": ["x", None]}
     assert columns_of_text(TABLE) == ["b"]

@@ -79,6 +79,13 @@ def test_a_column_that_counts_the_rows_is_learnt_from_only_if_it_is_declared() -
     assert "id" in recognise_table(table(), ColumnChoice(declared={"id": "real"})).columns.names
 
 
+def test_rows_without_some_pixels_are_no_images() -> None:
+    images = UserTable({str(number): np.array([0.0, 1]) for number in range(6)}, image_shape=(2, 3))
+    assert recognise_table(images).image_shape == (2, 3)
+    assert recognise_table(images).summary == "images of 2x3: 6 binary columns; 2 rows"
+    assert recognise_table(images, ColumnChoice(without=["3"])).image_shape is None
+
+
 def test_text_of_a_csv_becomes_numbers_or_categories() -> None:
     def text(*cells: str | None) -> np.ndarray:  # type: ignore[type-arg]
         return np.array(cells, dtype=object)

@@ -37,13 +37,20 @@ def encode_to_file(
 def write_features(out: Path, features: NDArray[Any], labels: NDArray[Any] | None, label: str = "label") -> None:
     """Write features (n, units) alone to a .npy file, or with the labels, if any, to a .npz, .csv or .parquet file."""
     if out.suffix.lower() == ".npz":
+        arrays: dict[str, Any] = {"features": features}
+        if labels is not None:
+            arrays["labels"] = _plain(labels)
         with replacing(out) as temporary, temporary.open("wb") as file:
-            if labels is None:
-                np.savez(file, features=features)
-            else:
-                np.savez(file, features=features, labels=labels)
+            np.savez(file, **arrays)
         return
     cells = {f"unit {number}": column for number, column in enumerate(features.T, 1)}
     if labels is not None and out.suffix.lower() != ".npy":
         cells[label] = labels
     write_table(out, UserTable(cells))
+
+
+def _plain(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels as an array without Python's objects, which .npz files hold only at a risk; missing ones are empty."""
+    if labels.dtype != object:
+        return labels
+    return np.array(["" if label is None else str(label) for label in labels])

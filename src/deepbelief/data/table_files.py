@@ -70,7 +70,7 @@ def _typed(table: UserTable) -> dict[str, NDArray[Any]]:
 
 def _write_csv(path: Path, cells: Mapping[str, NDArray[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(cells)
         writer.writerows(zip(*(map(_text, column) for column in cells.values()), strict=True))
 

@@ -1,5 +1,6 @@
 """What a model is to learn from a table: its columns, its labels, and the rows as numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
@@ -92,14 +93,15 @@ def recognise_table(table: UserTable, choice: ColumnChoice | None = None) -> Lea
         }
     columns = recognise_columns({one: cells for one, cells in kept.items() if one not in left_out}, declared)
     rows = torch.from_numpy(columns.encode(kept))
+    shape = table.image_shape if math.prod(table.image_shape or ()) == columns.width else None
     if name is None:
-        return LearnableTable(columns, rows, table.image_shape)
+        return LearnableTable(columns, rows, shape)
     (label,) = recognise_columns({name: kept[name]}, {name: "category"}).each
     if len(label.values) < 2:
         raise DataError(
             f"all labels in the column {name!r} are {label.values[0]!r}: give rows of two classes, or leave it out."
         )
-    return LearnableTable(columns, rows, table.image_shape, label, classes_of(label, table))
+    return LearnableTable(columns, rows, shape, label, classes_of(label, table))
 
 
 def classes_of(label: Column, table: UserTable) -> Tensor:
