@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from deepbelief.learning.backprop.networks import save_network
 
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import UserTable
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
-from deepbelief.learning.backprop.networks import save_network
 from deepbelief.models import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random

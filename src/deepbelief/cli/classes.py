@@ -15,6 +15,7 @@ from deepbelief.data.table_files import write_table
 from deepbelief.errors import SettingsError
 from deepbelief.models.checks import check_width
 from deepbelief.study import load_run
+from deepbelief.study.records import read_stage
 from deepbelief.tables.recognition import NO_LABEL, classes_of
 
 _BATCH = 2000  # images at a time
@@ -31,6 +32,8 @@ def of_study(
         DeepBeliefError: the study is not finished or damaged, or the data are.
     """
     found = load_run(run, device=device)
+    if not found.classifiers:
+        raise SettingsError(f"{run} is a study of data without labels and has no classifier: give another.")
     wanted = name or "finetuned"
     if wanted not in found.classifiers:
         raise SettingsError(
@@ -41,7 +44,8 @@ def of_study(
     check_width(images, visible, "the study's DBN", "images")
     classifier = found.classifiers[wanted]
     logits = [classifier(batch.to(found.dbn.layer(1).weights)) for batch in in_batches(images, _BATCH)]
-    return list(found.results.data["class_names"]), torch.cat(logits).softmax(dim=1).cpu()
+    record, _ = read_stage(run / f"seed-{found.seed}" / "stages", "data")
+    return list(record.facts["class_names"]), torch.cat(logits).softmax(dim=1).cpu()
 
 
 def accuracy_of(label: Column, table: UserTable, probabilities: Tensor) -> str:
