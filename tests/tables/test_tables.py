@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from deepbelief.learning.backprop.networks import save_network
 
-from deepbelief.checkpoint import save_dbn
+from deepbelief.checkpoint import save_dbn, save_model
 from deepbelief.data import UserTable
 from deepbelief.errors import DataError, DeepBeliefError, SettingsError
 from deepbelief.models import DBN
@@ -239,7 +238,7 @@ def test_folders_that_are_damaged_or_of_something_else_are_refused(
     refused(tmp_path, "its columns and its DBN do not fit")
     model, _ = trained
     save_table_model(tmp_path / "m", model, {})
-    save_network(tmp_path / "m" / "classifier.safetensors", FeedForward([5, 3], torch.relu, 0), "relu")
+    save_model(tmp_path / "m" / "classifier.safetensors", FeedForward([5, 3], torch.relu, 0))
     refused(tmp_path / "m", "it knows other classes than the DBN's file")
     (tmp_path / "m" / "classifier.safetensors").unlink()
     refused(tmp_path / "m", r"classifier\.safetensors does not exist")
