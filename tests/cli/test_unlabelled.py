@@ -56,6 +56,8 @@ def test_a_study_says_first_what_it_leaves_out_and_then_runs_the_rest(folder: Pa
 def test_what_needs_classifiers_is_refused_in_one_sentence(folder: Path, told: str) -> None:
     refused = quickly("robustness", "run", "--plan", "smoke", cwd=folder)
     assert_refused(refused, 2, "the study in run has no classifiers to evaluate, as its data have no labels")
+    refused = quickly("classify", "run", "mine.npz", "--out", "classes.csv", cwd=folder)
+    assert_refused(refused, 2, "run is a study of data without labels and has no classifier")
     dbn = "run/seed-0/models/dbn.safetensors"
     refused = quickly("sample", dbn, "--labels", "all", "--out", "classes.png", cwd=folder)
     assert_refused(refused, 1, "holds no DBN with labels: give a file such as")
