@@ -128,6 +128,8 @@ def test_the_python_about_watching_runs(tmp_path: Path) -> None:
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
     assert list(folder.glob("layer_1/events.*"))
     assert len((tmp_path / "runs" / "network" / "metrics.csv").read_text().splitlines()) == 1 + 3
+
+
 @pytest.mark.skipif(Version(version("torch")) < Version("2.9"), reason="there ONNX export is one sentence")
 def test_the_python_about_sharing_runs(tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text("".join(blocks_of("docs/sharing.md", "python")), encoding="utf-8")
