@@ -21,6 +21,7 @@ from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.sklearn.columns import kinds_of, units_of
+from deepbelief.sklearn.lengths import Number, batch_size_for, epochs_for
 from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import Precision, PrecisionName, choose_precision
 
@@ -30,6 +31,8 @@ FLOATS: Final = [np.float64, np.float32]
 _BATCH: Final = 2000  # items at a time
 
 _RATE: Final = {True: 0.1, False: 0.01}  # whether all visible units are bounded
+_UPDATES: Final = 3000  # of each layer, if that is not more or fewer epochs than these
+_EPOCHS: Final = (10, 100)
 
 
 class Pretrained(BaseEstimator):  # type: ignore[misc]
@@ -39,8 +42,8 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         units: str | Sequence[str],
-        epochs: int,
-        batch_size: int,
+        epochs: Number,
+        batch_size: Number,
         learning_rate: float | Literal["auto"],
         settings: Mapping[str, Any] | None,
         precision: PrecisionName,
@@ -77,7 +80,8 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         """Learn from these items, from the start unless there is something to go on from."""
         if not self._goes_on():
             self._start(source)
-        self._learn(source, self.epochs)
+        epochs = epochs_for(len(source), self._batch_size(source), _UPDATES, _EPOCHS, self.epochs)
+        self._learn(source, epochs)
 
     def _goes_on(self) -> bool:
         return bool(self.warm_start) and hasattr(self, "dbn_")
@@ -95,21 +99,23 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
 
     def _learn(self, source: Source, epochs: int) -> None:
         """Go through these items so many times with each layer."""
-        training = Pretraining(
-            self.dbn_, source, self._settings(epochs), random=self._random, products=self._products()
-        )
+        settings = self._settings(epochs, self._batch_size(source))
+        training = Pretraining(self.dbn_, source, settings, random=self._random, products=self._products())
         for record in training.epochs():
             of = f"layer {record.layer} of {len(self.dbn_)}, epoch {record.epoch} of {epochs}"
             self._tell(f"{of}, error {record.monitors['reconstruction_error_unit']:.4f}")
         self.n_iter_ += epochs
 
-    def _settings(self, epochs: int) -> list[RBMSettings]:
+    def _batch_size(self, source: Source) -> int:
+        return batch_size_for(len(source), self.batch_size)
+
+    def _settings(self, epochs: int, batch_size: int) -> list[RBMSettings]:
         """Of each layer."""
         found = []
         for number in range(1, len(self.dbn_) + 1):
             bounded = self.dbn_.layer(number).visible.bounded
             rate = _RATE[bounded] if self.learning_rate == "auto" else self.learning_rate
-            given = {"epochs": epochs, "batch_size": self.batch_size, "learning_rate": rate, **(self.settings or {})}
+            given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": rate, **(self.settings or {})}
             found.append(RBMSettings(**given))
         return found
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from deepbelief.errors import SettingsError
 from deepbelief.models.views import encode_source
+from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import PrecisionName
@@ -74,8 +75,8 @@ class RBMTransformer(_Transformer):
         n_components: number of hidden units.
         units: the kind of the columns: `binary` (from 0 to 1), `real`, a list with one of these for each column, or
             `auto`, which finds out. Real columns are standardised.
-        epochs: how often `fit` goes through the rows.
-        batch_size: rows of an update.
+        epochs: how often `fit` goes through the rows; `auto` is 3,000 updates, in 10 to 100 epochs.
+        batch_size: rows of an update; `auto` is a hundredth of all, from 10 to 128.
         learning_rate: of CD; `auto` is 0.1 for binary columns, and 0.01 where some are real.
         settings: further fields of `RBMSettings`, such as `{"persistent_chains": 100}`.
         precision: of the matrix products in training: `bf16`, `fp32`, `fp64` (and the parameters), or `auto`, which is
@@ -99,8 +100,8 @@ class RBMTransformer(_Transformer):
         n_components: int = 256,
         *,
         units: str | Sequence[str] = "auto",
-        epochs: int = 10,
-        batch_size: int = 128,
+        epochs: Number = "auto",
+        batch_size: Number = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
@@ -166,8 +167,8 @@ class DBNTransformer(_Transformer):
         hidden_layer_sizes: Sequence[int] = (256, 256),
         *,
         units: str | Sequence[str] = "auto",
-        epochs: int = 10,
-        batch_size: int = 128,
+        epochs: Number = "auto",
+        batch_size: Number = "auto",
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",

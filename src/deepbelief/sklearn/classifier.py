@@ -1,0 +1,178 @@
+"""A classifier: a DBN that learnt from all rows, and a head that learnt from those with labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, Self, final
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from torch import Tensor, nn
+
+from deepbelief.data import Source
+from deepbelief.errors import SettingsError
+from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
+from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
+from deepbelief.models.readout import ReadoutClassifier
+from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
+from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.units import Bernoulli
+from deepbelief.sklearn.lengths import Number
+from deepbelief.sklearn.predictor import Predictor
+from deepbelief.sklearn.pretrained import FLOATS, Array
+from deepbelief.system.precision import PrecisionName
+
+_FINETUNED: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
+_LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
+_PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
+
+
+@final
+class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
+    """A Deep Belief Network that classifies (Hinton, Osindero & Teh 2006).
+
+    Its layers learn from all rows, also those without a label; then a head learns from those that have one.
+
+    Args:
+        hidden_layer_sizes: numbers of hidden units from layer 1 up.
+        head: `readout`, a linear read-out of the top layer, which stays as it is; `finetuned`, the same as a start, and
+            then it and all layers below learn from the labels by backpropagation; `label_rbm`, an RBM on top that sees
+            the labels, too, and classifies by its free energy.
+        head_settings: fields of `MinibatchSettings` (20 epochs, no patience unless given), `ConvergedSettings` or
+            `HybridSettings`, of the head.
+        unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
+            other labels occur; None: all rows have one.
+        class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
+        units, epochs, batch_size, learning_rate, settings, precision, warm_start, verbose, random_state: of the layers'
+            learning, as for `RBMTransformer`.
+
+    Attributes:
+        classes_: the labels, sorted.
+        dbn_: the layers as they are after they have learnt without labels.
+        model_: the classifier, a module from rows to logits.
+        n_iter_: epochs of each layer.
+
+    >>> from sklearn.datasets import load_digits
+    >>> images, labels = load_digits(return_X_y=True)
+    >>> model = DBNClassifier((64,), epochs=5, random_state=0).fit(images[:1500] / 16, labels[:1500])
+    >>> bool(model.score(images[1500:] / 16, labels[1500:]) > 0.8)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (256, 256),
+        *,
+        head: Literal["finetuned", "readout", "label_rbm"] = "finetuned",
+        head_settings: Mapping[str, Any] | None = None,
+        unlabelled: Any = -1,
+        self_training: int = 0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        units: str | Sequence[str] = "auto",
+        epochs: Number = "auto",
+        batch_size: Number = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        settings: Mapping[str, Any] | None = None,
+        precision: PrecisionName = "fp32",
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.head = head
+        self.unlabelled = unlabelled
+        self.self_training = self_training
+        self.class_weight = class_weight
+        super().__init__(
+            hidden_layer_sizes,
+            head_settings=head_settings,
+            units=units,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            settings=settings,
+            precision=precision,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows, (n, columns), and their labels, (n,) numbers or words, perhaps with weights, (n,).
+
+        Raises:
+            SettingsError: a parameter is impossible.
+            DataError: X has values that the declared units cannot take.
+            ValueError: there are fewer than two classes.
+        """
+        X, y = validate_data(self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        known = self._known(y)
+        self.classes_, codes = np.unique(y[known], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
+        self._fit_layers(self._rows(X, sample_weight))
+        makers = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
+        if self.head not in makers:
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
+        weights = compute_sample_weight(self.class_weight, y[known])
+        if sample_weight is not None:
+            weights = weights * _check_sample_weight(sample_weight, X)[known]
+        source = self._rows(X[known], weights)
+        self.model_ = makers[self.head](source, torch.from_numpy(codes)).requires_grad_(False)
+        for number in range(self.self_training if not known.all() else 0):
+            self._tell(f"self-training, round {number + 1} of {self.self_training}")
+            labels = torch.from_numpy(self._outputs(X).argmax(axis=1))
+            labels[torch.from_numpy(known)] = torch.from_numpy(codes)
+            shares = np.ones(len(X))
+            shares[known] = weights / weights.mean() * _LABELLED / (1 - _LABELLED) * (~known).sum() / known.sum()
+            self.model_ = makers[self.head](self._rows(X, shares), labels).requires_grad_(False)
+        return self
+
+    def _known(self, y: Array) -> Array:
+        """Which rows have a label: all where `unlabelled` is one of only two labels, which then are the classes."""
+        known = np.ones(len(y), dtype=bool)
+        if self.unlabelled is not None and y.dtype.kind in "if":
+            known = y != self.unlabelled
+        return known if len(np.unique(y[known])) > 1 else np.ones_like(known)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, (n, classes), in the order of `classes_`."""
+        found: Array = softmax(self._outputs(X), axis=1)
+        return found
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class, (n,)."""
+        outputs = self._outputs(X)
+        found: Array = self.classes_[outputs.argmax(axis=1)]
+        return found
+
+    def _finetuned(self, source: Source, codes: Tensor) -> nn.Module:
+        readout = self._linear(source, codes, ConvergedSettings(l2=_PENALTY))
+        network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout).requires_grad_(True)
+        settings = MinibatchSettings(**self._head_settings(len(source), *_FINETUNED))
+        labelled = source, codes
+        self._tell_of(MinibatchTraining(network, labelled, settings, random=self._random, products=self._products()))
+        return network
+
+    def _readout(self, source: Source, codes: Tensor) -> nn.Module:
+        settings = ConvergedSettings(**{"l2": _PENALTY, **(self.head_settings or {})})
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, codes, settings))
+
+    def _linear(self, source: Source, codes: Tensor, settings: ConvergedSettings) -> FeedForward:
+        """A linear read-out of the top layer."""
+        readout = FeedForward([self.dbn_.sizes[-1], len(self.classes_)], torch.relu, self._random)
+        list(ConvergedTraining(readout, (self._features(source), codes), settings).epochs())
+        return readout
+
+    def _label_rbm(self, source: Source, codes: Tensor) -> nn.Module:
+        width = self.dbn_.sizes[-1]
+        top = LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(2 * width), self._random)
+        settings = HybridSettings(**self._head_settings(len(source), *_FINETUNED, learning_rate=0.005, dropout=0.5))
+        self._tell_of(HybridTraining(top, (self._features(source), codes), settings, random=self._random))
+        return LabelledDBN(self.dbn_, top)

@@ -1,0 +1,132 @@
+"""A regressor: a DBN that learnt from all rows, and a head that learnt their targets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, final
+
+import numpy as np
+import torch
+from sklearn.base import RegressorMixin
+from sklearn.linear_model import Ridge
+from sklearn.utils.validation import column_or_1d, validate_data
+from torch import nn
+
+from deepbelief.data import Source
+from deepbelief.errors import SettingsError
+from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.models.readout import ReadoutClassifier
+from deepbelief.learning.backprop.regression import RegressionSettings, RegressionTraining
+from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.views import encode_source
+from deepbelief.sklearn.lengths import Number
+from deepbelief.sklearn.predictor import Predictor
+from deepbelief.sklearn.pretrained import FLOATS, Array
+from deepbelief.system.precision import PrecisionName
+
+
+@final
+class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
+    """A Deep Belief Network that predicts numbers, one or several for each row (Hinton & Salakhutdinov 2008).
+
+    Its layers learn from all rows without their targets; then a head learns the standardised targets.
+
+    Args:
+        hidden_layer_sizes: numbers of hidden units from layer 1 up.
+        head: `readout`, ridge regression on the top layer, which stays as it is; `finetuned`, the same as a start, and
+            then it and all layers below learn from the targets by backpropagation.
+        head_settings: fields of `RegressionSettings`, or `{"alpha": ...}` of the ridge.
+        units, epochs, batch_size, learning_rate, settings, precision, warm_start, verbose, random_state: of the layers'
+            learning, as for `RBMTransformer`.
+
+    Attributes:
+        dbn_: the layers as they are after they have learnt without targets.
+        model_: a module from rows to standardised predictions.
+        n_iter_: epochs of each layer.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> table, target = load_diabetes(return_X_y=True)
+    >>> model = DBNRegressor((64,), random_state=0).fit(table, target)
+    >>> bool(model.score(table, target) > 0.3)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (256, 256),
+        *,
+        head: Literal["finetuned", "readout"] = "finetuned",
+        head_settings: Mapping[str, Any] | None = None,
+        units: str | Sequence[str] = "auto",
+        epochs: Number = "auto",
+        batch_size: Number = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        settings: Mapping[str, Any] | None = None,
+        precision: PrecisionName = "fp32",
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.head = head
+        super().__init__(
+            hidden_layer_sizes,
+            head_settings=head_settings,
+            units=units,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            settings=settings,
+            precision=precision,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+        )
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows, (n, columns), and targets, (n,) or (n, outputs); with `sample_weight`, (n,), by weight.
+
+        Raises:
+            SettingsError: a parameter is impossible.
+            DataError: X has values that the declared units cannot take.
+        """
+        X, y = validate_data(
+            self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS, multi_output=True, y_numeric=True
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._single = y.ndim == 1
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        self._mean, std = targets.mean(axis=0), targets.std(axis=0)
+        self._std = np.where(std > 0, std, 1.0)
+        source = self._rows(X, sample_weight)
+        self._fit_layers(source)
+        makers = {"finetuned": self._finetuned, "readout": self._readout}
+        if self.head not in makers:
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
+        self.model_ = makers[self.head](source, (targets - self._mean) / self._std).requires_grad_(False)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The predictions, in the shape of the targets: (n,) or (n, outputs)."""
+        found: Array = self._outputs(X) * self._std + self._mean
+        return found[:, 0] if self._single else found
+
+    def _finetuned(self, source: Source, targets: Array) -> nn.Module:
+        readout = self._linear(source, targets, {})
+        network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout).requires_grad_(True)
+        settings = RegressionSettings(**self._head_settings(len(source), 2000, (20, 100)))
+        given = source, targets
+        self._tell_of(RegressionTraining(network, given, settings, random=self._random, products=self._products()))
+        return network
+
+    def _readout(self, source: Source, targets: Array) -> nn.Module:
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, targets, self.head_settings or {}))
+
+    @torch.no_grad()
+    def _linear(self, source: Source, targets: Array, settings: Mapping[str, Any]) -> FeedForward:
+        """Ridge regression on the top layer."""
+        features = encode_source(self.dbn_, source).numpy()
+        weights = None if source.weights is None else source.weights.numpy()
+        ridge = Ridge(**settings).fit(features, targets, sample_weight=weights)
+        readout = FeedForward([features.shape[1], targets.shape[1]], torch.relu, self._random)
+        readout.linear(1).weight.copy_(torch.from_numpy(ridge.coef_.reshape(targets.shape[1], -1)))
+        readout.linear(1).bias.copy_(torch.from_numpy(np.atleast_1d(ridge.intercept_)))
+        return readout
