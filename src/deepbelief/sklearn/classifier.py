@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, assert_all_finite, check_consistent_length, column_or_1d
 from torch import Tensor, nn
 
 from deepbelief.data import Source
@@ -24,10 +24,10 @@ from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.units import Bernoulli
 from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.predictor import Predictor
-from deepbelief.sklearn.pretrained import FLOATS, Array
+from deepbelief.sklearn.pretrained import Array
 from deepbelief.system.precision import PrecisionName
 
-_FINETUNED: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
+_LENGTH: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
 _LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
 
@@ -45,6 +45,8 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             the labels, too, and classifies by its free energy.
         head_settings: fields of `MinibatchSettings` (20 epochs, no patience unless given), `ConvergedSettings` or
             `HybridSettings`, of the head.
+        self_training: rounds in which a head of the same kind learns from all rows, those without a label by the class
+            that the head before takes them for (Lee 2013); the rows with labels are a fifth of what it then sees.
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
             other labels occur; None: all rows have one.
         class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
@@ -109,30 +111,37 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             DataError: X has values that the declared units cannot take.
             ValueError: there are fewer than two classes.
         """
-        X, y = validate_data(self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        X, y = self._checked_with_labels(X, y, reset=not self._goes_on())
         known = self._known(y)
         self.classes_, codes = np.unique(y[known], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
+        heads = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
+        if self.head not in heads:
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(heads)}.")
+        learn = heads[self.head]
         self._fit_layers(self._rows(X, sample_weight))
-        makers = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
-        if self.head not in makers:
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
-        weights = compute_sample_weight(self.class_weight, y[known])
-        if sample_weight is not None:
-            weights = weights * _check_sample_weight(sample_weight, X)[known]
-        source = self._rows(X[known], weights)
-        self.model_ = makers[self.head](source, torch.from_numpy(codes)).requires_grad_(False)
+        weights = self._weights(y, known, sample_weight)
+        self.model_ = learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)).requires_grad_(False)
         for number in range(self.self_training if not known.all() else 0):
             self._tell(f"self-training, round {number + 1} of {self.self_training}")
-            labels = torch.from_numpy(self._outputs(X).argmax(axis=1))
+            labels = torch.from_numpy(self._of_numbers(X).argmax(axis=1))
             labels[torch.from_numpy(known)] = torch.from_numpy(codes)
-            shares = np.ones(len(X))
-            shares[known] = weights / weights.mean() * _LABELLED / (1 - _LABELLED) * (~known).sum() / known.sum()
-            self.model_ = makers[self.head](self._rows(X, shares), labels).requires_grad_(False)
+            self.model_ = learn(self._rows(X, _shared(weights, known)), labels).requires_grad_(False)
         return self
+
+    def _checked_with_labels(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
+        X, y = self._checked(X, reset), column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        check_consistent_length(X, y)
+        return X, y
+
+    def _weights(self, y: Array, known: Array, sample_weight: Any) -> Array:
+        """How much each row with a label counts for the head, (n,); 0 for the others."""
+        weights = np.zeros(len(y))
+        weights[known] = compute_sample_weight(self.class_weight, y[known])
+        return weights if sample_weight is None else weights * _check_sample_weight(sample_weight, y)
 
     def _known(self, y: Array) -> Array:
         """Which rows have a label: all where `unlabelled` is one of only two labels, which then are the classes."""
@@ -152,27 +161,37 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         found: Array = self.classes_[outputs.argmax(axis=1)]
         return found
 
-    def _finetuned(self, source: Source, codes: Tensor) -> nn.Module:
-        readout = self._linear(source, codes, ConvergedSettings(l2=_PENALTY))
+    def _finetuned(self, rows: Source, codes: Tensor) -> nn.Module:
+        readout = self._linear(rows, codes, ConvergedSettings(l2=_PENALTY))
         network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout).requires_grad_(True)
-        settings = MinibatchSettings(**self._head_settings(len(source), *_FINETUNED))
-        labelled = source, codes
-        self._tell_of(MinibatchTraining(network, labelled, settings, random=self._random, products=self._products()))
+        settings = MinibatchSettings(**self._head_settings(len(rows), *_LENGTH))
+        return self._descend(network, rows, codes, settings)
+
+    def _descend(self, network: FeedForward, rows: Source, codes: Tensor, settings: MinibatchSettings) -> FeedForward:
+        labelled = self._for_head(rows), codes
+        self._train(MinibatchTraining(network, labelled, settings, random=self._random, products=self._products()))
         return network
 
-    def _readout(self, source: Source, codes: Tensor) -> nn.Module:
+    def _readout(self, rows: Source, codes: Tensor) -> nn.Module:
         settings = ConvergedSettings(**{"l2": _PENALTY, **(self.head_settings or {})})
-        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, codes, settings))
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(rows, codes, settings))
 
-    def _linear(self, source: Source, codes: Tensor, settings: ConvergedSettings) -> FeedForward:
+    def _linear(self, rows: Source, codes: Tensor, settings: ConvergedSettings) -> FeedForward:
         """A linear read-out of the top layer."""
         readout = FeedForward([self.dbn_.sizes[-1], len(self.classes_)], torch.relu, self._random)
-        list(ConvergedTraining(readout, (self._features(source), codes), settings).epochs())
+        list(ConvergedTraining(readout, (self._features(rows), codes), settings).epochs())
         return readout
 
-    def _label_rbm(self, source: Source, codes: Tensor) -> nn.Module:
+    def _label_rbm(self, rows: Source, codes: Tensor) -> nn.Module:
         width = self.dbn_.sizes[-1]
-        top = LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(2 * width), self._random)
-        settings = HybridSettings(**self._head_settings(len(source), *_FINETUNED, learning_rate=0.005, dropout=0.5))
-        self._tell_of(HybridTraining(top, (self._features(source), codes), settings, random=self._random))
+        top = LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(width), self._random)
+        settings = HybridSettings(**self._head_settings(len(rows), *_LENGTH, learning_rate=0.005))
+        self._train(HybridTraining(top, (self._features(rows), codes), settings, random=self._random))
         return LabelledDBN(self.dbn_, top)
+
+
+def _shared(weights: Array, known: Array) -> Array:
+    """Of weights of the rows with labels, those of all rows in self-training, where each other row counts 1."""
+    shares = np.ones(len(weights))
+    shares[known] = weights[known] / weights.sum() * _LABELLED / (1 - _LABELLED) * (~known).sum()
+    return shares

@@ -1,16 +1,19 @@
-"""What classifier and regressor share: a DBN that learns from all rows, and a head that learns from those with labels."""
+"""What classifier and regressor share: a DBN that learns from all rows, and a head from those with labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from deepbelief.data import Source, TensorSource, Weighted
+from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import batch_size_for, epochs_for
 from deepbelief.sklearn.pretrained import Array, Pretrained, in_parts, in_type
+from deepbelief.sklearn.rows import Filled
 
 
 class Predictor(Pretrained):
@@ -35,19 +38,41 @@ class Predictor(Pretrained):
         features = TensorSource(encode_source(self.dbn_, source))
         return features if source.weights is None else Weighted(features, source.weights)
 
-    def _tell_of(self, training: Any) -> None:
+    def _filled(self, values: Tensor) -> Tensor:
+        """Rows with what sends nothing up in the place of NaN: the mean of a real column, and 0 in any other."""
+        standardisation = self.dbn_.standardisation
+        fill = values.new_zeros(()) if standardisation is None else standardisation.mean.to(values)
+        return torch.where(values.isnan(), fill, values)
+
+    def _for_head(self, rows: Source) -> Source:
+        """Rows as a network sees them, which knows nothing of missing values."""
+        return Filled(rows, self._filled) if rows.missing else rows
+
+    def _go_on(self, network: FeedForward, before: FeedForward) -> FeedForward:
+        """A network whose layers follow what those of the DBN have learnt without labels since `before`."""
+        after = network_to_finetune(self.dbn_, network.sizes[-1], self._random)
+        for number in range(1, len(self.dbn_) + 1):
+            here, new, old = (list(one.linear(number).parameters()) for one in (network, after, before))
+            for parameter, to, start in zip(here, new, old, strict=True):
+                parameter.data += to - start
+        return network
+
+    def _train(self, training: Any) -> None:
         """Train the head."""
         for record in training.epochs():
             self._tell(f"head, epoch {record.epoch}, loss {record.loss:.4f}")
 
-    @torch.no_grad()
     def _outputs(self, X: Any) -> Array:
         """Of the head, (n, outputs)."""
         check_is_fitted(self)
-        checked = self._checked(X, reset=False)
+        return self._of_numbers(self._checked(X, reset=False))
+
+    @torch.no_grad()
+    def _of_numbers(self, checked: Any) -> Array:
+        """Of the head, of rows that are checked."""
         model: nn.Module = in_type(self.model_, checked.dtype)
         like = next(model.parameters())
-        return in_parts(lambda batch: model(batch.to(like)), checked)
+        return in_parts(lambda batch: model(self._filled(batch.to(like))), checked)
 
     def _head_settings(self, rows: int, updates: int, bounds: tuple[int, int], **defaults: Any) -> dict[str, Any]:
         """Of a head that learns from so many rows in minibatches: the user's before the defaults."""

@@ -20,7 +20,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
-from deepbelief.sklearn.columns import kinds_of, units_of
+from deepbelief.sklearn.columns import blocks_of, categories_of, table_of, units_of
 from deepbelief.sklearn.lengths import Number, batch_size_for, epochs_for
 from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import Precision, PrecisionName, choose_precision
@@ -30,8 +30,10 @@ FLOATS: Final = [np.float64, np.float32]
 
 _BATCH: Final = 2000  # items at a time
 
-_RATE: Final = {True: 0.1, False: 0.01}  # whether all visible units are bounded
-_UPDATES: Final = 3000  # of each layer, if that is not more or fewer epochs than these
+_RATE: Final = {True: 0.05, False: 0.01}  # whether all visible units are bounded
+# Of each layer, unless the user says otherwise: with small batches, larger steps would turn hidden units off for good.
+_SETTINGS: Final = {"final_momentum": 0.9, "learning_rate_to_zero": True}
+_UPDATES: Final = 4000  # of each layer, if that is not more or fewer epochs than these
 _EPOCHS: Final = (10, 100)
 
 
@@ -73,8 +75,16 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         return rows_of(X) if (weights == weights[0]).all() else Weighted(rows_of(X), weights)
 
     def _checked(self, X: Any, reset: bool) -> Any:
-        """X as an array or a sparse matrix in rows, of float32 where it is, and of float64 otherwise."""
-        return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=FLOATS)
+        """X as numbers, float32 where it is and otherwise float64: an array, or a sparse matrix in rows.
+
+        NaN is what is missing. Of data frames and of columns that are declared categories, these become one-hot.
+        """
+        if reset:
+            self._categories = categories_of(X, self.units)
+        if self._categories is None:
+            return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=FLOATS, ensure_all_finite="allow-nan")
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return self._categories.encode(table_of(X))
 
     def _fit_layers(self, source: Source) -> None:
         """Learn from these items, from the start unless there is something to go on from."""
@@ -90,7 +100,8 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         """A DBN that has learnt nothing yet, with units for these columns."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._random = Random(seed)
-        visible = units_of(kinds_of(source, self.units))
+        names = list(getattr(self, "feature_names_in_", [f"x{number}" for number in range(self.n_features_in_)]))
+        visible = units_of(blocks_of(source, self.units, names, self._categories))
         dbn = DBN.from_units([visible, *map(Bernoulli, self._hidden())], self._random)
         if visible.are_real.any():
             standardise(dbn, source)
@@ -115,8 +126,14 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         for number in range(1, len(self.dbn_) + 1):
             bounded = self.dbn_.layer(number).visible.bounded
             rate = _RATE[bounded] if self.learning_rate == "auto" else self.learning_rate
-            given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": rate, **(self.settings or {})}
-            found.append(RBMSettings(**given))
+            given = {
+                **_SETTINGS,
+                "binarise": bounded,
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": rate,
+            }
+            found.append(RBMSettings(**{**given, **(self.settings or {})}))
         return found
 
     def _products(self) -> torch.dtype:
@@ -129,6 +146,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         return tags
 
 

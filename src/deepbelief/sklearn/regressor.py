@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.linear_model import Ridge
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 from torch import nn
 
 from deepbelief.data import Source
@@ -19,7 +20,7 @@ from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.predictor import Predictor
-from deepbelief.sklearn.pretrained import FLOATS, Array
+from deepbelief.sklearn.pretrained import Array
 from deepbelief.system.precision import PrecisionName
 
 
@@ -87,9 +88,9 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
             SettingsError: a parameter is impossible.
             DataError: X has values that the declared units cannot take.
         """
-        X, y = validate_data(
-            self, X, y, reset=not self._goes_on(), accept_sparse="csr", dtype=FLOATS, multi_output=True, y_numeric=True
-        )
+        X = self._checked(X, reset=not self._goes_on())
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        check_consistent_length(X, y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self._single = y.ndim == 1
@@ -113,8 +114,8 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         readout = self._linear(source, targets, {})
         network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout).requires_grad_(True)
         settings = RegressionSettings(**self._head_settings(len(source), 2000, (20, 100)))
-        given = source, targets
-        self._tell_of(RegressionTraining(network, given, settings, random=self._random, products=self._products()))
+        given = self._for_head(source), targets
+        self._train(RegressionTraining(network, given, settings, random=self._random, products=self._products()))
         return network
 
     def _readout(self, source: Source, targets: Array) -> nn.Module:

@@ -1,5 +1,7 @@
 """Arrays and sparse matrices as sources of items."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
@@ -8,6 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from deepbelief.data import Rows, Source, TensorSource
+from deepbelief.data.views import View
 
 
 @final
@@ -25,10 +28,33 @@ class SparseRows(Source):
         """Number of values per item."""
         return int(self._matrix.shape[1])
 
+    @property
+    def missing(self) -> float:
+        """The share of all values that are missing; of a sparse matrix these are among the stored ones."""
+        return float(np.isnan(self._matrix.data).sum()) / max(1, len(self) * self.width)
+
     def batch(self, rows: Rows) -> Tensor:
         """The rows asked for, (batch, width), dense."""
         chosen = rows if isinstance(rows, slice) else rows.cpu().numpy()
         return torch.from_numpy(np.ascontiguousarray(self._matrix[chosen].toarray()))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Filled(View):
+    """A source with something in the place of what is missing."""
+
+    source: Source
+    fill: Callable[[Tensor], Tensor]
+
+    @property
+    def missing(self) -> float:
+        """Nothing is any more."""
+        return 0.0
+
+    def batch(self, rows: Rows) -> Tensor:
+        """The rows asked for, (batch, width), filled."""
+        return self.fill(self.source.batch(rows))
 
 
 def rows_of(given: Any) -> Source:

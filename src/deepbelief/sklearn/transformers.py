@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, final
 
+import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
@@ -49,13 +50,18 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Pretrained
 
     @torch.no_grad()
     def inverse_transform(self, X: Any) -> Array:
-        """From hidden means, (n, features), back down to the means of the columns, (n, columns)."""
+        """From hidden means, (n, features), back down to the means of the columns, (n, columns).
+
+        Of a category it is the most probable one; all cells then are objects.
+        """
         check_is_fitted(self)
         checked = check_array(X, dtype=FLOATS)
         if checked.shape[1] != self._n_features_out:
             raise SettingsError(f"X has {checked.shape[1]} features: give {self._n_features_out}, as `transform` does.")
-        dbn = in_type(self.dbn_, checked.dtype)
-        return in_parts(dbn.decode, checked)
+        numbers = in_parts(in_type(self.dbn_, checked.dtype).decode, checked)
+        if self._categories is None:
+            return numbers
+        return np.column_stack([cells.astype(object) for cells in self._categories.decode(numbers).values()])
 
     @property
     def _n_features_out(self) -> int:
@@ -75,9 +81,9 @@ class RBMTransformer(_Transformer):
         n_components: number of hidden units.
         units: the kind of the columns: `binary` (from 0 to 1), `real`, a list with one of these for each column, or
             `auto`, which finds out. Real columns are standardised.
-        epochs: how often `fit` goes through the rows; `auto` is 3,000 updates, in 10 to 100 epochs.
+        epochs: how often `fit` goes through the rows; `auto` is 4,000 updates, in 10 to 100 epochs.
         batch_size: rows of an update; `auto` is a hundredth of all, from 10 to 128.
-        learning_rate: of CD; `auto` is 0.1 for binary columns, and 0.01 where some are real.
+        learning_rate: of CD; `auto` is 0.05 for binary columns, and 0.01 where some are real.
         settings: further fields of `RBMSettings`, such as `{"persistent_chains": 100}`.
         precision: of the matrix products in training: `bf16`, `fp32`, `fp64` (and the parameters), or `auto`, which is
             bf16 where that is faster here: a matter of the machine, and of chance where the two are near each other.

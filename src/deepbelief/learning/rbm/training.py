@@ -35,6 +35,8 @@ from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random, as_random
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
+_VALUES: Final = 2**21  # of items measured together, which are fewer if they are wide
+_SUMMED: Final = 2**18  # of items summed together
 _EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
 BETWEEN_CHECKS: Final = 100
 """Batches from one check for divergence to the next."""
@@ -153,7 +155,7 @@ class RBMTraining(Training[EpochRecord]):
         self._momentum = optimizer is None
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
             with torch.no_grad():
-                rbm.visible.bias.copy_(base_rate_bias(rbm.visible, [self._some(items, BASE_RATE_ITEMS)]))
+                rbm.visible.bias.copy_(self._base_rates(items))
         self._energy_at_start = self._energy()
 
     def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
@@ -161,7 +163,7 @@ class RBMTraining(Training[EpochRecord]):
         chains = settings.persistent_chains
         if settings.tempering.is_on:
             rbm.visible.check_states(without_missing(self._some(self._source, BASE_RATE_ITEMS)))
-            base = base_rate_bias(rbm.visible, [self._some(self._source, BASE_RATE_ITEMS)])
+            base = self._base_rates(self._source)
             if settings.tempering.trajectory:
                 return TrajectoryTempering(rbm, self._size, chains, base, random, products)
             return ParallelTempering(rbm, self._size, chains, settings.tempering.temperatures, base, random, products)
@@ -256,7 +258,15 @@ class RBMTraining(Training[EpochRecord]):
         return float(self.rbm.free_energy(items).abs().mean()) / sum(self.rbm.weights.shape)
 
     def _some(self, source: Source, items: int) -> Tensor:
-        return evenly_spaced(source, min(len(source), items)).to(self.rbm.weights)
+        """Up to so many items from all over a source."""
+        items = min(len(source), items, max(1, _VALUES // source.width))
+        return evenly_spaced(source, items).to(self.rbm.weights)
+
+    def _base_rates(self, source: Source) -> Tensor:
+        """The visible biases of independent units, from items all over a source."""
+        items = min(len(source), BASE_RATE_ITEMS)
+        places = torch.arange(items) * len(source) // items
+        return base_rate_bias(self.rbm.visible, map(source.batch, places.split(max(1, _SUMMED // source.width))))
 
     def measure(self, epoch: int) -> EpochRecord:
         """What an epoch gave."""
