@@ -9,7 +9,7 @@ from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMT
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
-QUICK: dict[str, Any] = {"epochs": 2, "precision": "fp32"}
+QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 128, "precision": "fp32"}
 # Rows come to their weights by how often they are seen, in random order, which no two trainings share.
 BY_CHANCE = {
     f"check_sample_weight_equivalence_on_{kind}_data": "weights are met on average, not in every batch"

@@ -1,7 +1,7 @@
 """A classifier: a DBN that learnt from all rows, and a head that learnt from those with labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Self, final
+from typing import Any, Final, Literal, Self, final, get_args
 
 import numpy as np
 import torch
@@ -27,8 +27,11 @@ from deepbelief.sklearn.predictor import Predictor
 from deepbelief.sklearn.pretrained import Array
 from deepbelief.system.precision import PrecisionName
 
+Head = Literal["finetuned", "readout", "label_rbm"]
+
 _LENGTH: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
 _LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
+_LABEL_RATE: Final = 0.005  # of the RBM that sees the labels
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
 
 
@@ -70,7 +73,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         self,
         hidden_layer_sizes: Sequence[int] = (256, 256),
         *,
-        head: Literal["finetuned", "readout", "label_rbm"] = "finetuned",
+        head: Head = "finetuned",
         head_settings: Mapping[str, Any] | None = None,
         unlabelled: Any = -1,
         self_training: int = 0,
@@ -117,9 +120,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
         heads = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
-        if self.head not in heads:
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(heads)}.")
-        learn = heads[self.head]
+        learn = heads[self._chosen()]
         self._fit_layers(self._rows(X, sample_weight))
         weights = self._weights(y, known, sample_weight)
         self.model_ = learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)).requires_grad_(False)
@@ -129,6 +130,65 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             labels[torch.from_numpy(known)] = torch.from_numpy(codes)
             self.model_ = learn(self._rows(X, _shared(weights, known)), labels).requires_grad_(False)
         return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from some of the rows, once: each layer from all of these, then the head from those with labels.
+
+        The head goes on from where it is; what the layers below learn without labels is added to what it has made of
+        them. The first call settles the classes, the units and the scale of columns.
+
+        Args:
+            classes: all labels that there will be, at least two, without the one of rows that have none; needed at the
+                first call.
+
+        Raises:
+            ValueError: the classes are not given at the first call, others than these later, or y has another one.
+        """
+        first = not hasattr(self, "classes_")
+        X, y = self._checked_with_labels(X, y, reset=first)
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit: give all labels there will be.")
+        wanted = np.unique(self.classes_ if classes is None else classes)
+        if not first and not np.array_equal(wanted, self.classes_):
+            raise ValueError(f"classes is {wanted}, and was {self.classes_} at the first call: leave it out now.")
+        known = np.ones(len(y), dtype=bool) if self.unlabelled in wanted else y != self.unlabelled
+        if len(others := np.setdiff1d(y[known], wanted)):
+            raise ValueError(f"y has the label {others[0]}, which is none of the classes: {wanted}.")
+        self.classes_ = wanted
+        rows = self._rows(X, sample_weight)
+        if first:
+            self._start(rows)
+        before = network_to_finetune(self.dbn_, len(wanted), self._random)
+        self._learn(rows, 1)
+        head = self._head(before)
+        weights = self._weights(y, known, sample_weight)
+        if weights.any():
+            self._once_more(head, *_with_all_classes(X, known, weights, np.searchsorted(wanted, y[known]), len(wanted)))
+        self.model_ = head.requires_grad_(False)
+        return self
+
+    def _head(self, before: FeedForward) -> nn.Module:
+        """The head that goes on learning: at first one that has learnt nothing."""
+        classes, top = len(self.classes_), len(self.dbn_)
+        if hasattr(self, "model_"):
+            return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
+        if self._chosen() == "finetuned":
+            return network_to_finetune(self.dbn_, classes, self._random)
+        if self.head == "readout":
+            readout = FeedForward([self.dbn_.sizes[-1], classes], torch.relu, self._random)
+            return ReadoutClassifier(self.dbn_, top, readout)
+        return LabelledDBN(self.dbn_, self._top())
+
+    def _once_more(self, head: nn.Module, X: Any, codes: Array, weights: Array) -> None:
+        """Let a head learn one epoch from these rows."""
+        rows, labels = self._rows(X, weights), torch.from_numpy(codes)
+        settings = {**self._head_settings(len(rows), *_LENGTH), "epochs": 1}
+        if isinstance(head, LabelledDBN):
+            self._learn_top(head.top, rows, labels, settings)
+        elif isinstance(head, ReadoutClassifier):
+            self._descend(head.readout, self._features(rows), labels, settings)
+        else:
+            self._descend(head, rows, labels, settings)
 
     def _checked_with_labels(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         X, y = self._checked(X, reset), column_or_1d(y, warn=True)
@@ -161,16 +221,24 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         found: Array = self.classes_[outputs.argmax(axis=1)]
         return found
 
+    def _chosen(self) -> str:
+        """The head by its name."""
+        if self.head not in get_args(Head):
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(Head))}.")
+        return self.head
+
     def _finetuned(self, rows: Source, codes: Tensor) -> nn.Module:
         readout = self._linear(rows, codes, ConvergedSettings(l2=_PENALTY))
-        network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout).requires_grad_(True)
-        settings = MinibatchSettings(**self._head_settings(len(rows), *_LENGTH))
-        return self._descend(network, rows, codes, settings)
-
-    def _descend(self, network: FeedForward, rows: Source, codes: Tensor, settings: MinibatchSettings) -> FeedForward:
-        labelled = self._for_head(rows), codes
-        self._train(MinibatchTraining(network, labelled, settings, random=self._random, products=self._products()))
+        network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout)
+        self._descend(network, rows, codes, self._head_settings(len(rows), *_LENGTH))
         return network
+
+    def _descend(self, network: nn.Module, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
+        """Backpropagation."""
+        assert isinstance(network, FeedForward)
+        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**settings)
+        network.requires_grad_(True)
+        self._train(MinibatchTraining(network, given, chosen, random=self._random, products=self._products()))
 
     def _readout(self, rows: Source, codes: Tensor) -> nn.Module:
         settings = ConvergedSettings(**{"l2": _PENALTY, **(self.head_settings or {})})
@@ -183,11 +251,18 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         return readout
 
     def _label_rbm(self, rows: Source, codes: Tensor) -> nn.Module:
-        width = self.dbn_.sizes[-1]
-        top = LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(width), self._random)
-        settings = HybridSettings(**self._head_settings(len(rows), *_LENGTH, learning_rate=0.005))
-        self._train(HybridTraining(top, (self._features(rows), codes), settings, random=self._random))
+        top = self._top()
+        self._learn_top(top, rows, codes, self._head_settings(len(rows), *_LENGTH))
         return LabelledDBN(self.dbn_, top)
+
+    def _top(self) -> LabelledRBM:
+        """An RBM on the top layer and the labels, with as many hidden units."""
+        width = self.dbn_.sizes[-1]
+        return LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(width), self._random)
+
+    def _learn_top(self, top: LabelledRBM, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
+        chosen = HybridSettings(**{"learning_rate": _LABEL_RATE, **settings})
+        self._train(HybridTraining(top, (self._features(rows), codes), chosen, random=self._random))
 
 
 def _shared(weights: Array, known: Array) -> Array:
@@ -195,3 +270,12 @@ def _shared(weights: Array, known: Array) -> Array:
     shares = np.ones(len(weights))
     shares[known] = weights[known] / weights.sum() * _LABELLED / (1 - _LABELLED) * (~known).sum()
     return shares
+
+
+def _with_all_classes(X: Any, known: Array, weights: Array, codes: Array, classes: int) -> tuple[Any, Array, Array]:
+    """The rows with labels, their numbers of classes and weights; and a row of no weight for each class.
+
+    A part of the rows may lack classes, which in a whole training would be a mistake.
+    """
+    rows = np.concatenate([np.flatnonzero(known), np.zeros(classes, dtype=int)])
+    return X[rows], np.concatenate([codes, np.arange(classes)]), np.concatenate([weights[known], np.zeros(classes)])

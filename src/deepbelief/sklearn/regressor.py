@@ -1,7 +1,7 @@
 """A regressor: a DBN that learnt from all rows, and a head that learnt their targets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, final
+from typing import Any, Final, Literal, Self, final, get_args
 
 import numpy as np
 import torch
@@ -22,6 +22,10 @@ from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.predictor import Predictor
 from deepbelief.sklearn.pretrained import Array
 from deepbelief.system.precision import PrecisionName
+
+Head = Literal["finetuned", "readout"]
+
+_LENGTH: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
 
 
 @final
@@ -54,7 +58,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         self,
         hidden_layer_sizes: Sequence[int] = (256, 256),
         *,
-        head: Literal["finetuned", "readout"] = "finetuned",
+        head: Head = "finetuned",
         head_settings: Mapping[str, Any] | None = None,
         units: str | Sequence[str] = "auto",
         epochs: Number = "auto",
@@ -88,22 +92,67 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
             SettingsError: a parameter is impossible.
             DataError: X has values that the declared units cannot take.
         """
-        X = self._checked(X, reset=not self._goes_on())
-        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        X, targets = self._checked_with_targets(X, y, reset=not self._goes_on())
+        self._settle(targets)
+        heads = {"finetuned": self._finetuned, "readout": self._readout}
+        learn = heads[self._chosen()]
+        source = self._rows(X, sample_weight)
+        self._fit_layers(source)
+        self.model_ = learn(source, (targets - self._mean) / self._std).requires_grad_(False)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from some of the rows, once: each layer, and then the head, which goes on from where it is.
+
+        What the layers below learn without targets is added to what the head has made of them. The first call settles
+        the units and the scale of columns and targets.
+        """
+        first = not hasattr(self, "model_")
+        X, targets = self._checked_with_targets(X, y, reset=first)
+        source = self._rows(X, sample_weight)
+        if first:
+            self._settle(targets)
+            self._start(source)
+        before = network_to_finetune(self.dbn_, targets.shape[1], self._random)
+        self._learn(source, 1)
+        head, targets = self._head(before), (targets - self._mean) / self._std
+        settings = {**self._head_settings(len(source), *_LENGTH), "epochs": 1}
+        if isinstance(head, ReadoutClassifier):
+            settings.pop("alpha", None)  # of the ridge regression in `fit`
+            self._descend(head.readout, self._features(source), targets, settings)
+        else:
+            self._descend(head, source, targets, settings)
+        self.model_ = head.requires_grad_(False)
+        return self
+
+    def _checked_with_targets(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
+        """Rows, and targets as (n, outputs)."""
+        X, y = self._checked(X, reset), check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
         check_consistent_length(X, y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self._single = y.ndim == 1
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+
+    def _settle(self, targets: Array) -> None:
+        """The scale of the targets."""
         self._mean, std = targets.mean(axis=0), targets.std(axis=0)
         self._std = np.where(std > 0, std, 1.0)
-        source = self._rows(X, sample_weight)
-        self._fit_layers(source)
-        makers = {"finetuned": self._finetuned, "readout": self._readout}
-        if self.head not in makers:
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(makers)}.")
-        self.model_ = makers[self.head](source, (targets - self._mean) / self._std).requires_grad_(False)
-        return self
+
+    def _chosen(self) -> str:
+        """The head by its name."""
+        if self.head not in get_args(Head):
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(Head))}.")
+        return self.head
+
+    def _head(self, before: FeedForward) -> nn.Module:
+        """The head that goes on learning: at first one that has learnt nothing."""
+        if hasattr(self, "model_"):
+            return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
+        if self._chosen() == "finetuned":
+            return network_to_finetune(self.dbn_, before.sizes[-1], self._random)
+        readout = FeedForward([self.dbn_.sizes[-1], before.sizes[-1]], torch.relu, self._random)
+        return ReadoutClassifier(self.dbn_, len(self.dbn_), readout)
 
     def predict(self, X: Any) -> Array:
         """The predictions, in the shape of the targets: (n,) or (n, outputs)."""
@@ -112,11 +161,16 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
 
     def _finetuned(self, source: Source, targets: Array) -> nn.Module:
         readout = self._linear(source, targets, {})
-        network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout).requires_grad_(True)
-        settings = RegressionSettings(**self._head_settings(len(source), 2000, (20, 100)))
-        given = self._for_head(source), targets
-        self._train(RegressionTraining(network, given, settings, random=self._random, products=self._products()))
+        network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout)
+        self._descend(network, source, targets, self._head_settings(len(source), *_LENGTH))
         return network
+
+    def _descend(self, network: nn.Module, source: Source, targets: Array, settings: Mapping[str, Any]) -> None:
+        """Backpropagation."""
+        assert isinstance(network, FeedForward)
+        given, chosen = (self._for_head(source), targets), RegressionSettings(**settings)
+        network.requires_grad_(True)
+        self._train(RegressionTraining(network, given, chosen, random=self._random, products=self._products()))
 
     def _readout(self, source: Source, targets: Array) -> nn.Module:
         return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, targets, self.head_settings or {}))

@@ -266,7 +266,7 @@ class RBMTraining(Training[EpochRecord]):
         """The visible biases of independent units, from items all over a source."""
         items = min(len(source), BASE_RATE_ITEMS)
         places = torch.arange(items) * len(source) // items
-        return base_rate_bias(self.rbm.visible, map(source.batch, places.split(max(1, _SUMMED // source.width))))
+        return base_rate_bias(self.rbm.visible, map(source.batch, torch.split(places, max(1, _SUMMED // source.width))))
 
     def measure(self, epoch: int) -> EpochRecord:
         """What an epoch gave."""
