@@ -1,7 +1,7 @@
 """A classifier: a DBN that learnt from all rows, and a head that learnt from those with labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Self, final, get_args
+from typing import Any, Final, Literal, Self, final
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from sklearn.utils.validation import _check_sample_weight, assert_all_finite, ch
 from torch import Tensor, nn
 
 from deepbelief.data import Source
-from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
@@ -29,9 +28,9 @@ from deepbelief.system.precision import PrecisionName
 
 Head = Literal["finetuned", "readout", "label_rbm"]
 
-_LENGTH: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
 _LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
-_LABEL_RATE: Final = 0.005  # of the RBM that sees the labels
+_LABEL_RBM: Final = {"learning_rate": 0.02}  # of the RBM that sees the labels
+_LABEL_UNITS: Final = 500  # hidden ones of that RBM, or as many as the top layer has
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
 
 
@@ -120,7 +119,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
         heads = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
-        learn = heads[self._chosen()]
+        learn = heads[self._chosen(Head)]
         self._fit_layers(self._rows(X, sample_weight))
         weights = self._weights(y, known, sample_weight)
         self.model_ = learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)).requires_grad_(False)
@@ -172,7 +171,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         classes, top = len(self.classes_), len(self.dbn_)
         if hasattr(self, "model_"):
             return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
-        if self._chosen() == "finetuned":
+        if self._chosen(Head) == "finetuned":
             return network_to_finetune(self.dbn_, classes, self._random)
         if self.head == "readout":
             readout = FeedForward([self.dbn_.sizes[-1], classes], torch.relu, self._random)
@@ -182,7 +181,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
     def _once_more(self, head: nn.Module, X: Any, codes: Array, weights: Array) -> None:
         """Let a head learn one epoch from these rows."""
         rows, labels = self._rows(X, weights), torch.from_numpy(codes)
-        settings = {**self._head_settings(len(rows), *_LENGTH), "epochs": 1}
+        settings = self._epoch_settings(head, len(rows))
         if isinstance(head, LabelledDBN):
             self._learn_top(head.top, rows, labels, settings)
         elif isinstance(head, ReadoutClassifier):
@@ -221,16 +220,10 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         found: Array = self.classes_[outputs.argmax(axis=1)]
         return found
 
-    def _chosen(self) -> str:
-        """The head by its name."""
-        if self.head not in get_args(Head):
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(Head))}.")
-        return self.head
-
     def _finetuned(self, rows: Source, codes: Tensor) -> nn.Module:
         readout = self._linear(rows, codes, ConvergedSettings(l2=_PENALTY))
         network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout)
-        self._descend(network, rows, codes, self._head_settings(len(rows), *_LENGTH))
+        self._descend(network, rows, codes, self._head_settings(len(rows)))
         return network
 
     def _descend(self, network: nn.Module, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
@@ -252,16 +245,17 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
 
     def _label_rbm(self, rows: Source, codes: Tensor) -> nn.Module:
         top = self._top()
-        self._learn_top(top, rows, codes, self._head_settings(len(rows), *_LENGTH))
+        self._learn_top(top, rows, codes, self._head_settings(len(rows)))
         return LabelledDBN(self.dbn_, top)
 
     def _top(self) -> LabelledRBM:
-        """An RBM on the top layer and the labels, with as many hidden units."""
+        """An RBM on the top layer and the labels."""
         width = self.dbn_.sizes[-1]
-        return LabelledRBM(Bernoulli(width), len(self.classes_), Bernoulli(width), self._random)
+        hidden = Bernoulli(max(_LABEL_UNITS, width))
+        return LabelledRBM(Bernoulli(width), len(self.classes_), hidden, self._random)
 
     def _learn_top(self, top: LabelledRBM, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
-        chosen = HybridSettings(**{"learning_rate": _LABEL_RATE, **settings})
+        chosen = HybridSettings(**{**_LABEL_RBM, **settings})
         self._train(HybridTraining(top, (self._features(rows), codes), chosen, random=self._random))
 
 

@@ -61,13 +61,14 @@ def names_of(X: Any) -> list[str]:
 
 def categories_of(X: Any, units: Any) -> Columns | None:
     """The columns of a table some of which are categories, declared or by their type; None if there are none."""
-    if sparse.issparse(X) or len(np.shape(X)) != 2:
+    framed = hasattr(X, "columns")
+    if sparse.issparse(X) or not (framed or units == "category" or not isinstance(units, str)):
+        return None
+    if not framed and np.ndim(X) != 2:  # which is told of where X is checked
         return None
     names = names_of(X)
-    if not hasattr(X, "columns") and isinstance(units, str) and units != "category":
-        return None
     kinds = dict(zip(names, declared(units, names), strict=True))
-    if hasattr(X, "columns"):
+    if framed:
         kinds |= {name: "category" for name, cells in _cells(X).items() if kinds[name] == _AUTO and _holds(cells)}
     if "category" not in kinds.values():
         return None

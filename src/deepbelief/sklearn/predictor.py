@@ -1,23 +1,31 @@
 """What classifier and regressor share: a DBN that learns from all rows, and a head from those with labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, get_args
 
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from deepbelief.data import Source, TensorSource, Weighted
+from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import network_to_finetune
+from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import batch_size_for, epochs_for
 from deepbelief.sklearn.pretrained import Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import Filled
 
+_UPDATES: Final = 2000  # of a head by minibatches, if that is not more or fewer epochs than these
+_EPOCHS: Final = (20, 100)
+_READOUT_RATE: Final = 0.01  # of a linear read-out that learns from rows in parts
+
 
 class Predictor(Pretrained):
     """What classifier and regressor share: `model_` maps rows to the outputs of the head."""
+
+    head: Any
 
     def __init__(
         self,
@@ -74,8 +82,20 @@ class Predictor(Pretrained):
         like = next(model.parameters())
         return in_parts(lambda batch: model(self._filled(batch.to(like))), checked)
 
-    def _head_settings(self, rows: int, updates: int, bounds: tuple[int, int], **defaults: Any) -> dict[str, Any]:
-        """Of a head that learns from so many rows in minibatches: the user's before the defaults."""
+    def _head_settings(self, rows: int) -> dict[str, Any]:
+        """Of a head that learns from so many rows in minibatches."""
         given = {"batch_size": batch_size_for(rows), **(self.head_settings or {})}
-        epochs = epochs_for(rows, given["batch_size"], updates, bounds)
-        return {"epochs": epochs, "patience": 0, **defaults, **given}
+        epochs = epochs_for(rows, given["batch_size"], _UPDATES, _EPOCHS)
+        return {"epochs": epochs, "patience": 0, **given}
+
+    def _epoch_settings(self, head: nn.Module, rows: int) -> dict[str, Any]:
+        """Of one epoch of a head; those that the user gives for a linear read-out are of its fit to convergence."""
+        if isinstance(head, ReadoutClassifier):
+            return {"epochs": 1, "patience": 0, "batch_size": batch_size_for(rows), "learning_rate": _READOUT_RATE}
+        return {**self._head_settings(rows), "epochs": 1}
+
+    def _chosen(self, heads: Any) -> str:
+        """The head by its name, which is one of these."""
+        if self.head not in get_args(heads):
+            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(heads))}.")
+        return str(self.head)

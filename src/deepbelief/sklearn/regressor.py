@@ -1,7 +1,7 @@
 """A regressor: a DBN that learnt from all rows, and a head that learnt their targets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Self, final, get_args
+from typing import Any, Literal, Self, final
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from torch import nn
 
 from deepbelief.data import Source
-from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.learning.backprop.regression import RegressionSettings, RegressionTraining
@@ -24,8 +23,6 @@ from deepbelief.sklearn.pretrained import Array
 from deepbelief.system.precision import PrecisionName
 
 Head = Literal["finetuned", "readout"]
-
-_LENGTH: Final = 2000, (20, 100)  # updates of a head by minibatches, and the bounds of its epochs
 
 
 @final
@@ -95,7 +92,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         X, targets = self._checked_with_targets(X, y, reset=not self._goes_on())
         self._settle(targets)
         heads = {"finetuned": self._finetuned, "readout": self._readout}
-        learn = heads[self._chosen()]
+        learn = heads[self._chosen(Head)]
         source = self._rows(X, sample_weight)
         self._fit_layers(source)
         self.model_ = learn(source, (targets - self._mean) / self._std).requires_grad_(False)
@@ -116,9 +113,8 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         before = network_to_finetune(self.dbn_, targets.shape[1], self._random)
         self._learn(source, 1)
         head, targets = self._head(before), (targets - self._mean) / self._std
-        settings = {**self._head_settings(len(source), *_LENGTH), "epochs": 1}
+        settings = self._epoch_settings(head, len(source))
         if isinstance(head, ReadoutClassifier):
-            settings.pop("alpha", None)  # of the ridge regression in `fit`
             self._descend(head.readout, self._features(source), targets, settings)
         else:
             self._descend(head, source, targets, settings)
@@ -127,6 +123,8 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
 
     def _checked_with_targets(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         """Rows, and targets as (n, outputs)."""
+        if y is None:
+            raise ValueError("DBNRegressor requires y to be passed, but the target y is None.")
         X, y = self._checked(X, reset), check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
         check_consistent_length(X, y)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -139,17 +137,11 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         self._mean, std = targets.mean(axis=0), targets.std(axis=0)
         self._std = np.where(std > 0, std, 1.0)
 
-    def _chosen(self) -> str:
-        """The head by its name."""
-        if self.head not in get_args(Head):
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(Head))}.")
-        return self.head
-
     def _head(self, before: FeedForward) -> nn.Module:
         """The head that goes on learning: at first one that has learnt nothing."""
         if hasattr(self, "model_"):
             return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
-        if self._chosen() == "finetuned":
+        if self._chosen(Head) == "finetuned":
             return network_to_finetune(self.dbn_, before.sizes[-1], self._random)
         readout = FeedForward([self.dbn_.sizes[-1], before.sizes[-1]], torch.relu, self._random)
         return ReadoutClassifier(self.dbn_, len(self.dbn_), readout)
@@ -162,7 +154,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
     def _finetuned(self, source: Source, targets: Array) -> nn.Module:
         readout = self._linear(source, targets, {})
         network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout)
-        self._descend(network, source, targets, self._head_settings(len(source), *_LENGTH))
+        self._descend(network, source, targets, self._head_settings(len(source)))
         return network
 
     def _descend(self, network: nn.Module, source: Source, targets: Array, settings: Mapping[str, Any]) -> None:
