@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from estimator_tables import compared_table, few_table, speed_table, text_table
 from evaluated import autoattack_table, evaluation_picture, evaluation_tables
 
 from deepbelief.evaluation.records import Evaluated, read_evaluated
@@ -29,7 +30,10 @@ STUDIES = ("default", "thorough", "reference")
 NOISE = ("0.3", "0.5", "0.7", "1", "1.3")  # levels in the table of contestants under noise
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("generative", "labels", "recipes", "reference", "robustness", "speed")),
+    *(
+        f"docs/{name}.md"
+        for name in ("generative", "labels", "recipes", "reference", "robustness", "scikit-learn", "speed")
+    ),
 )
 # The records of labels.py: the model's name, and the error that is published of it.
 LABELS = {
@@ -37,6 +41,13 @@ LABELS = {
     "updown": ("up-down with a hybrid top RBM", ""),
     "updown-published": ("up-down as published", "1.25 (Hinton, Osindero & Teh 2006)"),
     "finetuned": ("DBN fine-tuned with dropout", "0.92 (Srivastava et al. 2014)"),
+}
+# The records of estimators.py and estimator_costs.py, whose blocks are called the same without hyphens.
+ESTIMATORS = {
+    "estimators": compared_table,
+    "few-labels": few_table,
+    "estimators-speed": speed_table,
+    "sparse-text": text_table,
 }
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
@@ -402,6 +413,9 @@ def blocks() -> dict[str, str]:
         measured = "Not measured yet." if record is None else titled(labels_table(record), record)
         written[name.replace("-", " ")] = measured
     written["labels summary"] = markdown(labels_summary())
+    for name, table_of in ESTIMATORS.items():
+        record = kept(name)
+        written[name.replace("-", " ")] = "Not measured yet." if record is None else titled(table_of(record), record)
     return written
 
 

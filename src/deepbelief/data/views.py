@@ -99,11 +99,12 @@ class Binarised(View):
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
-        buffer = like.new_empty(size, self.width, dtype=dtype)
+        buffer, missing = like.new_empty(size, self.width, dtype=dtype), self.source.missing > 0
 
         def drawn(rows: Rows) -> Tensor:
             values = read(rows)
-            return _drawn(values, self.random, buffer[: len(values)])
+            out = buffer[: len(values)]
+            return _drawn(values, self.random, out) if missing else self.random.bernoulli(values, out=out)
 
         return drawn
 

@@ -29,6 +29,7 @@ from deepbelief.system.precision import PrecisionName
 Head = Literal["finetuned", "readout", "label_rbm"]
 
 _LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
+_FINETUNED: Final = {"dropout": 0.2}
 _LABEL_RBM: Final = {"learning_rate": 0.02}  # of the RBM that sees the labels
 _LABEL_UNITS: Final = 500  # hidden ones of that RBM, or as many as the top layer has
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
@@ -45,8 +46,9 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         head: `readout`, a linear read-out of the top layer, which stays as it is; `finetuned`, the same as a start, and
             then it and all layers below learn from the labels by backpropagation; `label_rbm`, an RBM on top that sees
             the labels, too, and classifies by its free energy.
-        head_settings: fields of `MinibatchSettings` (20 epochs, no patience unless given), `ConvergedSettings` or
-            `HybridSettings`, of the head.
+        head_settings: fields of `MinibatchSettings`, `ConvergedSettings` or `HybridSettings`, of the head. Unless these
+            say otherwise, a head in minibatches learns without a patience from a hundredth of its rows at a time, 10 to
+            128, by 2,000 updates in 20 to 100 epochs; fine-tuning has a dropout of 0.2.
         self_training: rounds in which a head of the same kind learns from all rows, those without a label by the class
             that the head before takes them for (Lee 2013); the rows with labels are a fifth of what it then sees.
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
@@ -229,7 +231,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
     def _descend(self, network: nn.Module, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
         """Backpropagation."""
         assert isinstance(network, FeedForward)
-        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**settings)
+        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**{**_FINETUNED, **settings})
         network.requires_grad_(True)
         self._train(MinibatchTraining(network, given, chosen, random=self._random, products=self._products()))
 
