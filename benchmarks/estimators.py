@@ -55,14 +55,13 @@ SHARE: Final = 0.01
 # How many labels of a class of n rows are shown.
 SHOWN: Final[dict[str, Callable[[int], int]]] = {"all": int, "few": lambda n: max(2, round(SHARE * n))}
 
-# MNIST with few labels: DBNClassifier's parameters, and the rounds of self-training for so many labels.
-FEW: Final[dict[str, Any]] = {
-    "hidden_layer_sizes": [1000, 1000],
-    "epochs": 20,
-    "head_settings": {"epochs": 2, "dropout": 0.5, "input_dropout": 0.2},
-    "precision": "auto",
+# MNIST with few labels: what DBNClassifier is given with any number of them, and with each number.
+LAYERS: Final[dict[str, Any]] = {"hidden_layer_sizes": [1000, 1000], "epochs": 20, "precision": "auto"}
+HEAD: Final = {"dropout": 0.5, "input_dropout": 0.2}
+FEW: Final[dict[int, dict[str, Any]]] = {
+    1000: {**LAYERS, "head_settings": {**HEAD, "epochs": 20}, "self_training": 1},
+    100: {**LAYERS, "head_settings": {**HEAD, "epochs": 2}, "self_training": 8},
 }
-ROUNDS: Final = {1000: 2, 100: 8}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Data = Annotated[Path | None, typer.Option(help="Folder with the images' files.", show_default="looked for")]
@@ -213,15 +212,15 @@ def compare(
 @app.command()
 def few(
     seeds: Seeds = 5,
-    labels: Annotated[str, typer.Option(help="How many, with commas between them.")] = ",".join(map(str, ROUNDS)),
+    labels: Annotated[str, typer.Option(help="How many, with commas between them.")] = ",".join(map(str, FEW)),
     data: Data = None,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = RESULTS / "few-labels.json",
 ) -> None:
     """DBNClassifier on MNIST, which sees all 60,000 training images, and the labels of few of them."""
     console = Console()
-    runs = Runs(out, {"parameters": FEW, "rounds": {str(number): rounds for number, rounds in ROUNDS.items()}}, console)
+    runs = Runs(out, {str(number): parameters for number, parameters in FEW.items()}, console)
     for seed, number in itertools.product(range(seeds), map(int, labels.split(","))):
-        learn = partial(ours, **FEW, self_training=ROUNDS[number])
+        learn = partial(ours, **FEW[number])
         runs.measure(
             {"labels": number, "seed": seed},
             score,
