@@ -77,11 +77,16 @@ def evenly_spaced(source: Source, items: int) -> torch.Tensor:
 
     Where items have weights, the distances are sums of weights, so that each item is there in proportion to its own.
     """
+    return source.batch(evenly_spaced_rows(source, items))
+
+
+def evenly_spaced_rows(source: Source, items: int) -> torch.Tensor:
+    """The positions of `evenly_spaced` items, (items,), ascending."""
     if source.weights is None:
-        return source.batch(torch.arange(items) * len(source) // items)
+        return torch.arange(items) * len(source) // items
     ends = source.weights.cumsum(dim=0)
     points = (torch.arange(items, dtype=ends.dtype) + 0.5) * ends[-1] / items
-    return source.batch(torch.searchsorted(ends, points, right=True))
+    return torch.searchsorted(ends, points, right=True)
 
 
 @final

@@ -16,10 +16,10 @@ from deepbelief.data import Source
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
-from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.labelled import LabelledDBN, LabelledRBM
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.units import Bernoulli
 from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.predictor import Predictor

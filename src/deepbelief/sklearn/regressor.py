@@ -13,9 +13,9 @@ from torch import nn
 
 from deepbelief.data import Source
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.learning.backprop.regression import RegressionSettings, RegressionTraining
 from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import Number
 from deepbelief.sklearn.predictor import Predictor

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from deepbelief.data import Rows, Source, SourceLike, as_source, evenly_spaced
+from deepbelief.data.dataset import evenly_spaced_rows
 from deepbelief.data.views import Binarised, Labelled
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.course import Training
@@ -264,9 +265,8 @@ class RBMTraining(Training[EpochRecord]):
 
     def _base_rates(self, source: Source) -> Tensor:
         """The visible biases of independent units, from items all over a source."""
-        items = min(len(source), BASE_RATE_ITEMS)
-        places = torch.arange(items) * len(source) // items
-        return base_rate_bias(self.rbm.visible, map(source.batch, torch.split(places, max(1, _SUMMED // source.width))))
+        rows = evenly_spaced_rows(source, min(len(source), BASE_RATE_ITEMS))
+        return base_rate_bias(self.rbm.visible, map(source.batch, torch.split(rows, max(1, _SUMMED // source.width))))
 
     def measure(self, epoch: int) -> EpochRecord:
         """What an epoch gave."""
