@@ -93,7 +93,7 @@ def measured(context: Context) -> Findings:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: str) -> Path:
     """A folder with a recipe whose study has two quick stages and no report."""
-    monkeypatch.setattr(run, "stages_of", lambda recipe: {"trained": trained, "measured": measured})
+    monkeypatch.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": measured})
     monkeypatch.setattr(study_context, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     monkeypatch.setattr(page, "build_report", lambda folder: folder / "report.html")
     (tmp_path / "mine.toml").write_text(tiny)
@@ -202,7 +202,7 @@ def test_a_clock_that_is_set_back(quick: Path, monkeypatch: pytest.MonkeyPatch) 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(run, "stages_of", lambda recipe: {"trained": trained, "measured": interrupted})
+        stopped.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": interrupted})
         assert study(quick, "run").returncode == 130
     for path in (quick / "run").rglob("*"):
         os.utime(path, (1e10, 1e10))
@@ -217,7 +217,7 @@ import sys
 from deepbelief.cli import main
 from tests.cli.test_faults import measured, page, run, trained
 
-run.stages_of = lambda recipe: {"trained": trained, "measured": measured}
+run.stages_of = lambda *_: {"trained": trained, "measured": measured}
 page.build_report = lambda folder: folder / "report.html"
 """
 LIMITED = """
