@@ -60,7 +60,7 @@ LAYERS: Final[dict[str, Any]] = {"hidden_layer_sizes": [1000, 1000], "epochs": 2
 HEAD: Final = {"dropout": 0.5, "input_dropout": 0.2}
 FEW: Final[dict[int, dict[str, Any]]] = {
     1000: {**LAYERS, "head_settings": {**HEAD, "epochs": 20}, "self_training": 1},
-    100: {**LAYERS, "head_settings": {**HEAD, "epochs": 2}, "self_training": 8},
+    100: {**LAYERS, "head_settings": {**HEAD, "epochs": 2, "learning_rate": 0.001}, "self_training": 8},
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)

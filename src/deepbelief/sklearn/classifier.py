@@ -29,7 +29,7 @@ from deepbelief.system.precision import PrecisionName
 Head = Literal["finetuned", "readout", "label_rbm"]
 
 _LABELLED: Final = 0.2  # the share of rows with labels among those that self-training sees
-_FINETUNED: Final = {"dropout": 0.2}
+_RATE: Final = 3e-4  # of fine-tuning, which begins where the read-out is best: larger steps lose that with few rows
 _LABEL_RBM: Final = {"learning_rate": 0.02}  # of the RBM that sees the labels
 _LABEL_UNITS: Final = 500  # hidden ones of that RBM, or as many as the top layer has
 _PENALTY: Final = (1e-3,)  # of a linear read-out, see `ConvergedSettings`
@@ -48,7 +48,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             the labels, too, and classifies by its free energy.
         head_settings: fields of `MinibatchSettings`, `ConvergedSettings` or `HybridSettings`, of the head. Unless these
             say otherwise, a head in minibatches learns without a patience from a hundredth of its rows at a time, 10 to
-            128, by 2,000 updates in 20 to 100 epochs; fine-tuning has a dropout of 0.2.
+            128, by 2,000 updates in 20 to 100 epochs; fine-tuning has a learning rate of 0.0003.
         self_training: rounds in which a head of the same kind learns from all rows, those without a label by the class
             that the head before takes them for (Lee 2013); the rows with labels are a fifth of what it then sees.
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
@@ -225,13 +225,13 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
     def _finetuned(self, rows: Source, codes: Tensor) -> nn.Module:
         readout = self._linear(rows, codes, ConvergedSettings(l2=_PENALTY))
         network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout)
-        self._descend(network, rows, codes, self._head_settings(len(rows)))
+        self._descend(network, rows, codes, {"learning_rate": _RATE, **self._head_settings(len(rows))})
         return network
 
     def _descend(self, network: nn.Module, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
         """Backpropagation."""
         assert isinstance(network, FeedForward)
-        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**{**_FINETUNED, **settings})
+        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**settings)
         network.requires_grad_(True)
         self._train(MinibatchTraining(network, given, chosen, random=self._random, products=self._products()))
 
