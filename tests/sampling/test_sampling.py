@@ -87,7 +87,8 @@ def end_of(rbm: RBM, start: Tensor, known: Tensor | None, betas: list[float]) ->
 def test_clamped_chains_reach_the_exact_conditional(visible: str, hidden: str) -> None:
     """Plain ones and annealed ones."""
     rbm = small_rbm(visible, hidden, 1, 0.6)
-    known = torch.arange(rbm.visible.size) < {"Bernoulli": 1, "Categorical": 3, "ReLU": 1, "Joint": 2}[visible]
+    of_kind = {"Bernoulli": 1, "Categorical": 3, "ReLU": 1, "ReplicatedSoftmax": 0, "Joint": 2}
+    known = torch.arange(rbm.visible.size) < of_kind[visible]
     values = all_states(rbm.visible)[-1]
     if visible == "ReLU":
         values = torch.tensor([2.0, 0.0], dtype=torch.float64)
@@ -290,7 +291,8 @@ def test_the_ends_of_a_way_are_reconstructions() -> None:
 @pytest.mark.parametrize("visible", KINDS)
 def test_chains_are_set_by_the_seed(visible: str) -> None:
     dbn = DBN.from_units([KINDS[visible](), Bernoulli(4), Bernoulli(3)], Random(0))
-    images, known = some_values(dbn.layer(1).visible, 5, Random(1)), torch.arange(dbn.sizes[0]) < dbn.sizes[0] // 2
+    units = dbn.layer(1).visible
+    images, known = some_values(units, 5, Random(1)), units.variable_of_each() < len(units.variable_sizes) // 2
     for draw in (
         lambda seed: fantasies(dbn, 5, Random(seed), 6),
         lambda seed: next(chain(dbn, images, Random(seed), samples=True)),
