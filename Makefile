@@ -32,8 +32,11 @@ help: ## this list
 study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a file; ARGS="more options"; OUT=folder)
 	$(BIN)/deepbelief study $(RECIPE) --out $(OUT) $(ARGS)
 
+# A process for each core, each with one thread. A file's tests stay in one process, which makes their studies once.
+PYTEST := -m pytest -n logical --maxprocesses 8 --dist loadfile
+
 test: data check ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
 kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
@@ -45,7 +48,7 @@ test-oldest: ## the tests with the oldest versions that pyproject.toml promises 
 	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
 		CONSTRAINTS=constraints-oldest.txt PYTHON=$(if $(filter python3,$(PYTHON)),python3.11,$(PYTHON)) \
 		data .venv-oldest/installed-dev
-	@.venv-oldest/bin/python -m pytest -m "not study" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 .venv-oldest/bin/python $(PYTEST) -m "not study" $(PYTEST_ARGS)
 
 wheel-test: data $(VENV)/installed-dev ## wheel and source archive: each built, installed elsewhere, its recipe smoke run
 	@$(BIN)/python tests/distribution.py
