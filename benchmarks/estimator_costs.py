@@ -3,8 +3,7 @@
     .venv/bin/python benchmarks/estimator_costs.py speed    # RBMTransformer and BernoulliRBM, the same work
     .venv/bin/python benchmarks/estimator_costs.py text     # sparse rows of 5,000 words: features and memory
 
-They write benchmarks/results/estimators-speed.json and sparse-text.json. A core for each, and nothing else on it:
-`OMP_NUM_THREADS=1 taskset -c 1 .venv/bin/python ...`; seconds are the processor's.
+They write benchmarks/results/estimators-speed.json and sparse-text.json. Nothing else should run beside `speed`.
 """
 
 import itertools
@@ -60,9 +59,9 @@ def speed(
     }
     seconds: dict[str, list[float]] = {contestant: [] for contestant in contestants}
     for contestant, model in itertools.chain(contestants.items(), *[contestants.items()] * rounds):
-        started = time.process_time()
+        started = time.perf_counter()
         model.fit(rows)
-        seconds[contestant].append(time.process_time() - started)
+        seconds[contestant].append(time.perf_counter() - started)
     settings = {"images": len(rows), "hidden": hidden, "epochs": epochs, "batch": batch, "rounds": rounds}
     record = {
         "machine": describe_machine(torch.device("cpu")),
