@@ -7,7 +7,7 @@ import torch
 
 from deepbelief.checkpoint import save_dbn, save_labelled_dbn, save_model
 from deepbelief.learning import training_summary
-from deepbelief.learning.rbm.training import EpochRecord
+from deepbelief.learning.rbm.records import EpochRecord
 from deepbelief.models import DBN, Bernoulli, FeedForward, Gaussian, LabelledDBN, LabelledRBM, Standardisation
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe, parse_recipe

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deepbelief.data.columns import Column, Columns
 from deepbelief.data.corrupted import load_corrupted
-from deepbelief.data.dataset import Dataset, Images, Reader, Rows, Source, evenly_spaced, in_batches
+from deepbelief.data.dataset import Dataset, Images
 from deepbelief.data.files import (
     Part,
     load_csv,
@@ -18,6 +18,7 @@ from deepbelief.data.files import (
 )
 from deepbelief.data.named import NAMES, load_named
 from deepbelief.data.recognition import recognise_columns
+from deepbelief.data.source import Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.data.user_table import UserTable, load_user_table
 from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled

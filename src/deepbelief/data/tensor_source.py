@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_tensor
-from deepbelief.data.dataset import Reader, Rows, Source, take
+from deepbelief.data.source import Reader, Rows, Source, take
 from deepbelief.errors import DataError
 
 

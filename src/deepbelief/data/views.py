@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_tensor, check_range
-from deepbelief.data.dataset import Images, Reader, Rows, Source, take
+from deepbelief.data.dataset import Images
 from deepbelief.data.labels import as_labels
+from deepbelief.data.source import Reader, Rows, Source, take
 from deepbelief.data.tensor_source import SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.randomness import Random

@@ -23,10 +23,10 @@ from .rbm.equilibrium import log_total_probability as log_total_probability
 from .rbm.joint import JointTraining as JointTraining
 from .rbm.negative_phases.mixing import autocorrelation_time as autocorrelation_time
 from .rbm.pretraining import Pretraining as Pretraining
+from .rbm.records import DivergedError as DivergedError
+from .rbm.records import EpochRecord as EpochRecord
 from .rbm.settings import RBMSettings as RBMSettings
 from .rbm.settings import Tempering as Tempering
 from .rbm.tie import tie_to_below as tie_to_below
-from .rbm.training import DivergedError as DivergedError
-from .rbm.training import EpochRecord as EpochRecord
 from .rbm.training import RBMTraining as RBMTraining
 from .summary import training_summary as training_summary

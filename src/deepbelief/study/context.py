@@ -31,8 +31,7 @@ from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
 from deepbelief.study.resumption import Record, Resumable, resume, save_checkpoint
 from deepbelief.system.precision import Precision
-from deepbelief.watching import MetricsLog, TensorBoardLog, follow
-from deepbelief.watching.follow import Log
+from deepbelief.watching import Log, MetricsLog, TensorBoardLog, follow
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 # The stages that train networks which are no linear read-outs.
@@ -149,8 +148,7 @@ class Context:
     def image_shape(self) -> tuple[int, int]:
         """Rows and columns of an image; values that are none are a single row."""
         shape = self.dataset.image_shape
-        height, width = (1, *shape)[-2:]
-        return height, width
+        return shape[-2] if len(shape) > 1 else 1, shape[-1]
 
     def shaped(self, values: Tensor) -> Any:
         """(..., width) values as a NumPy array of images, (..., height, width)."""

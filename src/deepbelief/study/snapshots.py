@@ -6,7 +6,7 @@ from typing import final
 from deepbelief.checkpoint import TrainingState
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.training import EpochRecord
+from deepbelief.learning.rbm.records import EpochRecord
 from deepbelief.models.dbn import DBN
 from deepbelief.study.context import Context
 

@@ -19,7 +19,7 @@ from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTra
 from deepbelief.learning.course import best_epoch
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
-from deepbelief.learning.rbm.training import DivergedError, EpochRecord
+from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.summary import training_summary
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy

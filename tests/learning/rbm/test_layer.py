@@ -15,8 +15,9 @@ from deepbelief.learning.rbm.moments import Moments
 from deepbelief.learning.rbm.monitors import free_energy_gap, pseudo_likelihood, reconstruction_error
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.pretraining import Pretraining
+from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.learning.rbm.training import DivergedError, EpochRecord, RBMTraining
+from deepbelief.learning.rbm.training import RBMTraining
 from deepbelief.models.dbn import DBN
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU, Units

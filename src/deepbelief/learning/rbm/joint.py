@@ -14,8 +14,9 @@ from deepbelief.learning.course import values_of
 from deepbelief.learning.rbm.batches import batches
 from deepbelief.learning.rbm.cuda_graph import Replayed
 from deepbelief.learning.rbm.pretraining import fitting_stack, standardised
+from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.learning.rbm.training import BETWEEN_CHECKS, DivergedError, EpochRecord, RBMTraining
+from deepbelief.learning.rbm.training import BETWEEN_CHECKS, RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import without_missing

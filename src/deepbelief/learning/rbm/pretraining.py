@@ -12,8 +12,9 @@ from deepbelief.data import Source, SourceLike, TensorSource
 from deepbelief.data.views import Binarised, Weighted
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import best_epoch, values_of
+from deepbelief.learning.rbm.records import EpochRecord
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.learning.rbm.training import EpochRecord, RBMTraining
+from deepbelief.learning.rbm.training import RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.checks import check_known, check_probabilities, fitting, fitting_held_out
 from deepbelief.models.dbn import DBN
