@@ -37,11 +37,8 @@ def compared_table(record: dict[str, Any]) -> Table:
 def figures(runs: list[dict[str, Any]]) -> tuple[str, ...]:
     """Accuracies, time and number of the runs of one estimator."""
     accuracies = (Metric.over_seeds([run[name] for run in runs]) for name in ("accuracy", "balanced_accuracy"))
-    return (
-        *map(points, accuracies),
-        f"{statistics.median(run['fit_seconds'] for run in runs):.2g}",
-        str(len(runs)),
-    )
+    seconds = statistics.median(run["fit_seconds"] for run in runs)
+    return *map(points, accuracies), f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.2g}", str(len(runs))
 
 
 def few_table(record: dict[str, Any]) -> Table:
@@ -63,7 +60,7 @@ def speed_table(record: dict[str, Any]) -> Table:
     settings = record["settings"]
     title = (
         f"{settings['epochs']} passes over {settings['images']} images of Fashion-MNIST, 784-{settings['hidden']}, "
-        f"batches of {settings['batch']}, {record['machine']['threads']} thread, medians of {settings['rounds']} rounds"
+        f"batches of {settings['batch']}, threads: {record['machine']['threads']}, medians of {settings['rounds']} rounds"
     )
     return Table(title, ("estimator", "seconds", "times as fast"), tuple(rows))
 
