@@ -60,7 +60,8 @@ def speed_table(record: dict[str, Any]) -> Table:
     settings = record["settings"]
     title = (
         f"{settings['epochs']} passes over {settings['images']} images of Fashion-MNIST, 784-{settings['hidden']}, "
-        f"batches of {settings['batch']}, threads: {record['machine']['threads']}, medians of {settings['rounds']} rounds"
+        f"batches of {settings['batch']}, threads: {record['machine']['threads']}; medians of "
+        f"{settings['rounds']} rounds"
     )
     return Table(title, ("estimator", "seconds", "times as fast"), tuple(rows))
 
