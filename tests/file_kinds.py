@@ -90,7 +90,7 @@ _IMAGES = (partial(_images, real=False), partial(_images, real=True))
 _DATASETS = (partial(_dataset, real=False), partial(_dataset, real=True))
 
 KINDS = {
-    "idx": FileKind("", (_idx(BYTES, 8), _idx(BYTES[0] / 16, 14), gzip.compress(_idx(BYTES, 8))), (read_idx,)),
+    "idx": FileKind("", (_idx(BYTES, 8), _idx(BYTES[0] / 16, 14), gzip.compress(_idx(BYTES, 8), mtime=0)), (read_idx,)),
     "model": FileKind(
         ".safetensors",
         tuple(path.read_bytes() for path in sorted(MODELS.iterdir())),
