@@ -12,9 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 from deepbelief.data import TensorSource
 from deepbelief.errors import DataError, SettingsError
+from deepbelief.models.column_units import units_of_blocks
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
-from deepbelief.sklearn.columns import blocks_of, recognised, units_of
+from deepbelief.sklearn.columns import blocks_of, recognised
 
 QUICK: dict[str, Any] = {"epochs": 4, "batch_size": 20, "random_state": 0}
 RANDOM = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def test_neighbouring_one_hot_groups_are_told_apart_by_their_sums() -> None:
     table[4, 2:5] = np.nan
     blocks = blocks_of(TensorSource(table), "one-hot", [f"x{number}" for number in range(8)], None)
     assert blocks == [("one-hot", 2), ("one-hot", 3), ("one-hot", 3)]
-    assert [part.size for part in units_of(blocks).parts] == [2, 6]
+    assert [part.size for part in units_of_blocks(blocks).parts] == [2, 6]
     table[7, 3:5] = 1
     with pytest.raises(SettingsError, match="a one-hot group begins at the number 2"):
         blocks_of(TensorSource(table), "one-hot", [f"x{number}" for number in range(8)], None)

@@ -40,7 +40,7 @@ def of_study(
             f"{run} has no classifier {wanted!r}: give --classifier with one of {', '.join(found.classifiers)}."
         )
     visible = found.dbn.layer(1).visible
-    images = load_images(dataset, folder, part.value, real=not visible.bounded, progress=download_line).to(device)
+    images = load_images(dataset, folder, part.value, real=visible.highest > 1, progress=download_line).to(device)
     check_width(images, visible, "the study's DBN", "images")
     classifier = found.classifiers[wanted]
     logits = [classifier(batch.to(found.dbn.layer(1).weights)) for batch in in_batches(images, _BATCH)]

@@ -6,7 +6,7 @@ from typing import Final, final
 
 import torch
 
-from deepbelief.data import SourceLike, TensorSource, as_source, evenly_spaced
+from deepbelief.data import SourceLike, as_source, evenly_spaced
 from deepbelief.data.order import order_of
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.likelihood.ais import AISResult, AISSettings, ais
@@ -16,8 +16,9 @@ from deepbelief.likelihood.exact import exact_log_z, fewest_states
 from deepbelief.likelihood.importance import ImportanceSettings, dbn_importance
 from deepbelief.likelihood.posterior import check_latent
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, AnnealedPath, base_rate_bias
-from deepbelief.models.checks import check_known, check_width
+from deepbelief.models.checks import check_width
 from deepbelief.models.dbn import DBN
+from deepbelief.models.missing import check_known_values
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
 
@@ -114,7 +115,7 @@ def layer_path(dbn: DBN, layer: int, source: SourceLike) -> AnnealedPath:
     if not len(data):
         raise DataError("there are no items to take base rates of: give at least 1.")
     items = evenly_spaced(data, min(len(data), BASE_RATE_ITEMS)).to(rbm.weights)
-    check_known(TensorSource(items), first)
+    check_known_values(first, items)
     return AnnealedPath(rbm, base_rate_bias(rbm.visible, [dbn.encode(items, layer - 1)]))
 
 

@@ -1,8 +1,9 @@
 """Visible units for the columns of a table."""
 
+from collections.abc import Iterable
 from itertools import groupby
 
-from deepbelief.data.columns import Columns, Kind
+from deepbelief.data.columns import Columns
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, Units
 
 
@@ -20,12 +21,16 @@ def units_of_columns(columns: Columns) -> Units:
       )
     )
     """
-    alike = groupby(columns.each, key=lambda column: (column.kind, column.width))
-    parts = [_units(kind, width, len(list(same))) for (kind, width), same in alike]
+    return units_of_blocks((column.kind, column.width) for column in columns.each)
+
+
+def units_of_blocks(blocks: Iterable[tuple[str, int]]) -> Units:
+    """Visible units for neighbouring numbers that belong together, by their kind and how many they are, in order."""
+    parts = [_units(kind, width, len(list(same))) for (kind, width), same in groupby(blocks)]
     return parts[0] if len(parts) == 1 else Joint(*parts)
 
 
-def _units(kind: Kind, width: int, columns: int) -> Units:
+def _units(kind: str, width: int, columns: int) -> Units:
     """Units for so many neighbouring columns of a kind."""
     if kind == "real":
         return Gaussian(columns)

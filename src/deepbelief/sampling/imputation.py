@@ -1,5 +1,7 @@
 """Imputation: missing values filled in by what a DBN makes of the known ones."""
 
+from itertools import islice
+
 import torch
 from torch import Tensor
 
@@ -7,9 +9,9 @@ from deepbelief.arrays import TensorLike
 from deepbelief.errors import SettingsError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import check_known_values
-from deepbelief.randomness import Random, as_random
+from deepbelief.randomness import Random
 from deepbelief.sampling.chains import annealing, as_items
-from deepbelief.sampling.inpainting import inpainting_frames
+from deepbelief.sampling.inpainting import inpaint, inpainting_frames
 
 
 @torch.no_grad()
@@ -36,14 +38,11 @@ def impute(dbn: DBN, items: TensorLike, random: Random | int, steps: int = 200, 
     [1.0, 0.0]
     """
     given, known = _given(dbn, items)
-    random, total = as_random(random, given.device), torch.zeros_like(given)
-    late = annealing(steps).index(1.0)  # from here on the chains are at beta = 1
-    frames = inpainting_frames(dbn, given, known, random, steps, samples=samples)
-    for step, completed in enumerate(frames):
-        if samples:
-            total = completed
-        elif step >= late:
-            total += completed / (steps - late)
+    if samples:
+        return inpaint(dbn, given, known, random, steps, samples=True)
+    late, total = annealing(steps).index(1.0), torch.zeros_like(given)  # from step `late` on the chains are at beta = 1
+    for completed in islice(inpainting_frames(dbn, given, known, random, steps), late, None):
+        total += completed / (steps - late)
     return torch.where(known, given, total)
 
 

@@ -1,7 +1,6 @@
-"""What kind the columns of X are of, what numbers a model sees of them, and the units for these."""
+"""What kind the columns of X are of, and what numbers a model sees of them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -13,7 +12,6 @@ from deepbelief.data import Source, in_batches
 from deepbelief.data.columns import Columns
 from deepbelief.data.recognition import recognise_columns
 from deepbelief.errors import SettingsError
-from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, Units
 
 Kind = Literal["binary", "real", "one-hot", "category"]
 """Of a column: `binary` for states and probabilities from 0 to 1, `real` for numbers of any size, `one-hot` for one of
@@ -149,15 +147,3 @@ def _group(source: Source, start: int, run: int) -> int:
             "sum to 1 in every row: declare the columns binary or real, or mend them."
         )
     return int(whole.nonzero()[0]) + 1
-
-
-def units_of(blocks: Sequence[Block]) -> Units:
-    """Visible units for these blocks, in their order."""
-    parts = [_units(kind, width, len(list(same))) for (kind, width), same in groupby(blocks)]
-    return parts[0] if len(parts) == 1 else Joint(*parts)
-
-
-def _units(kind: Kind, width: int, number: int) -> Units:
-    if kind == "real":
-        return Gaussian(number)
-    return Categorical(number, width) if width > 1 else Bernoulli(number)

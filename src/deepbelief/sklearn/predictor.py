@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from deepbelief.data import Source, TensorSource, Weighted
 from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import network_to_finetune
-from deepbelief.learning.backprop.readout import ReadoutClassifier
 from deepbelief.models.feedforward import FeedForward
+from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import batch_size_for, epochs_for
 from deepbelief.sklearn.pretrained import Array, Pretrained, in_parts, in_type

@@ -16,11 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from deepbelief.data import Source, Weighted, in_batches
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.models.column_units import units_of_blocks
 from deepbelief.models.dbn import DBN
 from deepbelief.models.units import Bernoulli
 from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
-from deepbelief.sklearn.columns import blocks_of, categories_of, table_of, units_of
+from deepbelief.sklearn.columns import blocks_of, categories_of, table_of
 from deepbelief.sklearn.lengths import Number, batch_size_for, epochs_for
 from deepbelief.sklearn.rows import rows_of
 from deepbelief.system.precision import Precision, PrecisionName, choose_precision
@@ -101,7 +102,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._random = Random(seed)
         names = list(getattr(self, "feature_names_in_", [f"x{number}" for number in range(self.n_features_in_)]))
-        visible = units_of(blocks_of(source, self.units, names, self._categories))
+        visible = units_of_blocks(blocks_of(source, self.units, names, self._categories))
         dbn = DBN.from_units([visible, *map(Bernoulli, self._hidden())], self._random)
         if visible.are_real.any():
             standardise(dbn, source)

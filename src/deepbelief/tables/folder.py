@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, load_state, save_dbn, save_model
+from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, read_description, save_dbn, save_model
 from deepbelief.data import Column, Columns
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.feedforward import FeedForward
@@ -57,7 +57,7 @@ def find_table_model(path: Path) -> TableModel | None:
         DeepBeliefError: it is missing or damaged.
     """
     file = dbn_file(path)
-    described = load_state(file).progress
+    described = read_description(file)
     if "columns" not in described:
         return None
     dbn = load_dbn(file).requires_grad_(False)

@@ -62,8 +62,7 @@ class LearnableTable:
         names = [] if self.image_shape else self.columns.constant(self.rows.numpy())
         if not names:
             return ""
-        shown = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
-        many = f"columns {shown} hold" if len(names) > 1 else f"column {shown} holds"
+        many = f"columns {_listed(names)} hold" if len(names) > 1 else f"column {_listed(names)} holds"
         return f"the {many} the same in every row, and nothing can be learnt from that: leave out what is not needed."
 
 
