@@ -46,6 +46,28 @@ def test_scores_are_minus_free_energies_and_tell_digits_from_noise() -> None:
     assert scores.mean() > model.score_samples(noise).mean() + 5
 
 
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize(
+    ("predictor", "head"), [(DBNClassifier, "finetuned"), (DBNClassifier, "readout"), (DBNRegressor, "finetuned")]
+)
+def test_scale_and_origin_of_columns_change_nothing(predictor: Any, head: Any, in_parts: bool) -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 3))
+    wanted = (rows[:, 0] > rows[:, 1]).astype(int)
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    answers = []
+    for values in (rows, rows * [1000.0, 0.001, 1.0] + [50.0, 0.0, -7.0]):
+        model = predictor((8,), head=head, **QUICK)
+        if in_parts:
+            first = {"classes": [0, 1]} if predictor is DBNClassifier else {}
+            model.partial_fit(values, wanted, **first).partial_fit(values, wanted)
+        else:
+            model.fit(values, wanted)
+        answers.append(model.predict_proba(values) if predictor is DBNClassifier else model.predict(values))
+    assert answers[0].std() > 0.01
+    assert answers[1] == pytest.approx(answers[0], abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array"])
 def test_sparse_rows_give_what_dense_ones_give(kind: str) -> None:
     packed = getattr(sparse, kind)(IMAGES)

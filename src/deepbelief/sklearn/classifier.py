@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from deepbelief.data import Source
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
-from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.labels.hybrid import HybridSettings, HybridTraining
 from deepbelief.models.feedforward import FeedForward
@@ -124,12 +123,12 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         learn = heads[self._chosen(Head)]
         self._fit_layers(self._rows(X, sample_weight))
         weights = self._weights(y, known, sample_weight)
-        self.model_ = learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)).requires_grad_(False)
+        self._keep(learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)))
         for number in range(self.self_training if not known.all() else 0):
             self._tell(f"self-training, round {number + 1} of {self.self_training}")
             labels = torch.from_numpy(self._of_numbers(X).argmax(axis=1))
             labels[torch.from_numpy(known)] = torch.from_numpy(codes)
-            self.model_ = learn(self._rows(X, _shared(weights, known)), labels).requires_grad_(False)
+            self._keep(learn(self._rows(X, _shared(weights, known)), labels))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -159,22 +158,22 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         rows = self._rows(X, sample_weight)
         if first:
             self._start(rows)
-        before = network_to_finetune(self.dbn_, len(wanted), self._random)
+        before = self._network(len(wanted))
         self._learn(rows, 1)
         head = self._head(before)
         weights = self._weights(y, known, sample_weight)
         if weights.any():
             self._once_more(head, *_with_all_classes(X, known, weights, np.searchsorted(wanted, y[known]), len(wanted)))
-        self.model_ = head.requires_grad_(False)
+        self._keep(head)
         return self
 
     def _head(self, before: FeedForward) -> nn.Module:
         """The head that goes on learning: at first one that has learnt nothing."""
         classes, top = len(self.classes_), len(self.dbn_)
         if hasattr(self, "model_"):
-            return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
+            return self._go_on(self._learnt, before) if isinstance(self._learnt, FeedForward) else self._learnt
         if self._chosen(Head) == "finetuned":
-            return network_to_finetune(self.dbn_, classes, self._random)
+            return self._network(classes)
         if self.head == "readout":
             readout = FeedForward([self.dbn_.sizes[-1], classes], torch.relu, self._random)
             return ReadoutClassifier(self.dbn_, top, readout)
@@ -189,7 +188,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         elif isinstance(head, ReadoutClassifier):
             self._descend(head.readout, self._features(rows), labels, settings)
         else:
-            self._descend(head, rows, labels, settings)
+            self._descend(head, self._for_head(rows), labels, settings)
 
     def _checked_with_labels(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         X, y = self._checked(X, reset), column_or_1d(y, warn=True)
@@ -224,14 +223,14 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
 
     def _finetuned(self, rows: Source, codes: Tensor) -> nn.Module:
         readout = self._linear(rows, codes, ConvergedSettings(l2=_PENALTY))
-        network = network_to_finetune(self.dbn_, len(self.classes_), self._random, readout)
-        self._descend(network, rows, codes, {"learning_rate": _RATE, **self._head_settings(len(rows))})
+        network = self._network(len(self.classes_), readout)
+        self._descend(network, self._for_head(rows), codes, {"learning_rate": _RATE, **self._head_settings(len(rows))})
         return network
 
     def _descend(self, network: nn.Module, rows: Source, codes: Tensor, settings: Mapping[str, Any]) -> None:
         """Backpropagation."""
         assert isinstance(network, FeedForward)
-        given, chosen = (self._for_head(rows), codes), MinibatchSettings(**settings)
+        given, chosen = (rows, codes), MinibatchSettings(**settings)
         network.requires_grad_(True)
         self._train(MinibatchTraining(network, given, chosen, random=self._random, products=self._products()))
 

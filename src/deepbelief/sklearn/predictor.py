@@ -1,5 +1,6 @@
 """What classifier and regressor share: a DBN that learns from all rows, and a head from those with labels."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -12,7 +13,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.readout import ReadoutClassifier
-from deepbelief.models.views import encode_source
+from deepbelief.models.views import Standardised, encode_source
 from deepbelief.sklearn.lengths import batch_size_for, epochs_for
 from deepbelief.sklearn.pretrained import Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import Filled
@@ -53,12 +54,26 @@ class Predictor(Pretrained):
         return torch.where(values.isnan(), fill, values)
 
     def _for_head(self, rows: Source) -> Source:
-        """Rows as a network sees them, which knows nothing of missing values."""
-        return Filled(rows, self._filled) if rows.missing else rows
+        """Rows as a network learns from them: standardised as the DBN sees them, and nothing is missing."""
+        filled = Filled(rows, self._filled) if rows.missing else rows
+        scaling = self.dbn_.standardisation
+        return filled if scaling is None else Standardised(filled, scaling)
+
+    def _keep(self, head: nn.Module) -> None:
+        """Keep a head that has learnt, and make `model_` of it, which takes rows as they are."""
+        self._learnt, self.model_ = head.requires_grad_(False), head
+        if isinstance(head, FeedForward) and (scaling := self.dbn_.standardisation) is not None:
+            folded = copy.deepcopy(head)
+            scaling.fold_into(folded.linear(1))
+            self.model_ = folded
+
+    def _network(self, outputs: int, readout: FeedForward | None = None) -> FeedForward:
+        """A network to fine-tune, see `_for_head`."""
+        return network_to_finetune(self.dbn_, outputs, self._random, readout, standardised=True)
 
     def _go_on(self, network: FeedForward, before: FeedForward) -> FeedForward:
         """A network whose layers follow what those of the DBN have learnt without labels since `before`."""
-        after = network_to_finetune(self.dbn_, network.sizes[-1], self._random)
+        after = self._network(network.sizes[-1])
         for number in range(1, len(self.dbn_) + 1):
             here, new, old = (list(one.linear(number).parameters()) for one in (network, after, before))
             for parameter, to, start in zip(here, new, old, strict=True):

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from torch import nn
 
 from deepbelief.data import Source
-from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.regression import RegressionSettings, RegressionTraining
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.readout import ReadoutClassifier
@@ -95,7 +94,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         learn = heads[self._chosen(Head)]
         source = self._rows(X, sample_weight)
         self._fit_layers(source)
-        self.model_ = learn(source, (targets - self._mean) / self._std).requires_grad_(False)
+        self._keep(learn(source, (targets - self._mean) / self._std))
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -110,15 +109,15 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         if first:
             self._settle(targets)
             self._start(source)
-        before = network_to_finetune(self.dbn_, targets.shape[1], self._random)
+        before = self._network(targets.shape[1])
         self._learn(source, 1)
         head, targets = self._head(before), (targets - self._mean) / self._std
         settings = self._epoch_settings(head, len(source))
         if isinstance(head, ReadoutClassifier):
             self._descend(head.readout, self._features(source), targets, settings)
         else:
-            self._descend(head, source, targets, settings)
-        self.model_ = head.requires_grad_(False)
+            self._descend(head, self._for_head(source), targets, settings)
+        self._keep(head)
         return self
 
     def _checked_with_targets(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
@@ -140,9 +139,9 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
     def _head(self, before: FeedForward) -> nn.Module:
         """The head that goes on learning: at first one that has learnt nothing."""
         if hasattr(self, "model_"):
-            return self._go_on(self.model_, before) if isinstance(self.model_, FeedForward) else self.model_
+            return self._go_on(self._learnt, before) if isinstance(self._learnt, FeedForward) else self._learnt
         if self._chosen(Head) == "finetuned":
-            return network_to_finetune(self.dbn_, before.sizes[-1], self._random)
+            return self._network(before.sizes[-1])
         readout = FeedForward([self.dbn_.sizes[-1], before.sizes[-1]], torch.relu, self._random)
         return ReadoutClassifier(self.dbn_, len(self.dbn_), readout)
 
@@ -153,14 +152,14 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
 
     def _finetuned(self, source: Source, targets: Array) -> nn.Module:
         readout = self._linear(source, targets, {})
-        network = network_to_finetune(self.dbn_, targets.shape[1], self._random, readout)
-        self._descend(network, source, targets, self._head_settings(len(source)))
+        network = self._network(targets.shape[1], readout)
+        self._descend(network, self._for_head(source), targets, self._head_settings(len(source)))
         return network
 
     def _descend(self, network: nn.Module, source: Source, targets: Array, settings: Mapping[str, Any]) -> None:
         """Backpropagation."""
         assert isinstance(network, FeedForward)
-        given, chosen = (self._for_head(source), targets), RegressionSettings(**settings)
+        given, chosen = (source, targets), RegressionSettings(**settings)
         network.requires_grad_(True)
         self._train(RegressionTraining(network, given, chosen, random=self._random, products=self._products()))
 

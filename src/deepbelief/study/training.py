@@ -149,9 +149,8 @@ def baseline(context: Context) -> Findings:
 
 def pretrained_network(context: Context, random: Random) -> FeedForward:
     """The DBN with its top read-out as a network that can be trained."""
-    layers = DBN([context.dbn.layer(number) for number in range(1, len(context.dbn) + 1)])  # of standardised values
-    network = network_to_finetune(layers, context.classes, random, context.network(f"readout_{len(context.dbn)}"))
-    return network.requires_grad_(True)
+    readout = context.network(f"readout_{len(context.dbn)}")
+    return network_to_finetune(context.dbn, context.classes, random, readout, standardised=True).requires_grad_(True)
 
 
 def finetuning(context: Context) -> Findings:

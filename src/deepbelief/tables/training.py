@@ -119,10 +119,8 @@ class TableTraining:
         readout = FeedForward([self._dbn.sizes[-1], number], torch.relu, self._random)
         features = TensorSource(encode_source(self._dbn, rows[kept]))
         list(ConvergedTraining(readout, (features, labels[kept]), ConvergedSettings(l2=(_L2,))).epochs())
-        # Learns from standardised values: Adam's steps suit no others.
         scaling = self._dbn.standardisation
-        above = DBN([self._dbn.layer(layer) for layer in range(1, len(self._dbn) + 1)])
-        network = network_to_finetune(above, number, self._random, readout).requires_grad_(True)
+        network = network_to_finetune(self._dbn, number, self._random, readout, standardised=True).requires_grad_(True)
         rows = rows if scaling is None else scaling(rows)
         training = MinibatchTraining(
             network,

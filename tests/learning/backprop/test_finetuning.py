@@ -35,6 +35,19 @@ def test_the_first_layer_of_the_network_standardises() -> None:
     )
 
 
+def test_a_network_of_standardised_values_becomes_one_of_the_values_themselves() -> None:
+    dbn, random = DBN.from_units([Gaussian(6), Bernoulli(5)], Random(0)), Random(1)
+    values = random.uniform((7, 6)) * 3 + 1
+    standardise(dbn, TensorSource(values))
+    assert dbn.standardisation is not None
+    readout = FeedForward([5, 3], torch.relu, random)
+    network = network_to_finetune(dbn, 3, random, readout, standardised=True)
+    expected = ReadoutClassifier(dbn, 1, readout)(values)
+    torch.testing.assert_close(network(dbn.standardisation(values)), expected)
+    dbn.standardisation.fold_into(network.linear(1))
+    torch.testing.assert_close(network(values), expected)
+
+
 def test_hidden_units_without_a_sigmoid_do_not_unfold() -> None:
     with pytest.raises(SettingsError, match="unfolds from Bernoulli hidden units, not from"):
         network_to_finetune(DBN.from_units([Bernoulli(4), ReLU(3)], Random(0)), 2, Random(1))

@@ -10,7 +10,12 @@ from deepbelief.randomness import Random
 
 @torch.no_grad()
 def network_to_finetune(
-    dbn: DBN, classes: int, random: Random | int, readout: FeedForward | None = None
+    dbn: DBN,
+    classes: int,
+    random: Random | int,
+    readout: FeedForward | None = None,
+    *,
+    standardised: bool = False,
 ) -> FeedForward:
     """The DBN's recognition pass as a network of sigmoid layers with a linear layer on top (Hinton 2007).
 
@@ -28,6 +33,8 @@ def network_to_finetune(
         classes: units of the new top layer.
         random: start of the top layer, where no read-out is given.
         readout: a linear read-out of the DBN's top layer to start the new top layer from.
+        standardised: the network sees what the DBN's standardisation makes of the values, which Adam's steps suit
+            whatever the scale of these is; `Standardisation.fold_into` then makes it one of the values as they are.
 
     Raises:
         SettingsError: hidden units are not binary, and have no sigmoid.
@@ -40,7 +47,7 @@ def network_to_finetune(
         rbm, layer = dbn.layer(number), network.linear(number)
         layer.weight.copy_(rbm.weights.T)
         layer.bias.copy_(rbm.hidden.bias)
-    if dbn.standardisation is not None:
+    if dbn.standardisation is not None and not standardised:
         dbn.standardisation.fold_into(network.linear(1))
     if readout is not None:
         network.linear(-1).load_state_dict(readout.linear(1).state_dict())
