@@ -6,6 +6,8 @@ from typing import Final
 
 import torch
 
+from deepbelief.arrays import count_missing
+
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
 """Returns the items at rows as (batch, width); valid until the next call, and not to be changed in place."""
@@ -48,7 +50,7 @@ class Source(ABC):
     @property
     def missing(self) -> float:
         """The share of all values that are missing, that is, NaN; to find out takes a look at all of them."""
-        absent = sum(int(batch.isnan().sum()) for batch in in_batches(self, _LOOKED_AT))
+        absent = sum(map(count_missing, in_batches(self, _LOOKED_AT)))
         return absent / max(1, len(self) * self.width)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import count_missing
 from deepbelief.errors import DataError
 from deepbelief.models.units import Units
 
@@ -31,8 +32,10 @@ def known_values(units: Units, values: Tensor, item: int = 0) -> Tensor:
 
 def check_known_values(units: Units, values: Tensor, item: int = 0) -> None:
     """`Units.check_values` of the values that are there, which must be all or nothing of a categorical group."""
-    anything = units.mean(-units.bias.detach()[None])  # which the units can take
-    units.check_values(torch.where(known_values(units, values, item), values, anything), item)
+    if count_missing(values):
+        anything = units.mean(-units.bias.detach()[None])  # which the units can take
+        values = torch.where(known_values(units, values, item), values, anything)
+    units.check_values(values, item)
 
 
 def broken_groups(units: Units, known: Tensor) -> Tensor:

@@ -111,12 +111,10 @@ def blocks_of(source: Source, units: Any, names: Sequence[str], categories: Colu
 
 def recognised(source: Source) -> list[str]:
     """`binary` for columns with values from 0 to 1 only, `real` for the others; what is missing does not count."""
-    low, high = torch.full((source.width,), torch.inf), torch.full((source.width,), -torch.inf)
+    low, high = np.full(source.width, np.inf), np.full(source.width, -np.inf)
     for batch in in_batches(source, max(1, _VALUES // source.width)):
-        least, most = batch.aminmax(dim=0)
-        if least.isnan().any():
-            least, most = batch.nan_to_num(torch.inf).amin(dim=0), batch.nan_to_num(-torch.inf).amax(dim=0)
-        low, high = torch.minimum(low, least), torch.maximum(high, most)
+        values = batch.numpy()
+        low, high = np.fmin(low, np.fmin.reduce(values, axis=0)), np.fmax(high, np.fmax.reduce(values, axis=0))
     return ["binary" if fits else "real" for fits in ((low >= 0) & (high <= 1)).tolist()]
 
 
