@@ -56,11 +56,17 @@ SHARE: Final = 0.01
 SHOWN: Final[dict[str, Callable[[int], int]]] = {"all": int, "few": lambda n: max(2, round(SHARE * n))}
 
 # MNIST with few labels: what DBNClassifier is given with any number of them, and with each number.
-LAYERS: Final[dict[str, Any]] = {"hidden_layer_sizes": [1000, 1000], "epochs": 20, "precision": "auto"}
+LAYERS: Final[dict[str, Any]] = {
+    "hidden_layer_sizes": [1000, 1000],
+    "epochs": 20,
+    "learning_rate": 0.1,
+    "settings": {"sparsity_target": 0.05, "sparsity_cost": 1.0},
+    "precision": "auto",
+}
 HEAD: Final = {"dropout": 0.5, "input_dropout": 0.2}
 FEW: Final[dict[int, dict[str, Any]]] = {
-    1000: {**LAYERS, "head_settings": {**HEAD, "epochs": 20}, "self_training": 1},
-    100: {**LAYERS, "head_settings": {**HEAD, "epochs": 2, "learning_rate": 0.001}, "self_training": 8},
+    1000: {**LAYERS, "head_settings": {**HEAD, "epochs": 4}, "self_training": 6},
+    100: {**LAYERS, "head_settings": {**HEAD, "epochs": 2, "learning_rate": 0.001}, "self_training": 10},
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)

@@ -1,18 +1,26 @@
 """How a training goes, in figures that can be compared across data sets and sizes."""
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import count_missing
 from deepbelief.likelihood.bracket import as_states
 from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
 
+_VALUES: Final = 2**18  # reconstructed together
+
 
 @torch.no_grad()
 def reconstruction_error(rbm: RBM, visible: Tensor) -> float:
     """Mean over items and units of (v - E[v | E[h | v]])^2, of the values that are known."""
-    return float((visible - rbm.reconstruct(without_missing(visible))).square().nanmean())
+    total = torch.zeros((), dtype=torch.float64, device=visible.device)
+    for part in torch.split(visible, max(1, _VALUES // visible.shape[1])):
+        total += (part - rbm.reconstruct(without_missing(part))).square().nansum()
+    return float(total / (visible.numel() - count_missing(visible)))
 
 
 @torch.no_grad()
