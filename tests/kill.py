@@ -40,9 +40,9 @@ from safetensors.numpy import load_file
 
 from deepbelief.data import load_dataset, named
 from deepbelief.data.places import ENVIRONMENT_VARIABLE
+from deepbelief.learning import resumption
 from deepbelief.report import style
 from deepbelief.report.page import build_report
-from deepbelief.study import context
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.run import Study
 from deepbelief.system.atomic import is_temporary
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the moments; they also depend on the machine")
     arguments = parser.parse_args()
-    context._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # saved at every step: as much to interrupt as there can be
+    resumption._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # saved at every step: as much to interrupt as there can be
     style.DPI = 40
     files = files_of_digits()
     server, address = serve(files)

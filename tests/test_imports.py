@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         "checkpoint",
         "data",
+        "learning",
         "learning/backprop",
         "learning/rbm",
         "progress",

@@ -21,10 +21,10 @@ import torch
 from filelock import FileLock
 
 from deepbelief.data import TensorSource
+from deepbelief.learning import resumption
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.report import page
-from deepbelief.study import context as study_context
 from deepbelief.study import run
 from deepbelief.study.context import Context, Findings
 from deepbelief.system.atomic import is_temporary
@@ -94,7 +94,7 @@ def measured(context: Context) -> Findings:
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: str) -> Path:
     """A folder with a recipe whose study has two quick stages and no report."""
     monkeypatch.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": measured})
-    monkeypatch.setattr(study_context, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     monkeypatch.setattr(page, "build_report", lambda folder: folder / "report.html")
     (tmp_path / "mine.toml").write_text(tiny)
     return tmp_path

@@ -7,7 +7,6 @@ import pandas
 import pytest
 from PIL import Image
 
-from deepbelief.cli.output import steps_line
 from tests.cli.test_cli import assert_refused, quickly
 
 QUICK = ("--hidden", "12,8", "--epochs", 20, "--batch-size", 10, "--device", "cpu")
@@ -200,14 +199,3 @@ def test_columns_that_never_change_are_told(tmp_path: Path) -> None:
     done = quickly("train", "t.csv", "--out", "m", "--hidden", "4", "--epochs", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Beware: the column 'b' holds the same in every row" in done.stdout
-
-
-def test_a_training_that_is_stopped_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(what: str, done: int, total: int) -> None:
-        steps_line(what, done, total)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("deepbelief.cli.output.steps_line", stopped)
-    done = quickly("train", "digits", "--out", "m", "--hidden", "4", cwd=tmp_path)
-    assert_refused(done, 130, "stopped; nothing was written.")
-    assert not (tmp_path / "m").exists()

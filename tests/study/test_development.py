@@ -12,11 +12,11 @@ from safetensors.numpy import load_file
 from deepbelief.checkpoint import load_dbn
 from deepbelief.errors import DeepBeliefError
 from deepbelief.insight import linear_cka, relative_change, ridge_readout
+from deepbelief.learning import resumption
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.models import DBN
 from deepbelief.models.feedforward import accuracy
-from deepbelief.study import context as contexts
 from deepbelief.study import training
 from deepbelief.study.context import Context
 from deepbelief.study.development import _labels_and_images, development
@@ -117,7 +117,7 @@ def test_snapshots_are_all_there_whenever_the_training_stops(
     class Stopped(Exception):
         pass
 
-    save, settings = contexts.save_checkpoint, recipe(*changes)
+    save, settings = resumption.save_checkpoint, recipe(*changes)
 
     def save_and_stop(path: Path, job: Any, seconds: float) -> None:
         save(path, job, seconds)
@@ -125,12 +125,12 @@ def test_snapshots_are_all_there_whenever_the_training_stops(
 
     whole = trained(tmp_path / "whole", settings).snapshots
     one = context(tmp_path / "stopped", settings=settings)
-    monkeypatch.setattr(contexts, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    monkeypatch.setattr(contexts, "save_checkpoint", save_and_stop)
+    monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(resumption, "save_checkpoint", save_and_stop)
     for _ in range(7 if settings.dbn.training == "greedy" else 4):  # an epoch of all layers at once
         with pytest.raises(Stopped):
             training.pretraining(one)
-    monkeypatch.setattr(contexts, "save_checkpoint", save)
+    monkeypatch.setattr(resumption, "save_checkpoint", save)
     training.pretraining(one)
     files = sorted(path.name for path in whole.iterdir())
     assert files == [f"layer_{layer}_epoch_{epoch}.safetensors" for layer in (1, 2) for epoch in (0, 2)]

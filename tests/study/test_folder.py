@@ -17,11 +17,12 @@ from safetensors.numpy import load_file, save_file
 
 from deepbelief.data import Dataset, load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.study import execution, run
+from deepbelief.study import run
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
+from deepbelief.system import lock
 from deepbelief.system.atomic import temporary_name
 
 RAN: list[str] = []
@@ -88,7 +89,7 @@ def test_the_folder_is_claimed_under_the_lock(
             other.run()
             return super().acquire(*options, **more)
 
-    monkeypatch.setattr(execution, "FileLock", Late)
+    monkeypatch.setattr(lock, "FileLock", Late)
     with pytest.raises(SettingsError, match=r"other settings \(baseline.hidden is \[17\] there and \[16\] here\)"):
         study(tmp_path / "run").run()
     assert read_results(tmp_path / "run").settings["baseline"]["hidden"] == [17]

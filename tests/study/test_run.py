@@ -294,11 +294,11 @@ import signal
 import sys
 from pathlib import Path
 from deepbelief.data import load_dataset
-from deepbelief.study import context
+from deepbelief.learning import resumption
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.run import Study
 
-context._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # a checkpoint after each step
+resumption._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # a checkpoint after each step
 folder, moment = sys.argv[1:]
 
 class Told:

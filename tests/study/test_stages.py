@@ -14,12 +14,11 @@ from safetensors import safe_open
 
 from deepbelief.checkpoint import load_labelled_dbn, read_description
 from deepbelief.data import Dataset, Images, Labelled
-from deepbelief.learning import Pretraining
+from deepbelief.learning import Pretraining, resumption
 from deepbelief.models import DBN, Bernoulli, LabelledRBM
 from deepbelief.models.feedforward import accuracy, predict
 from deepbelief.robustness import fgsm
 from deepbelief.sampling import fantasies, inpaint, labelled_fantasies
-from deepbelief.study import context as contexts
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.generation import _judge_classes
 from deepbelief.study.progress import Silent
@@ -350,7 +349,7 @@ def test_checkpoints_are_written_while_a_training_runs(
     def context_(folder: str) -> Context:
         return Context(recipe, real_valued(), 0, torch.device("cpu"), FP32, tmp_path / folder, Stopper())
 
-    monkeypatch.setattr(contexts, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     lines: list[str] = []
     stop: Any = 5
     with pytest.raises(Stopped):

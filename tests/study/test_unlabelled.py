@@ -13,11 +13,11 @@ from safetensors.numpy import load_file
 from deepbelief.data import Dataset, Images, evenly_spaced
 from deepbelief.errors import SettingsError
 from deepbelief.evaluation import Evaluation, load_plan
+from deepbelief.learning import resumption
 from deepbelief.report import style
 from deepbelief.report.page import build_report
 from deepbelief.report.story import STORY
 from deepbelief.report.tables import published_tables
-from deepbelief.study import context as contexts
 from deepbelief.study.checks import check_fit
 from deepbelief.study.context import Context
 from deepbelief.study.loading import load_run
@@ -228,7 +228,7 @@ class Stopper(Silent):
 def test_an_interrupted_one_ends_as_if_it_had_not_been(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    monkeypatch.setattr(contexts, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     study = Study("wiring", recipe(wiring.recipe()), bare(wiring.dataset()), tmp_path / "run")
     with pytest.raises(Stopped):
         study.run(Stopper(steps))

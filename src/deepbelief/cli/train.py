@@ -65,6 +65,8 @@ def train(
 ) -> None:
     """Train a DBN on your own data, with or without missing cells, and a classifier if there are labels.
 
+    A training that was stopped goes on when the same command is given again.
+
     Example: deepbelief train patients.csv --label outcome --without name --out runs/patients
     """
     from deepbelief.cli.output import download_line, steps_line
@@ -73,9 +75,10 @@ def train(
     from deepbelief.randomness import Random
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
-    from deepbelief.tables.folder import check_is_free, save_table_model
+    from deepbelief.tables.folder import save_table_model
     from deepbelief.tables.recognition import ColumnChoice, recognise_table
     from deepbelief.tables.training import TableSettings, TableTraining
+    from deepbelief.tables.unfinished import check_is_free, unfinished
 
     keep_freed_memory()
     check_is_free(out)
@@ -89,10 +92,10 @@ def train(
         typer.echo(f"Beware: {table.constant}")
     training = TableTraining(table, settings, Random(seed, "table", choose_device(device)), steps_line)
     try:
-        model = training.run()
+        with unfinished(out, table, settings, seed) as checkpoints:
+            save_table_model(out, training.run(checkpoints), training.record)
     except KeyboardInterrupt:
-        stop("stopped; nothing was written.", 130)
-    save_table_model(out, model, training.record)
+        stop("stopped; the same command goes on from here.", 130)
     typer.echo(f"{out}: {training.headline}")
 
 

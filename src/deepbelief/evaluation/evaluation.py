@@ -16,12 +16,13 @@ from deepbelief.evaluation.plan import Plan
 from deepbelief.evaluation.records import FOLDER, LEVELLED, Evaluated, PlanRecord
 from deepbelief.randomness import Random
 from deepbelief.study.context import ADDED, Context
-from deepbelief.study.execution import check_records, locked, metrics_over_seeds, run_stages
+from deepbelief.study.execution import check_records, metrics_over_seeds, run_stages
 from deepbelief.study.loading import recipe_of
 from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.records import read_record, read_results, write_json
 from deepbelief.study.stages import Stage
 from deepbelief.system.atomic import sweep
+from deepbelief.system.lock import locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import choose_precision
 
@@ -72,7 +73,7 @@ class Evaluation:
             SettingsError: the folder holds the results of another plan.
             DeepBeliefError: another process is at work in the folder, a file in it is damaged, or a training diverged.
         """
-        with locked(self._folder, "wait for it"):
+        with locked(self._folder, advice="wait for it"):
             self._claim_folder()
             sweep(self._folder)
             for seed in self._study.seeds:

@@ -17,6 +17,7 @@ from deepbelief.data import Dataset, Images, Source
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import predictions
+from deepbelief.learning.resumption import Record, Resumable, resume, saving
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.rbm import RBM
@@ -29,11 +30,9 @@ from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
-from deepbelief.study.resumption import Record, Resumable, resume, save_checkpoint
 from deepbelief.system.precision import Precision
 from deepbelief.watching import Log, MetricsLog, TensorBoardLog, follow
 
-_SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 # The stages that train networks which are no linear read-outs.
 _TRAINED_IN: Final = {
     "ffnn": "baseline",
@@ -276,15 +275,10 @@ class Context:
         path = self.checkpoints / f"{name}.safetensors"
         if path.exists():
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
-        saved, folder = time.perf_counter(), self.folder / "watch" / name
+        folder = self.folder / "watch" / name
         with TensorBoardLog(folder, self.image_shape) if self.tensorboard else nullcontext() as self.board:
             logs: list[Log] = [MetricsLog(folder), *([self.board] if self.board else [])]
-            for record in follow(training, *logs):  # which logs an epoch before a checkpoint can say that it is over
-                if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                    save_checkpoint(path, training, self.seconds())
-                    saved = time.perf_counter()
-                yield record
-        save_checkpoint(path, training, self.seconds())
+            yield from saving(path, training, follow(training, *logs), self.seconds)
 
     def seconds(self) -> float:
         """Time spent on the current stage, without interruptions."""

@@ -1,39 +1,13 @@
-"""Runs the stages of a seed, except those that already have a record; keeps other processes out of the folder."""
+"""Runs the stages of a seed, except those that already have a record."""
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
-from filelock import FileLock, Timeout
-
-from deepbelief.errors import DeepBeliefError
 from deepbelief.study.context import Context
 from deepbelief.study.records import Metric, StageRecord, read_stage, write_stage
 from deepbelief.study.stages import Stage
 from deepbelief.system.machine import peak_memory
-
-LOCK: Final = ".lock"
-
-
-@contextmanager
-def locked(folder: Path, advice: str = "wait for it, or give --out") -> Iterator[None]:
-    """Make a run's folder, and keep other processes from claiming it and from working in it.
-
-    Raises:
-        DeepBeliefError: another process is at work there, or there can be no such folder.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = FileLock(folder / LOCK, timeout=0).acquire()
-    except Timeout:
-        raise DeepBeliefError(f"another study is at work in {folder}: {advice}.") from None
-    except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
-        why = getattr(error, "strerror", None) or error
-        raise DeepBeliefError(f"{folder} can hold no study ({why}): give another folder with --out.") from None
-    with held:
-        yield
 
 
 def run_stages(context: Context, stages: Mapping[str, Stage]) -> None:

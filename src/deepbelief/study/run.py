@@ -16,7 +16,7 @@ from deepbelief.data import Dataset
 from deepbelief.errors import SettingsError
 from deepbelief.study.checks import check_fit
 from deepbelief.study.context import Context
-from deepbelief.study.execution import LOCK, check_records, locked, metrics_over_seeds, run_stages
+from deepbelief.study.execution import check_records, metrics_over_seeds, run_stages
 from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (
@@ -28,6 +28,7 @@ from deepbelief.study.records import (
 )
 from deepbelief.study.stages import Stage, left_out, stages_of
 from deepbelief.system.atomic import is_temporary, sweep
+from deepbelief.system.lock import LOCK, locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
 from deepbelief.watching.tensorboard import summary_writer

@@ -14,32 +14,21 @@ from typing import Any, Final
 
 from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, read_description, save_dbn, save_model
 from deepbelief.data import Column, Columns
-from deepbelief.errors import DataError, SettingsError
+from deepbelief.errors import DataError
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.system.atomic import write_atomically
 from deepbelief.tables.model import TableModel
 
 _DBN: Final = "dbn.safetensors"
-_CLASSIFIER: Final = "classifier.safetensors"
-_RECORD: Final = "training.json"
-
-
-def check_is_free(folder: Path) -> None:
-    """`SettingsError` if there is something in the folder, or in its place."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} is there and not empty: give another folder with --out.")
+CLASSIFIER: Final = "classifier.safetensors"
+RECORD: Final = "training.json"
 
 
 def save_table_model(folder: Path, model: TableModel, record: Mapping[str, Any]) -> None:
-    """Write a model and the record of its training; `load_table_model` gives the model back.
-
-    Raises:
-        SettingsError: the folder is not empty.
-    """
-    check_is_free(folder)
-    write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    """Write a model and the record of its training; `load_table_model` gives the model back."""
+    write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     if model.classifier is not None:
-        save_model(folder / _CLASSIFIER, model.classifier)
+        save_model(folder / CLASSIFIER, model.classifier)
     further = {} if model.image_shape is None else {"image_shape": list(model.image_shape)}
     label = None if model.label is None else model.label.description
     save_dbn(folder / _DBN, model.dbn, columns=model.columns.description, label=label, **further)
@@ -85,7 +74,7 @@ def load_table_model(path: Path) -> TableModel:
 
 
 def _classifier(folder: Path, label: Column) -> FeedForward:
-    file = folder / _CLASSIFIER
+    file = folder / CLASSIFIER
     network = load_network(file).requires_grad_(False)
     if network.sizes[-1] != len(label.values):
         raise UnusableFileError(f"{file} is damaged (it knows other classes than the DBN's file)", "train it anew")

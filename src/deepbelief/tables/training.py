@@ -1,7 +1,9 @@
 """Trains a DBN on a table, and a classifier where there are labels."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final, final
 
 import torch
@@ -15,6 +17,7 @@ from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.resumption import Record, Resumable, resume, saving
 from deepbelief.models.column_units import units_of_columns
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
@@ -82,21 +85,39 @@ class TableTraining:
         self.record: dict[str, Any] = {"learnt_from": table.summary, "settings": asdict(settings)}
         """What was learnt from, how, and the course of it."""
 
-    def run(self) -> TableModel:
+    def run(self, checkpoints: Path | None = None) -> TableModel:
         """Train all layers without labels, and then the classifier.
+
+        Args:
+            checkpoints: a folder for them; where it has those of the same training, this goes on from there.
 
         Raises:
             DivergedError: a layer diverged.
+            DeepBeliefError: a checkpoint is damaged.
         """
-        started, table = time.perf_counter(), self._table
+        self._checkpoints, self._started, table = checkpoints, time.perf_counter(), self._table
         errors: list[list[float]] = [[] for _ in self._settings.hidden]
-        for record in self._pretraining.epochs():
-            errors[record.layer - 1].append(record.monitors["reconstruction_error_unit"])
+        for record in self._resumed("layers", self._pretraining):
             self._progress(f"layer {record.layer} of {len(errors)}", record.epoch, self._settings.epochs)
+        for record in self._pretraining.records:
+            errors[record.layer - 1].append(record.monitors["reconstruction_error_unit"])
         self.record["reconstruction_errors"] = errors
         classifier = None if table.label is None else self._classifier(table.classes, len(table.label.values))
-        self.record["seconds"] = round(time.perf_counter() - started, 1)
+        self.record["seconds"] = round(self._seconds(), 1)
         return TableModel(self._dbn, table.columns, table.label, classifier, table.image_shape)
+
+    def _resumed(self, name: str, training: Resumable[Record]) -> Iterator[Record]:
+        """The records of what is left of a training, with checkpoints of this name if these are wanted."""
+        if self._checkpoints is None:
+            return training.epochs()
+        path = self._checkpoints / f"{name}.safetensors"
+        if path.exists():
+            self._started = min(self._started, time.perf_counter() - resume(path, training))
+        return saving(path, training, training.epochs(), self._seconds)
+
+    def _seconds(self) -> float:
+        """How long the work has taken, without interruptions."""
+        return time.perf_counter() - self._started
 
     @property
     def headline(self) -> str:
@@ -131,7 +152,7 @@ class TableTraining:
             random=self._random,
             held_out=(rows[aside], labels[aside]) if len(aside) else None,
         )
-        for record in training.epochs():
+        for record in self._resumed("classifier", training):
             self._progress("classifier", record.epoch, self._settings.classifier_epochs)
         if scaling is not None:
             scaling.fold_into(network.linear(1))

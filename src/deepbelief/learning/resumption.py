@@ -1,16 +1,19 @@
 """Checkpoints of running trainings, and resuming from them after an interruption."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from torch import Tensor
 
 from deepbelief.checkpoint import TrainingState, UnusableFileError, load_state, save_state
 from deepbelief.errors import DeepBeliefError, one_line
 from deepbelief.learning.course import AnyRecord
+
+_SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 
 Record = TypeVar("Record", bound=AnyRecord, covariant=True)
 
@@ -32,8 +35,28 @@ class Resumable(Protocol[Record]):
         """Continue from a state."""
 
 
+def saving(
+    path: Path, training: Resumable[Any], records: Iterable[Record], seconds: Callable[[], float]
+) -> Iterator[Record]:
+    """Pass the records of a training on, and write a checkpoint every few seconds and at the end.
+
+    Args:
+        path: the checkpoint's file.
+        training: gives the records, by its `epochs()`.
+        records: these, or these by way of something that looks at each of them before a checkpoint says it is over.
+        seconds: tells how long the work has taken so far, with that before an interruption.
+    """
+    saved = time.perf_counter()
+    for record in records:
+        if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+            save_checkpoint(path, training, seconds())
+            saved = time.perf_counter()
+        yield record
+    save_checkpoint(path, training, seconds())
+
+
 def save_checkpoint(path: Path, training: Resumable[Any], seconds: float) -> None:
-    """Write the state of a training, and the time that its stage has taken so far."""
+    """Write the state of a training, and the seconds that its work has taken so far."""
     state = training.state()
     save_state(path, replace(state, progress={"training": state.progress, "seconds": seconds}))
 

@@ -22,10 +22,10 @@ from deepbelief.learning.backprop.classifier import (
 )
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
+from deepbelief.learning.resumption import Resumable, resume, save_checkpoint
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.randomness import Random
-from deepbelief.study.resumption import Resumable, resume, save_checkpoint
 
 Job = tuple[Resumable[Any], Iterator[Any]]
 

@@ -1,0 +1,76 @@
+"""A training of a table that was stopped: the same command goes on from its checkpoints."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from deepbelief.errors import SettingsError
+from deepbelief.learning.rbm.records import DivergedError
+from deepbelief.system.atomic import is_temporary, sweep, write_atomically
+from deepbelief.system.lock import LOCK, locked
+from deepbelief.tables.folder import CLASSIFIER, RECORD
+from deepbelief.tables.recognition import LearnableTable
+from deepbelief.tables.training import TableSettings
+
+UNFINISHED: Final = "unfinished"  # the folder of the checkpoints, inside that of the model
+_REQUEST: Final = "request.json"
+
+
+@contextmanager
+def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, seed: int) -> Iterator[Path]:
+    """The place for the checkpoints of a training, which disappears when the training is over, or has diverged.
+
+    Args:
+        folder: of the model. It is made, and no other process may work in it at the same time.
+        table, settings, seed: what decides the result; only a training of the same goes on.
+
+    Raises:
+        SettingsError: there is something else in the folder.
+        DeepBeliefError: another process is at work there.
+    """
+    check_is_free(folder)
+    with locked(folder, "training"):
+        check_is_free(folder)  # once more: the other process may just have finished
+        sweep(folder)
+        checkpoints, request = folder / UNFINISHED, _request(table, settings, seed)
+        if (checkpoints / _REQUEST).exists():
+            if (checkpoints / _REQUEST).read_bytes() != request:
+                raise SettingsError(
+                    f"{folder} holds a stopped training of other rows or with other options: give the same again to go "
+                    "on with it, another folder with --out, or delete it."
+                )
+        else:
+            write_atomically(checkpoints / _REQUEST, request)
+        try:
+            yield checkpoints
+        except DivergedError:  # with the same options it would diverge again
+            shutil.rmtree(checkpoints)
+            raise
+        shutil.rmtree(checkpoints)
+
+
+def check_is_free(folder: Path) -> None:
+    """`SettingsError` if there is something in the folder, or in its place, but for what a stopped training left."""
+    if not folder.exists():
+        return
+    ours = {LOCK, UNFINISHED}
+    if (folder / UNFINISHED / _REQUEST).exists():
+        ours |= {RECORD, CLASSIFIER}  # of a model whose DBN was not written any more
+    if not folder.is_dir() or not all(path.name in ours or is_temporary(path) for path in folder.iterdir()):
+        raise SettingsError(f"{folder} is there and not empty: give another folder with --out.")
+
+
+def _request(table: LearnableTable, settings: TableSettings, seed: int) -> bytes:
+    """What decides the result of a training, as the content of a file."""
+    digest = hashlib.sha256(table.rows.numpy().tobytes())
+    if table.classes is not None:
+        digest.update(table.classes.numpy().tobytes())
+    label = None if table.label is None else table.label.description
+    columns: Any = [table.columns.description, label]
+    wanted = {"rows": digest.hexdigest(), "columns": columns, "settings": asdict(settings), "seed": seed}
+    return (json.dumps(wanted, indent=1) + "\n").encode()
