@@ -72,7 +72,7 @@ def test_every_example_can_be_read(tmp_path: Path, kind: str) -> None:
         assert not all(isinstance(one, DeepBeliefError) for one in found), found
 
 
-@pytest.mark.parametrize("fault", [ValueError("no sentence"), MemoryError(), DeepBeliefError("two\nlines.")])
+@pytest.mark.parametrize("fault", [ValueError("no sentence"), MemoryError(), DeepBeliefError("no end of a sentence")])
 def test_another_error_is_a_finding(tmp_path: Path, fault: Exception) -> None:
     def reader(path: Path) -> None:
         raise fault
@@ -80,6 +80,24 @@ def test_another_error_is_a_finding(tmp_path: Path, fault: Exception) -> None:
     kind = type(KINDS["table"])(".x", (), (reader,))
     with pytest.raises((type(fault), AssertionError)):
         kind.read(b"", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'levelled = ["a\\rb"]',
+        'contestants = ["a\\nb"]',
+        '"a\\u0007b" = 1',
+        '[perturbations]\n"a\\nb" = [1.0]',
+        '[dbn]\n"a\\nb" = 3',
+        '[data]\nname = "a\\u2028b"',
+        '[dbn]\nvisible = "a\\nb"',
+    ],
+)
+def test_names_of_any_characters_are_told_on_one_line(tmp_path: Path, text: str) -> None:
+    for error in KINDS["recipe"].read(text.encode(), tmp_path):
+        assert isinstance(error, DeepBeliefError)
+        assert str(error).isprintable()
 
 
 @pytest.mark.parametrize("kind", KINDS_HERE)

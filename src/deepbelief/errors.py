@@ -2,7 +2,17 @@
 
 
 class DeepBeliefError(Exception):
-    """Something failed that the user can fix (a damaged file, a full disk, a foreign run folder)."""
+    """Something failed that the user can fix (a damaged file, a full disk, a foreign run folder).
+
+    Its message is one line, whatever the names in it are: what cannot be printed is written as Python would.
+
+    >>> print(DeepBeliefError("there is no plan 'a\\nb': give one of those that there are."))
+    there is no plan 'a\\nb': give one of those that there are.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class SettingsError(DeepBeliefError, ValueError):
