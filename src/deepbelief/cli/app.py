@@ -9,6 +9,7 @@ import typer
 from deepbelief.cli.classify import classify
 from deepbelief.cli.data import data
 from deepbelief.cli.encode import encode
+from deepbelief.cli.explore import explore
 from deepbelief.cli.export import export
 from deepbelief.cli.impute import impute
 from deepbelief.cli.likelihood import likelihood
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(study, robustness, report),
+    *(study, robustness, report, explore),
     *(train, encode, classify, impute, sample, likelihood),
     *(export, share, data, recipe),
 )

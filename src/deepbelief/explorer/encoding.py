@@ -1,0 +1,118 @@
+"""Arrays as the bytes that travel in a page; `static/core/block.js` reads them."""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+TypeName = Literal["float32", "float16", "int8"]
+
+_LARGEST: Final = 127
+_HTML: Final = bytes([0, 13, 60])  # NUL, carriage return and <, which HTML would change or end a script with
+
+
+@final
+@dataclass(frozen=True)
+class Encoded:
+    """An array as bytes: byte k of all numbers lies in plane k, since alike bytes next to each other compress better.
+
+    Types are uint8, float16, float32, or integer: a whole number times the scale of its column, of which there may be
+    one for all. Of an integer q the first plane holds (q + 128) mod 256 and the second, where one is needed, the rest.
+    """
+
+    shape: tuple[int, ...]
+    type: str
+    content: bytes
+    scales: tuple[float, ...] = ()
+
+
+def as_floats(values: NDArray[Any], type_name: Literal["float32", "float16"] = "float32") -> Encoded:
+    """The array in a type of floating-point numbers."""
+    numbers = np.ascontiguousarray(values, "<f4" if type_name == "float32" else "<f2")
+    planes = numbers.reshape(-1).view(np.uint8).reshape(-1, numbers.itemsize).T
+    return Encoded(values.shape, type_name, planes.tobytes())
+
+
+def as_bytes(values: NDArray[Any]) -> Encoded:
+    """Whole numbers from 0 to 255."""
+    return Encoded(values.shape, "uint8", np.asarray(values, np.uint8).tobytes())
+
+
+def as_int8(values: Floats) -> Encoded:
+    """A matrix (inputs, outputs) in whole numbers from -127 to 127, each column (output unit) with a scale of its own."""
+    largest = np.abs(values).max(axis=0, initial=0)
+    scales = np.where(largest > 0, largest / _LARGEST, 1.0)
+    return _integers(np.rint(values / scales), tuple(scales.tolist()))
+
+
+def in_steps(values: Floats, step: float) -> Encoded:
+    """A matrix in whole numbers of steps: the coarser, the fewer bytes once it is compressed."""
+    return _integers(np.rint(values / step), (step,))
+
+
+def _integers(numbers: NDArray[Any], scales: tuple[float, ...]) -> Encoded:
+    shifted = numbers.astype(np.int32) + 128
+    high = (shifted >> 8).astype(np.int8)
+    planes = [(shifted & 255).astype(np.uint8).tobytes(), high.tobytes() if high.any() else b""]
+    return Encoded(numbers.shape, "integer", b"".join(planes), scales)
+
+
+def decoded(encoded: Encoded) -> NDArray[Any]:
+    """The numbers that the page will compute with."""
+    count = int(np.prod(encoded.shape))
+    planes = np.frombuffer(encoded.content, np.uint8).reshape(-1, count) if count else np.zeros((1, 0), np.uint8)
+    if encoded.type == "uint8":
+        return planes[0].reshape(encoded.shape)
+    if encoded.type != "integer":
+        kind = "<f4" if encoded.type == "float32" else "<f2"
+        return np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape).astype(np.float32)
+    high = planes[1].view(np.int8).astype(np.int32) if len(planes) > 1 else 0
+    numbers = (planes[0].astype(np.int32) - 128 + 256 * high).reshape(encoded.shape)
+    return (numbers * np.asarray(encoded.scales)).astype(np.float32)
+
+
+@final
+@dataclass
+class Block:
+    """All arrays of a page in one block of bytes; equal ones are kept once."""
+
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _contents: list[bytes] = field(default_factory=list)
+    _names: dict[Encoded, str] = field(default_factory=dict)
+    _length: int = 0
+
+    def add(self, encoded: Encoded) -> str:
+        """Add an array; returns its name, which is that of an equal one if there is one already."""
+        if encoded in self._names:
+            return self._names[encoded]
+        name = f"a{len(self._names)}"
+        scales = {"scales": list(encoded.scales)} if encoded.scales else {}
+        place = {"offset": self._length, "bytes": len(encoded.content)}
+        self.described[name] = {"shape": list(encoded.shape), "type": encoded.type, **place, **scales}
+        self._contents.append(encoded.content)
+        self._names[encoded] = name
+        self._length += len(encoded.content)
+        return name
+
+    def compressed(self) -> bytes:
+        """All of it, compressed."""
+        return zlib.compress(b"".join(self._contents), 9)
+
+
+def as_text(content: bytes) -> str:
+    """Bytes as text for a script element: 7 bits in each character.
+
+    It is a seventh longer than the bytes, where base64 is a third longer. The three characters that HTML would change
+    get 128 added, which takes two bytes in UTF-8.
+
+    >>> [ord(character) for character in as_text(bytes([255, 0]))]
+    [127, 64, 128]
+    """
+    bits = np.unpackbits(np.frombuffer(content, np.uint8))
+    padded = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
+    characters = (padded @ np.array([64, 32, 16, 8, 4, 2, 1], np.uint8)).astype(np.uint8).tobytes()
+    moved = bytes(code + 128 if code in _HTML else code for code in range(128)) + bytes(range(128, 256))
+    return characters.translate(moved).decode("latin-1")
