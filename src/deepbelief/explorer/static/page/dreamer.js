@@ -1,0 +1,90 @@
+/** A chain that runs in the worker, started and stopped from the page. */
+
+const ANSWERS_EVERY = 250; // milliseconds between two questions to the classifiers about a dream
+
+export class Dreamer {
+  /** @param {Object} book; @param {function(Object, number)} show paints a frame, and its rate in frames a second. */
+  constructor(book, show) {
+    this.book = book;
+    this.show = show;
+    this.running = false;
+    this.stream = null;
+    this.image = null;
+    this.onChange = () => {};
+    this.asked = 0;
+    this.seed = 1;
+    book.state.watch(["temperature", "speed", "samples"], () => {
+      if (this.stream) this.stream.change(this.dials());
+    });
+  }
+
+  dials() {
+    const { temperature, speed, samples } = this.book.state.values;
+    return { temperature, stepsPerFrame: speed, samples };
+  }
+
+  /** What the chain starts from, by the kind of dream that is chosen. */
+  beginning(mask) {
+    const { state, subject } = this.book;
+    const kind = state.values.dream;
+    return {
+      start: kind === "image" || kind === "complete" ? subject.shown : null,
+      label: kind === "label" ? state.values.label : null,
+      clamp: kind === "complete" && mask ? { mask, image: subject.shown } : null,
+    };
+  }
+
+  /** Begin a new dream; `frames` of them if that is more than 0, else until it is stopped. */
+  begin({ mask = null, frames = 0 }) {
+    this.stop();
+    this.seed += 1;
+    this.run({ ...this.beginning(mask), seed: this.seed, frames });
+  }
+
+  /** One frame more of the last dream, or the first one of a new dream. */
+  more({ mask = null }) {
+    const { running } = this;
+    this.stop();
+    if (running) return;
+    if (this.image) this.run({ ...this.beginning(mask), seed: this.seed, frames: 1, resume: true });
+    else this.begin({ mask, frames: 1 });
+  }
+
+  run(settings) {
+    const times = [];
+    let current = null;
+    const onFrame = (frame) => {
+      if (this.stream !== current) return; // a frame that was under way when the dream was stopped
+      this.image = frame.image;
+      times.push(performance.now());
+      if (times.length > 40) times.shift();
+      const rate = times.length > 10 ? (1000 * (times.length - 1)) / (times[times.length - 1] - times[0]) : 0;
+      requestAnimationFrame(() => this.show(frame, rate));
+      this.ask(frame.image, settings.frames > 0);
+    };
+    current = this.book.client.stream("dream", { framesPerSecond: 60, ...this.dials(), ...settings }, onFrame);
+    this.stream = current;
+    this.running = true;
+    this.onChange();
+    current.done.then(() => { if (this.stream === current) this.ended(); });
+  }
+
+  /** Ask the classifiers about the dream, not at every frame. */
+  ask(image, now) {
+    if (!this.book.answers || (!now && performance.now() - this.asked < ANSWERS_EVERY)) return;
+    this.asked = performance.now();
+    this.book.answers.follow(image);
+  }
+
+  ended() {
+    this.running = false;
+    this.stream = null;
+    this.onChange();
+  }
+
+  /** Stop; the next dream begins anew, and the answers are about the image again. */
+  stop() {
+    if (this.stream) this.stream.stop();
+    this.ended();
+  }
+}
