@@ -1,52 +1,181 @@
 """The choice of how weights travel: a type that is asked for, or the fewest bytes within an error that is measured."""
 
-from collections.abc import Callable
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal, final
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from deepbelief.explorer.encoding import Encoded, Floats, as_floats, as_int8, in_steps
-from deepbelief.explorer.sources import Found
+from deepbelief.explorer.encoding import Encoded, Floats, as_floats, as_int8, decoded, in_steps
+from deepbelief.explorer.rounding import rounded
+from deepbelief.explorer.sources import LABELLED, Contestant, Found
+from deepbelief.models import DBN
+from deepbelief.randomness import Random
 
 WeightType = Literal["auto", "float32", "float16", "int8"]
-Encode = Callable[[Floats], Encoded]
+Encode = Callable[[int, Tensor], Encoded]
+"""The number of a layer, from 1, and its matrix (inputs, outputs) -> the matrix as it travels."""
 
 TOLERANCE: Final = 1e-3
-"""By how much no probability and no value of a reconstruction may differ, where the type of the weights is `auto`."""
+"""By how much, for type `auto`, no probability and no value of a reconstruction may differ on the measured images."""
+
+_DBN: Final = "dbn"
+_MEASURED: Final = 1000  # images
+_COARSEST: Final = -8.0  # log2 of the step
+_FINEST: Final = -16.0
 
 
 @final
 @dataclass(frozen=True)
 class Choice:
-    """How each part's matrices are encoded, and what that costs in accuracy."""
+    """How each part's matrices are encoded, and what that costs in accuracy: see `measure`."""
 
-    type: str
-    encoders: dict[str, Encode] = field(default_factory=dict)
-    errors: dict[str, float] | None = None
+    type: WeightType
+    encoders: Mapping[str, Encode]
+    errors: dict[str, float] = field(default_factory=dict)
 
-    def _encoded(self, part: str, weights: Tensor) -> Encoded:
-        return self.encoders[part if part in self.encoders else ""](weights.detach().cpu().float().numpy())
-
-    def of_dbn(self, weights: Tensor) -> Encoded:
-        """A matrix of the DBN."""
-        return self._encoded("dbn", weights)
-
-    def of_labelled(self, weights: Tensor) -> Encoded:
-        """The matrix of the RBM that sees labels."""
-        return self._encoded("labelled", weights)
-
-    def of_network(self, name: str) -> Callable[[Tensor], Encoded]:
-        """A matrix of a network."""
-        return lambda weights: self._encoded(name, weights)
+    def of(self, part: str) -> Encode:
+        """The encoder of the DBN, of a contestant, or of the RBM with labels."""
+        return self.encoders[part]
 
 
 def choose(found: Found, wanted: WeightType = "auto") -> Choice:
-    """The encoding of all weights."""
-    encoders: dict[str, Encode] = {
-        "float32": as_floats,
-        "float16": lambda weights: as_floats(weights, "float16"),
-        "int8": as_int8,
-        "auto": lambda weights: in_steps(weights, 2.0**-12),
+    """The encoding of all weights.
+
+    For `auto` they are whole numbers of steps. The DBN comes first, with the coarsest step at which its reconstructions
+    and the answers of all that stands on it are within the tolerance; then each network on the images themselves, whose
+    rounding knows what its layers see (`rounded`). Read-outs, which are small and whose errors count most, are float32
+    in every case.
+    """
+    images = _images(found)
+    fixed: dict[str, Encode] = {
+        "float32": lambda _, weights: as_floats(_numpy(weights)),
+        "float16": lambda _, weights: as_floats(_numpy(weights), "float16"),
+        "int8": lambda _, weights: as_int8(_numpy(weights)),
     }
-    return Choice(wanted, {"": encoders[wanted]})
+    parts = [_DBN, LABELLED, *(one.name for one in found.contestants)]
+    encoders = dict.fromkeys(parts, fixed["float16" if wanted == "auto" else wanted])
+    encoders |= {one.name: fixed["float32"] for one in found.contestants if one.seen}
+    if wanted == "auto":
+        encoders |= _coarsest(found.standing_on_dbn(), (_DBN, LABELLED), encoders, images, _stepper)
+        for one in found.contestants:
+            if not one.seen:
+                make = partial(_knowing_stepper, _seen_by(found, one))
+                encoders |= _coarsest(found.only(one.name), (one.name,), encoders, images, make)
+    return Choice(wanted, encoders, measure(found, encoders, images))
+
+
+def _coarsest(
+    found: Found,
+    parts: Sequence[str],
+    encoders: Mapping[str, Encode],
+    images: Tensor,
+    make: Callable[[float], Encode],
+) -> Mapping[str, Encode]:
+    """The encoder of these parts with the coarsest step, 2^(k / 2), that keeps to the tolerance; as they were if none.
+
+    The error grows about as the step does, which tells where to begin.
+    """
+    power = _COARSEST
+    while power >= _FINEST:
+        own = {**encoders, **dict.fromkeys(parts, make(2**power))}
+        errors = measure(found, own, images, reconstructions=_DBN in parts)
+        excess = max(errors["probabilities"], errors["reconstructions"]) / TOLERANCE
+        if excess <= 1:
+            return own
+        power -= max(0.5, math.floor(2 * math.log2(excess)) / 2 - 0.5) if power == _COARSEST else 0.5
+    return encoders
+
+
+def _stepper(step: float) -> Encode:
+    return lambda _, weights: in_steps(np.rint(_numpy(weights) / step), step)
+
+
+def _knowing_stepper(inputs: Sequence[Tensor], step: float) -> Encode:
+    """Of a network whose layers see these inputs; each matrix is rounded once."""
+    kept: dict[int, Encoded] = {}
+
+    def encode(number: int, weights: Tensor) -> Encoded:
+        if number not in kept:
+            kept[number] = in_steps(_numpy(rounded(weights.detach().float(), step, inputs[number - 1])), step)
+        return kept[number]
+
+    return encode
+
+
+@torch.no_grad()
+def _seen_by(found: Found, one: Contestant) -> list[Tensor]:
+    """What each layer of a network sees for some test images, others than those that errors are measured on."""
+    values = _images(found, last=True)
+    values = values if found.dbn.standardisation is None else found.dbn.standardisation(values)
+    inputs = [values]
+    for number in range(1, len(one.network.sizes) - 1):
+        inputs.append(one.network.activation(one.network.linear(number)(inputs[-1])))
+    return inputs
+
+
+def _numpy(weights: Tensor) -> Floats:
+    return weights.detach().cpu().float().numpy()
+
+
+@torch.no_grad()
+def measure(
+    found: Found, encoders: Mapping[str, Encode], images: Tensor, reconstructions: bool = True
+) -> dict[str, float]:
+    """What the page computes against what the models do, on some images.
+
+    Returns:
+        the largest difference of a probability, and of a value of a reconstruction (one pass from each layer) as a
+        share of the range of the data; and in which share of all answers the class is the same.
+    """
+    sent = as_sent(found, encoders)
+    alike, probability, value = [1.0], 0.0, 0.0
+    for name, classifier in found.classifiers().items():
+        exact, near = (one(images).softmax(dim=1) for one in (classifier, sent.classifiers()[name]))
+        probability = max(probability, float((exact - near).abs().max()))
+        alike.append(float((exact.argmax(dim=1) == near.argmax(dim=1)).double().mean()))
+    low, high = found.bounds
+    for layer in range(1, len(found.dbn) + 1) if reconstructions else ():
+        change = found.dbn.reconstruct(images, 1, layer) - sent.dbn.reconstruct(images, 1, layer)
+        value = max(value, float(change.abs().max()) / (high - low))
+    return {"probabilities": probability, "reconstructions": value, "same_class": min(alike)}
+
+
+def as_sent(found: Found, encoders: Mapping[str, Encode]) -> Found:
+    """The same with the weights that the page decodes."""
+    dbn, labelled, contestants = copy.deepcopy((found.dbn, found.labelled, found.contestants))
+    _send_stack(dbn, encoders[_DBN])
+    for one in contestants:
+        for number in range(1, len(one.network.sizes)):
+            weight = one.network.linear(number).weight
+            weight.copy_(_sent(encoders[one.name], number, weight.T).T)
+    if labelled is not None:
+        for stack in (labelled.below, labelled.recognition):
+            if stack is not None and stack is not dbn:
+                _send_stack(stack, encoders[_DBN])
+        labelled.top.rbm.weights.copy_(_sent(encoders[LABELLED], 1, labelled.top.rbm.weights))
+    return found.with_models(dbn, labelled, contestants)
+
+
+def _send_stack(dbn: DBN, encode: Encode) -> None:
+    for number in range(1, len(dbn) + 1):
+        weights = dbn.layer(number).weights
+        weights.copy_(_sent(encode, number, weights))
+
+
+def _sent(encode: Encode, number: int, weights: Tensor) -> Tensor:
+    return torch.from_numpy(decoded(encode(number, weights)).copy())
+
+
+def _images(found: Found, last: bool = False) -> Tensor:
+    """Images to measure on: the first test images, or the last, or where there are none random ones."""
+    if found.images is not None and len(found.images):
+        start = max(0, len(found.images) - _MEASURED) if last else 0
+        return found.images.batch(slice(start, start + _MEASURED))
+    low, high = found.bounds
+    return low + (high - low) * Random(0, "explorer").uniform((100, found.dbn.sizes[0]))

@@ -11,6 +11,7 @@ Floats = NDArray[np.float32]
 TypeName = Literal["float32", "float16", "int8"]
 
 _LARGEST: Final = 127
+_LARGEST_OF_TWO: Final = 2**15 - 256  # of what two planes hold
 _HTML: Final = bytes([0, 13, 60])  # NUL, carriage return and <, which HTML would change or end a script with
 
 
@@ -42,15 +43,17 @@ def as_bytes(values: NDArray[Any]) -> Encoded:
 
 
 def as_int8(values: Floats) -> Encoded:
-    """A matrix (inputs, outputs) in whole numbers from -127 to 127, each column (output unit) with a scale of its own."""
+    """A matrix (inputs, outputs) in whole numbers from -127 to 127, each column with a scale of its own."""
     largest = np.abs(values).max(axis=0, initial=0)
     scales = np.where(largest > 0, largest / _LARGEST, 1.0)
     return _integers(np.rint(values / scales), tuple(scales.tolist()))
 
 
-def in_steps(values: Floats, step: float) -> Encoded:
-    """A matrix in whole numbers of steps: the coarser, the fewer bytes once it is compressed."""
-    return _integers(np.rint(values / step), (step,))
+def in_steps(numbers: Floats, step: float) -> Encoded:
+    """Whole numbers of steps: the coarser, the fewer bytes once it is compressed; float32 if the steps are too fine."""
+    if np.abs(numbers).max(initial=0) > _LARGEST_OF_TWO:
+        return as_floats(numbers * step)
+    return _integers(numbers, (step,))
 
 
 def _integers(numbers: NDArray[Any], scales: tuple[float, ...]) -> Encoded:
@@ -68,10 +71,10 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
         return planes[0].reshape(encoded.shape)
     if encoded.type != "integer":
         kind = "<f4" if encoded.type == "float32" else "<f2"
-        return np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape).astype(np.float32)
+        return np.asarray(np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape), np.float32)
     high = planes[1].view(np.int8).astype(np.int32) if len(planes) > 1 else 0
     numbers = (planes[0].astype(np.int32) - 128 + 256 * high).reshape(encoded.shape)
-    return (numbers * np.asarray(encoded.scales)).astype(np.float32)
+    return np.asarray(numbers * np.asarray(encoded.scales), np.float32)
 
 
 @final

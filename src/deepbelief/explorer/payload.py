@@ -1,6 +1,5 @@
 """What a page carries: a header (JSON values) and one block of bytes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -8,17 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepbelief.explorer.choice import Choice
-from deepbelief.explorer.encoding import Block, Encoded, as_bytes, as_floats
-from deepbelief.explorer.sources import Contestant, Found
+from deepbelief.explorer.choice import Choice, Encode
+from deepbelief.explorer.encoding import Block, as_bytes, as_floats
+from deepbelief.explorer.sources import LABELLED, Contestant, Found
 from deepbelief.models import DBN, RBM, LabelledDBN
 from deepbelief.models.units import Gaussian, Units
 
 FORMAT: Final = 1
 _SHOWN: Final = 100  # test images
 _ON_MAPS: Final = 500  # points of a map
-
-Matrix = Callable[[Tensor], Encoded]
 
 
 @final
@@ -44,8 +41,8 @@ def make_payload(found: Found, choice: Choice) -> Payload:
         "classes": list(found.classes) or None,
         "visible": {"kind": type(found.dbn.layer(1).visible).__name__},
         "standardisation": _standardisation(block, found.dbn),
-        "dbn": _stack(block, found.dbn, choice.of_dbn),
-        "contestants": [_contestant(block, one, choice.of_network(one.name)) for one in found.contestants],
+        "dbn": _stack(block, found.dbn, choice.of("dbn")),
+        "contestants": [_contestant(block, one, choice.of(one.name)) for one in found.contestants],
         "labelled": None if found.labelled is None else _labelled(block, found.labelled, choice),
         "images": _images(block, found, shown),
         "curves": found.curves or None,
@@ -70,13 +67,13 @@ def _units(block: Block, units: Units) -> dict[str, str]:
     return found
 
 
-def _layer(block: Block, rbm: RBM, matrix: Matrix) -> dict[str, Any]:
-    weights = block.add(matrix(rbm.weights))
+def _layer(block: Block, rbm: RBM, number: int, encode: Encode) -> dict[str, Any]:
+    weights = block.add(encode(number, rbm.weights))
     return {"weights": weights, "visible": _units(block, rbm.visible), "hidden": _units(block, rbm.hidden)}
 
 
-def _stack(block: Block, dbn: DBN, matrix: Matrix) -> dict[str, Any]:
-    layers = [_layer(block, dbn.layer(number), matrix) for number in range(1, len(dbn) + 1)]
+def _stack(block: Block, dbn: DBN, encode: Encode) -> dict[str, Any]:
+    layers = [_layer(block, dbn.layer(number), number, encode) for number in range(1, len(dbn) + 1)]
     return {"sizes": dbn.sizes, "layers": layers}
 
 
@@ -85,12 +82,12 @@ def _standardisation(block: Block, dbn: DBN) -> dict[str, str] | None:
     return None if scaling is None else {"mean": _array(block, scaling.mean), "scale": _array(block, scaling.scale)}
 
 
-def _contestant(block: Block, one: Contestant, matrix: Matrix) -> dict[str, Any]:
+def _contestant(block: Block, one: Contestant, encode: Encode) -> dict[str, Any]:
     """A network: matrices lie as those of an RBM do, (inputs, outputs)."""
     network = one.network
     layers = [
         {
-            "weights": block.add(matrix(network.linear(number).weight.T)),
+            "weights": block.add(encode(number, network.linear(number).weight.T)),
             "bias": _array(block, network.linear(number).bias),
         }
         for number in range(1, len(network.sizes))
@@ -103,12 +100,12 @@ def _contestant(block: Block, one: Contestant, matrix: Matrix) -> dict[str, Any]
 def _labelled(block: Block, model: LabelledDBN, choice: Choice) -> dict[str, Any]:
     """The layers below are those of the DBN again, unless they have learnt with the labels."""
     rbm = model.top.rbm
-    parts = {"weights": block.add(choice.of_labelled(rbm.weights)), "hidden": _units(block, rbm.hidden)}
+    parts = {"weights": block.add(choice.of(LABELLED)(1, rbm.weights)), "hidden": _units(block, rbm.hidden)}
     visible = {"kind": "Bernoulli", "bias": _array(block, rbm.visible.bias)}
     return {
         "classes": model.classes,
-        "below": _stack(block, model.below, choice.of_dbn),
-        "recognition": None if model.recognition is None else _stack(block, model.recognition, choice.of_dbn),
+        "below": _stack(block, model.below, choice.of("dbn")),
+        "recognition": None if model.recognition is None else _stack(block, model.recognition, choice.of("dbn")),
         "top": {**parts, "visible": visible},
     }
 
@@ -122,7 +119,7 @@ def _rows(found: Found, count: int) -> Tensor:
     if labels is None:
         return torch.arange(min(count, n))
     turn = torch.empty(n, dtype=torch.int64)  # how many of its class come before
-    for label in labels.unique():
+    for label in range(int(labels.max()) + 1):
         own = (labels == label).nonzero().flatten()
         turn[own] = torch.arange(len(own))
     return (turn * (int(labels.max()) + 1) + labels).argsort()[:count]

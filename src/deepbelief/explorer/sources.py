@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -19,7 +19,9 @@ from deepbelief.study.loading import load_run
 from deepbelief.study.records import Results, read_stage, stage_file
 
 Curves = dict[str, dict[str, object]]
-_LABELLED: Final = "labelled"
+LABELLED: Final = "labelled"
+"""The name of the contestant that is an RBM with labels on top of the DBN."""
+
 _TITLES: Final = {
     "all_layers": "read-out of all layers",
     "mlp_head": "network on all layers",
@@ -27,7 +29,7 @@ _TITLES: Final = {
     "ffnn": "feed-forward",
     "random_start": "random start",
     "finetuned": "fine-tuned",
-    _LABELLED: "RBM with labels",
+    LABELLED: "RBM with labels",
 }
 
 
@@ -75,7 +77,19 @@ class Found:
             else:
                 scaling = self.dbn.standardisation
                 found[one.name] = one.network if scaling is None else nn.Sequential(scaling, one.network)
-        return found | ({} if self.labelled is None else {_LABELLED: self.labelled})
+        return found | ({} if self.labelled is None else {LABELLED: self.labelled})
+
+    def only(self, name: str) -> "Found":
+        """The same with one contestant alone."""
+        return replace(self, contestants=tuple(one for one in self.contestants if one.name == name), labelled=None)
+
+    def standing_on_dbn(self) -> "Found":
+        """The same without the contestants that see images."""
+        return replace(self, contestants=tuple(one for one in self.contestants if one.seen))
+
+    def with_models(self, dbn: DBN, labelled: LabelledDBN | None, contestants: tuple[Contestant, ...]) -> "Found":
+        """The same with other models."""
+        return replace(self, dbn=dbn, labelled=labelled, contestants=contestants)
 
 
 def find_run(
@@ -141,11 +155,7 @@ def of_model(model: nn.Module, path: Path, images: Images | None = None) -> Foun
             f"{path} holds a {type(model).__name__}, which a page cannot show: give a study's folder, or the file of a "
             "DBN, of one with labels, or of a read-out of one."
         )
-    return _with(found, classes=tuple(map(str, range(classes))))
-
-
-def _with(found: Found, **changes: object) -> Found:
-    return Found(**{**found.__dict__, **changes})  # type: ignore[arg-type]
+    return replace(found, classes=tuple(map(str, range(classes))))
 
 
 def _network(classifier: object) -> FeedForward:
