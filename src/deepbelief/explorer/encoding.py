@@ -68,7 +68,7 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     count = int(np.prod(encoded.shape))
     planes = np.frombuffer(encoded.content, np.uint8).reshape(-1, count) if count else np.zeros((1, 0), np.uint8)
     if encoded.type == "uint8":
-        return planes[0].reshape(encoded.shape)
+        return np.array(planes[0].reshape(encoded.shape))
     if encoded.type != "integer":
         kind = "<f4" if encoded.type == "float32" else "<f2"
         return np.asarray(np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape), np.float32)

@@ -1,7 +1,7 @@
 // Attacks on a classifier that is a `Step` from images in [0, 1] to logits; no pixel moves by more than epsilon.
 
 import { softmax } from "./linear.js";
-import { random as generator } from "./random.js";
+import { generatorOf } from "./random.js";
 
 /**
  * The gradient of the cross-entropy -log softmax(logits)_label in the image, and how far the answer is from wrong.
@@ -43,7 +43,7 @@ export function fgsm(classifier, image, label, epsilon) {
  * @returns {Float32Array} of all points on the way the one where a wrong class has the largest margin
  */
 export function pgd(classifier, image, label, { epsilon, steps, random = 0, start = null }) {
-  const numbers = generator(random);
+  const numbers = generatorOf(random);
   const inBall = (value, at) => clip(clip(value, image[at] - epsilon, image[at] + epsilon), 0, 1);
   const begin = start ?? Array.from(image, (pixel) => pixel + epsilon * (2 * numbers.uniform() - 1));
   let point = Float64Array.from(begin, inBall);

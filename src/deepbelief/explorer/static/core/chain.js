@@ -1,7 +1,7 @@
 // Gibbs chains in the top RBM, as `deepbelief.sampling` has them; they can be stopped and changed at every step.
 
 import { softmax } from "./linear.js";
-import { random as generator } from "./random.js";
+import { generatorOf } from "./random.js";
 
 /**
  * A chain. Each step draws h ~ p(h | v) and v ~ p(v | h) of the top RBM; the image is what goes down from there.
@@ -24,7 +24,7 @@ export class Chain {
     this.classes = top.weights.rows - values;
     this.label = options.label ?? null;
     this.temperature = options.temperature ?? 1;
-    this.random = generator(options.random ?? 0);
+    this.random = generatorOf(options.random ?? 0);
     this.steps = 0;
     this.settle = options.clamp && this.below > 0 ? (options.settle ?? 40) : 0;
     this.known = options.clamp ? Array.from(options.clamp.mask, Boolean) : null;

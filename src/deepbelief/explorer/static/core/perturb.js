@@ -1,6 +1,6 @@
 // Perturbations of images in [0, 1], as `deepbelief.robustness.perturbations` has them. Each gives a new image.
 
-import { random as generator } from "./random.js";
+import { generatorOf } from "./random.js";
 
 /**
  * x + std z, with z of mean 0 and standard deviation 1.
@@ -11,7 +11,7 @@ import { random as generator } from "./random.js";
  * @returns {Float32Array}
  */
 export function noise(image, std, clipped, random) {
-  const numbers = generator(random);
+  const numbers = generatorOf(random);
   const noisy = Float32Array.from(image, (pixel) => pixel + std * numbers.normal());
   return clipped ? noisy.map((pixel) => Math.min(Math.max(pixel, 0), 1)) : noisy;
 }

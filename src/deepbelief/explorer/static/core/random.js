@@ -36,6 +36,6 @@ export class Random {
  * @param {number | Random} seed
  * @returns {Random}
  */
-export function random(seed) {
+export function generatorOf(seed) {
   return seed instanceof Random ? seed : new Random(seed);
 }
