@@ -50,8 +50,8 @@ export class Answers {
     const { book } = this;
     const answers = await book.answersTo(image, book.state.values.defence);
     paintImage(this.thumb, image, book.height, book.width);
-    this.title.textContent = title;
-    setShown(this.title, title !== "");
+    this.title.textContent = title || (book.state.values.defence > 0 ? word("answers.defence") : "");
+    setShown(this.title, this.title.textContent !== "");
     this.sentence.textContent = verdict(book, answers, label);
     this.short.textContent = this.sentence.textContent;
     this.table.replaceChildren(...rows(book, answers, label));

@@ -8,7 +8,11 @@ import { paintImage, picture } from "./picture.js";
 import { percent, word } from "./words.js";
 import { walkPart } from "./walk.js";
 
+/** Who asked the system for less motion gets single pictures, and only when asking for them. */
 const calmMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** The kinds of dream that begin by themselves when they are opened. */
+const EAGER = ["nothing", "image", "label"];
 
 export function dreamPanel(book) {
   const { state } = book;
@@ -26,13 +30,15 @@ export function dreamPanel(book) {
   const options = names.map((value) => ({ value, label: word(`dream.${value}`) }));
   const chain = chainPart(book, dreamer, cover, screen.node);
   const show = () => {
-    dreamer.stop();
     for (const name of names) setShown(parts[name], state.values.dream === name);
     setShown(chain, state.values.dream !== "walk");
+    dreamer.stop();
     screen.clear();
+    if (state.values.tab !== "dream" || !EAGER.includes(state.values.dream)) return;
+    if (book.subject.kind !== "blank" || state.values.dream !== "image") dreamer.begin({ frames: calmMotion() ? 1 : 0 });
   };
-  state.watch(["dream"], show);
-  state.watch(["tab"], () => dreamer.stop());
+  state.watch(["tab", "dream"], show);
+  document.addEventListener("visibilitychange", () => { if (document.hidden) dreamer.stop(); });
   show();
   return element(
     "div",
@@ -49,7 +55,7 @@ function labelPart(book, dreamer) {
   const { state } = book;
   const buttons = book.classes.map((name, label) => button(name, () => {
     state.set({ label });
-    dreamer.begin({ frames: calmMotion() ? 30 : 0 });
+    dreamer.begin({ frames: calmMotion() ? 1 : 0 });
   }));
   const show = () => buttons.forEach((one, label) => one.setAttribute("aria-pressed", String(label === state.values.label)));
   state.watch(["label"], show);
@@ -64,20 +70,16 @@ function screenPart(book) {
   const steps = element("p", { class: "caption" });
   const belief = element("p", { class: "caption" });
   const node = element("div", { class: "screen" }, canvas, steps, belief);
-  let dream = null;
   const black = new Float32Array(book.height * book.width);
   return {
     node,
-    image: () => dream,
     clear() {
-      dream = null;
       paintImage(canvas, black, book.height, book.width);
       steps.textContent = word("dream.waiting");
       belief.textContent = "";
     },
     show(frame, speed) {
-      dream = frame.image;
-      paintImage(canvas, dream, book.height, book.width);
+      paintImage(canvas, frame.image, book.height, book.width);
       const rate = speed ? word("dream.rate", { rate: Math.round(speed) }) : "";
       steps.textContent = word("dream.steps", { count: frame.step.toLocaleString("en"), rate });
       belief.textContent = frame.label ? beliefOf(book, frame.label) : "";
@@ -95,14 +97,15 @@ function chainPart(book, dreamer, cover, screen) {
   const { state } = book;
   const settings = () => ({ mask: cover.mask() });
   const play = button(word("dream.start"), () => {
-    if (dreamer.running) dreamer.stop();
-    else dreamer.begin(settings());
+    if (dreamer.running) dreamer.pause();
+    else dreamer.goOn(settings());
   }, { class: "main" });
   dreamer.onChange = () => {
     play.textContent = word(dreamer.running ? "dream.stop" : "dream.start");
   };
   setShown(play, !calmMotion());
-  const step = button(word("dream.step"), () => dreamer.more(settings()));
+  const step = button(word("dream.step"), () => dreamer.goOn({ ...settings(), frames: 1 }));
+  const anew = button(word("dream.anew"), () => dreamer.begin({ ...settings(), frames: calmMotion() ? 1 : 0 }));
   const take = button(word("dream.take"), () => {
     const image = dreamer.image;
     dreamer.stop();
@@ -111,7 +114,7 @@ function chainPart(book, dreamer, cover, screen) {
   const controls = element(
     "div",
     { class: "dials" },
-    element("div", { class: "buttons" }, play, step, take),
+    element("div", { class: "buttons" }, play, step, anew, take),
     bound(state, "speed", slider, {
       label: word("dream.speed"), min: 1, max: 20, step: 1,
       say: (value) => word(value === 1 ? "dream.speed.one" : "dream.speed.many", { count: value }),

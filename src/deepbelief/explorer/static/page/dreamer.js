@@ -41,13 +41,11 @@ export class Dreamer {
     this.run({ ...this.beginning(mask), seed: this.seed, frames });
   }
 
-  /** One frame more of the last dream, or the first one of a new dream. */
-  more({ mask = null }) {
-    const { running } = this;
-    this.stop();
-    if (running) return;
-    if (this.image) this.run({ ...this.beginning(mask), seed: this.seed, frames: 1, resume: true });
-    else this.begin({ mask, frames: 1 });
+  /** Go on with the last dream, or begin one if there is none. */
+  goOn({ mask = null, frames = 0 }) {
+    this.pause();
+    if (!this.image) this.begin({ mask, frames });
+    else this.run({ ...this.beginning(mask), seed: this.seed, frames, resume: true });
   }
 
   run(settings) {
@@ -82,9 +80,15 @@ export class Dreamer {
     this.onChange();
   }
 
-  /** Stop; the next dream begins anew, and the answers are about the image again. */
-  stop() {
+  /** Stop for now. */
+  pause() {
     if (this.stream) this.stream.stop();
     this.ended();
+  }
+
+  /** Stop for good: the next dream begins anew. */
+  stop() {
+    this.pause();
+    this.image = null;
   }
 }

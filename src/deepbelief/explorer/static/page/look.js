@@ -66,7 +66,7 @@ function openUnit(book, card, event) {
   const row = Math.floor(((event.clientY - box.top) / box.height) * card.units.height);
   const unit = row * columns + column;
   if (card.activities && unit < card.activities.length) {
-    book.state.set({ tab: "understand", part: "unit", layer: card.layer, unit });
+    book.state.set({ tab: "understand", part: "unit", layer: card.layer, unit: unit + 1 });
   }
 }
 

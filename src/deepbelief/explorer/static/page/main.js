@@ -48,7 +48,7 @@ async function openBook(failed) {
   const book = {
     header, client, height, width, images,
     layers: facts.layers,
-    sizes: facts.sizes,
+    sizes: header.dbn.sizes,
     labelled: facts.labelled,
     contestants: facts.contestants,
     classes: header.classes,

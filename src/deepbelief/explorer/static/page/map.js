@@ -1,4 +1,7 @@
-/** The map: every test image as a point, near those that the layer takes for alike, and the present image among them. */
+/**
+ * The map: test images as points, near those that the layer takes for alike, and the present image among them. Small
+ * points are images of which the page has no more than the place; the others are on the page, and can be chosen.
+ */
 
 import { latest } from "./client.js";
 import { classStyle } from "./colours.js";
@@ -14,12 +17,13 @@ export function mapPart(book) {
   const caption = element("p", { class: "caption" });
   const thumb = picture("", "compared");
   const hint = element("div", { class: "hint" }, thumb, caption);
+  const places = {}; // of the images on the page, by layer
   const refresh = latest(async () => {
     const { layer } = book.state.values;
-    const { points, labels } = book.maps.find((one) => one.layer === layer) ?? book.maps[0];
     const place = await book.client.call("mapPoint", layer, book.subject.shown);
-    drawMap(book, chart, points, labels, place, hint);
-    const near = nearest(points, place);
+    places[layer] ??= await placesOf(book, layer);
+    drawMap(book, chart, places[layer], layer, place, hint);
+    const near = nearest(places[layer], place);
     paintImage(thumb, book.imageAt(near), book.height, book.width);
     caption.textContent = word("map.nearest", { name: nameAt(book, near) });
     chart.setAttribute("aria-label", word("map.label", { layer, name: nameAt(book, near) }));
@@ -35,6 +39,15 @@ export function mapPart(book) {
     element("ul", { class: "legend" }, ...legend),
     hint,
   );
+}
+
+/** Where the images on the page lie: x, y, x, y, ... */
+async function placesOf(book, layer) {
+  const found = [];
+  for (let index = 0; index < book.count; index += 1) {
+    found.push(...(await book.client.call("mapPoint", layer, book.imageAt(index))));
+  }
+  return found;
 }
 
 function nameAt(book, index) {
@@ -53,24 +66,31 @@ function nearest(points, [x, y]) {
   return best;
 }
 
-function drawMap(book, chart, points, labels, place, hint) {
-  const { x, y } = frameOf(points, place);
-  const dots = [];
-  for (let index = 0; index < points.length / 2; index += 1) {
-    const style = labels ? classStyle(labels[index]) : "kind-0";
-    const about = { class: `point ${style}`, cx: x(points[2 * index]), cy: y(points[2 * index + 1]), r: 5.5 };
-    const dot = drawn("circle", { ...about, onclick: () => book.subject.choose(index) });
+/** Circles at these places; the style of each comes from its label. */
+function dotsAt(points, labels, { x, y }, style, r) {
+  const kind = (index) => classStyle(labels?.[index] ?? 0);
+  return Array.from({ length: points.length / 2 }, (_, index) => drawn("circle",
+    { class: `${style} ${kind(index)}`, cx: x(points[2 * index]), cy: y(points[2 * index + 1]), r }));
+}
+
+function drawMap(book, chart, points, layer, place, hint) {
+  const map = book.maps.find((one) => one.layer === layer);
+  const frame = frameOf([...map.points, ...points], place);
+  const { x, y } = frame;
+  const far = dotsAt(map.points, map.labels, frame, "far", 3);
+  const dots = dotsAt(points, book.images.labels, frame, "point", 7);
+  dots.forEach((dot, index) => {
+    dot.addEventListener("click", () => book.subject.choose(index));
     dot.append(drawn("title", {}, nameAt(book, index)));
     dot.addEventListener("pointerenter", () => {
       paintImage(hint.firstChild, book.imageAt(index), book.height, book.width);
       hint.lastChild.textContent = nameAt(book, index);
     });
-    dots.push(dot);
-  }
+  });
   const here = drawn("g", { class: "here" },
     drawn("circle", { cx: x(place[0]), cy: y(place[1]), r: 9 }),
     drawn("path", { d: `M${x(place[0]) - 15} ${y(place[1])}h30M${x(place[0])} ${y(place[1]) - 15}v30` }));
-  chart.replaceChildren(...dots, here);
+  chart.replaceChildren(...far, ...dots, here);
 }
 
 /** From the layer's components to places in the drawing, with the present image always inside. */

@@ -4,7 +4,7 @@ import { element, freshId } from "./dom.js";
 import { paintImage, picture } from "./picture.js";
 import { word } from "./words.js";
 
-const WAYS = { ArrowRight: 1, ArrowLeft: -1 };
+const SIDEWAYS = { ArrowRight: 1, ArrowLeft: -1 };
 
 /**
  * @param {Object} book; @param {string} label; @param {string} name the setting that holds the number of the image.
@@ -47,7 +47,7 @@ function rowLength(options) {
 
 function move(event, options, now, choose) {
   const ends = { Home: -now, End: options.length - 1 - now, ArrowDown: rowLength(options), ArrowUp: -rowLength(options) };
-  const step = WAYS[event.key] ?? ends[event.key];
+  const step = SIDEWAYS[event.key] ?? ends[event.key];
   if (step === undefined) return;
   event.preventDefault();
   choose(Math.min(options.length - 1, Math.max(0, now + step)));

@@ -117,5 +117,5 @@ async function attacked(book, image, values, target) {
   const { epsilon, steps, defence, aware, draw } = values;
   const options = { defence, aware, layer: book.layers };
   if (values.attack === "fgsm") return book.client.call("fgsm", name, image, label, epsilon, options);
-  return book.client.call("pgd", name, image, label, { epsilon, steps, seed: draw, ...options });
+  return book.client.call("pgd", name, image, label, { epsilon, steps, random: draw, ...options });
 }

@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { word } from "./words.js";
 
-const WAYS = { ArrowRight: 1, ArrowLeft: -1 };
+const TAB_STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 
 /** @param {Object} book; @param {Object<string, Node>} panels the panel of each tab, in order. */
 export function tabs(book, panels) {
@@ -17,7 +17,7 @@ export function tabs(book, panels) {
     "div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}` }, panels[name]));
   const list = element("div", { class: "tabs", role: "tablist", "aria-label": word("tab.label") }, ...buttons);
   list.addEventListener("keydown", (event) => {
-    const step = WAYS[event.key];
+    const step = TAB_STEPS[event.key];
     if (!step) return;
     event.preventDefault();
     const next = (names.indexOf(state.values.tab) + step + names.length) % names.length;

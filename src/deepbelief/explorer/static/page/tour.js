@@ -8,7 +8,7 @@ import { paragraphs, word } from "./words.js";
 const STEPS = [
   { name: "image", set: { tab: "look" }, image: "agreed" },
   { name: "layers", set: { tab: "look", passes: 1 }, image: "agreed" },
-  { name: "unit", set: { tab: "understand", part: "unit", layer: 1 }, image: "agreed", unit: true },
+  { name: "unit", set: { tab: "understand", part: "unit", layer: 1 }, image: "agreed" },
   { name: "dream", set: { tab: "dream" }, image: "agreed" },
   { name: "readouts", set: { tab: "look" }, image: "disputed", needs: ["contestants"] },
   { name: "alike", set: { tab: "understand", part: "map" }, image: "disputed", needs: ["maps"], deepest: true },
@@ -35,7 +35,6 @@ export function presetOf(book, number) {
   if (step.name === "dream") set.dream = book.labelled ? "label" : "nothing";
   if (step.name === "attack" || step.name === "defence") set.through = book.attacked;
   if (book.examples) set.image = book.examples[step.image];
-  if (step.unit && book.examples) set.unit = book.examples.unit;
   return set;
 }
 
@@ -101,12 +100,9 @@ export function tourDoor(book) {
   return door;
 }
 
-/**
- * Images that suit the tour: `agreed`, that all classifiers get right, and `disputed`, on which they differ; and a unit
- * that the first of them excites.
- */
+/** Images that suit the tour: `agreed`, which all classifiers get right, and `disputed`, on which they differ. */
 export async function findExamples(book) {
-  const found = { agreed: null, disputed: null, unit: 0 };
+  const found = { agreed: null, disputed: null };
   for (let index = 0; index < book.count && (found.agreed === null || found.disputed === null); index += 1) {
     const says = (await book.answersTo(book.imageAt(index), 0)).map((answer) => answer.indexOf(Math.max(...answer)));
     if (found.agreed === null && says.every((one) => one === book.labelAt(index))) found.agreed = index;
@@ -114,9 +110,5 @@ export async function findExamples(book) {
   }
   found.agreed ??= 0;
   found.disputed ??= found.agreed;
-  if (book.images) {
-    const [first] = await book.client.call("activities", book.imageAt(found.agreed));
-    found.unit = first.indexOf(Math.max(...first));
-  }
   return found;
 }

@@ -17,7 +17,8 @@ export function unitPart(book) {
   const about = element("p", { class: "caption" });
   const images = thumbRow(word("unit.images"));
   const like = thumbRow(word("unit.like"));
-  const view = { most, receptive, topDown, about, images, like };
+  const number = numberBox(book);
+  const view = { most, receptive, topDown, about, images, like, number: number.show };
   const refresh = latest(() => showUnit(book, view));
   whileShown(book, "unit", ["layer", "unit"], refresh);
   return element(
@@ -25,7 +26,7 @@ export function unitPart(book) {
     { class: "unit" },
     element("p", { class: "lead" }, word("unit.lead")),
     most.node,
-    element("div", { class: "row" }, numberBox(book)),
+    element("div", { class: "row" }, number.node),
     element(
       "div",
       { class: "comparison" },
@@ -61,59 +62,57 @@ function keepFocus(row, nodes) {
   if (place >= 0 && nodes[place]) nodes[place].focus();
 }
 
-/** The number of the unit, to type or to step through. */
+/** The number of the unit, to type or to step through. Until one is chosen it is the one that the image excites most. */
 function numberBox(book) {
   const { state } = book;
   const id = freshId("unit");
   const input = element("input", { type: "number", id, min: 1 });
-  const go = (unit) => state.set({ unit: Math.min(book.sizes[state.values.layer] - 1, Math.max(0, unit)) });
-  input.addEventListener("change", () => {
-    go((Math.round(Number(input.value)) || 1) - 1);
-    show();
-  });
-  const show = () => {
-    input.max = String(book.sizes[state.values.layer]);
-    input.value = String(state.values.unit + 1);
-  };
-  state.watch(["unit", "layer"], show);
-  show();
-  return element(
+  const go = (unit) => state.set({ unit: Math.min(Number(input.max), Math.max(1, Math.round(unit) || 1)) });
+  const now = () => Number(input.value);
+  input.addEventListener("change", () => go(now()));
+  const node = element(
     "div",
     { class: "buttons" },
     element("label", { for: id }, word("unit.number")),
     input,
-    button(word("unit.before"), () => go(state.values.unit - 1)),
-    button(word("unit.after"), () => go(state.values.unit + 1)),
+    button(word("unit.before"), () => go(now() - 1)),
+    button(word("unit.after"), () => go(now() + 1)),
   );
+  const show = (unit) => {
+    input.max = String(book.sizes[state.values.layer]);
+    input.value = String(unit);
+  };
+  return { node, show };
 }
 
 async function showUnit(book, view) {
   const { client, state, subject, height, width } = book;
   const layer = Math.min(book.layers, Math.max(1, state.values.layer));
-  const unit = Math.min(book.sizes[layer] - 1, Math.max(0, state.values.unit));
   const activities = (await client.call("activities", subject.shown))[layer - 1];
+  const order = [...activities.keys()].sort((one, other) => activities[other] - activities[one]).slice(0, SHOWN);
+  const unit = state.values.unit > 0 ? Math.min(book.sizes[layer], state.values.unit) - 1 : order[0];
   const found = await client.call("unit", layer, unit);
   paintSigned(view.receptive, found.receptive, height, width);
-  paintImage(view.topDown, found.topDown, height, width);
+  paintSigned(view.topDown, found.topDown, height, width);
   view.about.textContent = word("unit.about", {
     number: unit + 1, layer, count: book.sizes[layer], activity: figure(activities[unit]), bias: figure(found.bias),
   });
-  const order = [...activities.keys()].sort((one, other) => activities[other] - activities[one]).slice(0, SHOWN);
-  view.most.fill(await unitItems(book, layer, order, (index) => figure(activities[index])));
-  view.like.fill(await unitItems(book, layer, found.neighbours.slice(0, IMAGES)));
+  view.number(unit + 1);
+  view.most.fill(await unitItems(book, layer, order, unit));
+  view.like.fill(await unitItems(book, layer, found.neighbours.slice(0, IMAGES), unit));
   if (book.images) view.images.fill(await imageItems(book, layer, unit));
 }
 
 /** Units as small receptive fields; a click opens one. */
-async function unitItems(book, layer, units) {
+async function unitItems(book, layer, units, present) {
   const { client, state, height, width } = book;
   const fields = [];
-  for (const unit of units) fields.push(await client.call("unit", layer, unit));
+  for (const unit of units) fields.push(await client.call("receptive", layer, unit));
   return units.map((unit, place) => ({
     name: word("unit.name", { number: unit + 1 }),
-    paint: (canvas) => paintSigned(canvas, fields[place].receptive, height, width),
-    onClick: () => state.set({ unit }),
-    chosen: unit === state.values.unit,
+    paint: (canvas) => paintSigned(canvas, fields[place], height, width),
+    onClick: () => state.set({ unit: unit + 1 }),
+    chosen: unit === present,
   }));
 }
 

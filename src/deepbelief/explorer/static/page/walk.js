@@ -40,7 +40,7 @@ export function walkPart(book) {
       show();
     },
   });
-  const dials = element("div", { class: "dials" }, place.node, layerChoice(book, walk, refresh));
+  const dials = element("div", { class: "dials" }, place.node, walkLayer(book, walk, refresh));
   return element(
     "div",
     {},
@@ -52,7 +52,7 @@ export function walkPart(book) {
 }
 
 /** Through which layer the walk goes; layer 0 mixes the pixels themselves. */
-function layerChoice(book, walk, refresh) {
+function walkLayer(book, walk, refresh) {
   const options = [];
   for (let layer = 1; layer <= book.layers; layer += 1) options.push({ value: String(layer), label: String(layer) });
   const onInput = (value) => {
