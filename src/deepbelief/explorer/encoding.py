@@ -74,7 +74,7 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
         return np.asarray(np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape), np.float32)
     high = planes[1].view(np.int8).astype(np.int32) if len(planes) > 1 else 0
     numbers = (planes[0].astype(np.int32) - 128 + 256 * high).reshape(encoded.shape)
-    return np.asarray(numbers * np.asarray(encoded.scales), np.float32)
+    return np.asarray(numbers * np.asarray(encoded.scales, np.float32), np.float32)
 
 
 @final
@@ -91,8 +91,8 @@ class Block:
         """Add an array; returns its name, which is that of an equal one if there is one already."""
         if encoded in self._names:
             return self._names[encoded]
+        scales = {"scales": self.add(as_floats(np.array(encoded.scales)))} if encoded.scales else {}
         name = f"a{len(self._names)}"
-        scales = {"scales": list(encoded.scales)} if encoded.scales else {}
         place = {"offset": self._length, "bytes": len(encoded.content)}
         self.described[name] = {"shape": list(encoded.shape), "type": encoded.type, **place, **scales}
         self._contents.append(encoded.content)

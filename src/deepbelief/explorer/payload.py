@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -152,10 +151,10 @@ def _maps(block: Block, found: Found) -> list[dict[str, Any]]:
     named = None if labels is None else block.add(as_bytes(labels[rows].numpy()))
     maps = []
     for layer, means in enumerate(found.dbn.encode_all(found.images.batch(rows)), start=1):
-        mean = means.mean(dim=0)
-        _, _, directions = torch.linalg.svd((means - mean).double(), full_matrices=False)
-        components = torch.nn.functional.pad(directions[:2], (0, 0, 0, max(0, 2 - len(directions)))).float()
-        points = as_floats(((means - mean) @ components.T).numpy().astype(np.float32), "float16")
-        described = {"mean": _array(block, mean), "components": block.add(as_floats(components.numpy()))}
+        mean = means.double().mean(dim=0)
+        _, _, directions = torch.linalg.svd(means - mean, full_matrices=False)
+        components = torch.nn.functional.pad(directions[:2], (0, 0, 0, max(0, 2 - len(directions))))
+        points = as_floats(((means - mean) @ components.T).numpy(), "float16")
+        described = {"mean": _array(block, mean), "components": _array(block, components)}
         maps.append({"layer": layer, **described, "points": block.add(points), "labels": named})
     return maps

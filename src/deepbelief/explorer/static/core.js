@@ -25,7 +25,11 @@ export class Model {
   }
 
   stackOf(described) {
-    return new Stack(described.layers.map((layer) => this.reader.rbm(layer)), this.border.enter, this.border.leave);
+    return new Stack(
+      described.layers.map((layer) => this.reader.rbm(layer)),
+      this.border.enter,
+      this.border.leave,
+    );
   }
 
   /** A contestant as a step from images to logits. */
@@ -131,7 +135,10 @@ export class Model {
 
   /** The payload's images that excite a unit most. @returns {number[]} their places, the strongest first */
   strongest(layer, index, count) {
-    return highest(Float64Array.from(this.statesOf(layer), (state) => state[index]), count);
+    return highest(
+      Float64Array.from(this.statesOf(layer), (state) => state[index]),
+      count,
+    );
   }
 
   /** The means of a layer for some of the payload's images, evenly spread over the classes; computed once. */
@@ -139,7 +146,11 @@ export class Model {
     if (!this.header.images) return [new Float64Array(this.stack.rbms[layer - 1].weights.columns).fill(0.5)];
     if (!this.states.size) {
       const all = this.images().list.map((image) => this.stack.activities(image));
-      for (let number = 1; number <= this.layers; number++) this.states.set(number, all.map((one) => one[number - 1]));
+      for (let number = 1; number <= this.layers; number++)
+        this.states.set(
+          number,
+          all.map((one) => one[number - 1]),
+        );
     }
     return this.states.get(layer);
   }
@@ -168,7 +179,9 @@ export class Model {
     const { pixels, maximum, labels } = this.header.images;
     const width = this.header.image.height * this.header.image.width;
     const scaled = this.reader.array(pixels).map((one) => one / maximum);
-    const list = Array.from({ length: scaled.length / width }, (_, at) => scaled.subarray(at * width, (at + 1) * width));
+    const list = Array.from({ length: scaled.length / width }, (_, at) =>
+      scaled.subarray(at * width, (at + 1) * width),
+    );
     return { pixels: scaled, labels: labels ? Array.from(this.reader.array(labels)) : null, list };
   }
 

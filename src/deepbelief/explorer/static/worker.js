@@ -1,7 +1,7 @@
 // Answers the page's questions in a thread of its own: {id, call, arguments} -> {id, result} or {id, error}.
 
-import { load } from "./core.js";
 import { blur, contrast, noise, occlude } from "./core/perturb.js";
+import { load } from "./core.js";
 
 const PURE = { blur, contrast, noise, occlude };
 const ASKED = new Set([

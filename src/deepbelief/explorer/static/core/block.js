@@ -25,7 +25,7 @@ export async function unpack(text, length) {
 
 /**
  * One array of the block, as numbers; see `encoding.py` for what the types are.
- * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: number[]}>}} header
+ * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: string}>}} header
  * @param {Uint8Array} bytes - the block
  * @param {string} name
  * @returns {Float32Array} row after row
@@ -35,7 +35,7 @@ export function readArray(header, bytes, name) {
   const count = shape.reduce((product, length) => product * length, 1);
   const planes = bytes.subarray(offset, offset + size);
   if (type === "uint8") return Float32Array.from(planes);
-  if (type === "integer") return fromIntegers(planes, count, scales);
+  if (type === "integer") return fromIntegers(planes, count, readArray(header, bytes, scales));
   if (type === "float16") return fromFloat16(planes, count);
   return fromFloat32(planes, count);
 }

@@ -50,7 +50,9 @@ export function neighbours(weights, index, count) {
 
 /** The places of the highest numbers, the highest first. @param {ArrayLike<number>} numbers @param {number} count */
 export function highest(numbers, count) {
-  return Array.from(numbers.keys()).sort((a, b) => numbers[b] - numbers[a] || a - b).slice(0, count);
+  return Array.from(numbers.keys())
+    .sort((a, b) => numbers[b] - numbers[a] || a - b)
+    .slice(0, count);
 }
 
 /**

@@ -75,8 +75,7 @@ function addFour(sums, values, x, used, at, columns) {
   const [p, q, r, s] = [used[at] * columns, used[at + 1] * columns, used[at + 2] * columns, used[at + 3] * columns];
   const [w, u, v, t] = [x[used[at]], x[used[at + 1]], x[used[at + 2]], x[used[at + 3]]];
   for (let column = 0; column < columns; column++) {
-    sums[column] +=
-      w * values[p + column] + u * values[q + column] + (v * values[r + column] + t * values[s + column]);
+    sums[column] += w * values[p + column] + u * values[q + column] + (v * values[r + column] + t * values[s + column]);
   }
 }
 

@@ -44,7 +44,9 @@ export function blur(image, sigma, { height, width }) {
   const std = Math.min(sigma, 4 * Math.max(height, width)); // with a wider one the image is flat
   const radius = Math.floor(4 * std + 0.5);
   if (!(radius > 0)) return Float32Array.from(image);
-  const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, at) => Math.exp((-0.5 * (at - radius) ** 2) / std ** 2));
+  const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, at) =>
+    Math.exp((-0.5 * (at - radius) ** 2) / std ** 2),
+  );
   const sum = weights.reduce((all, one) => all + one, 0);
   const kernel = weights.map((one) => one / sum);
   const down = along(Float64Array.from(image), kernel, height, width, width, 1);

@@ -103,7 +103,13 @@ export function border(reader) {
   const divisor = Float64Array.from(scale, (one) => (one > 0 ? one : Infinity));
   const shift = Float64Array.from(mean, (one, at) => (bounds[0] - one) / divisor[at]);
   return {
-    enter: scaled(divisor.map((one) => span / one), shift),
-    leave: scaled(Float64Array.from(scale, (one) => one / span), Float64Array.from(mean, (one) => (one - bounds[0]) / span)),
+    enter: scaled(
+      divisor.map((one) => span / one),
+      shift,
+    ),
+    leave: scaled(
+      Float64Array.from(scale, (one) => one / span),
+      Float64Array.from(mean, (one) => (one - bounds[0]) / span),
+    ),
   };
 }

@@ -79,14 +79,18 @@ export function features(rbms, layers) {
     const chosen = layers.map((layer) => done[layer - 1].output);
     const output = chosen.length === 1 ? chosen[0] : Float64Array.from(chosen.flatMap((one) => [...one]));
     const back = (gradient) => {
-      let [sum, start] = [null, 0];
-      const parts = layers.map((layer) => gradient.subarray(start, (start += done[layer - 1].output.length)));
-      for (let layer = done.length; layer > 0; layer--) {
-        const own = parts.filter((_, at) => layers[at] === layer);
-        for (const part of own) sum = sum === null ? part : sum.map((one, at) => one + part[at]);
-        sum = done[layer - 1].back(sum);
+      const own = done.map((one) => new Float64Array(one.output.length)); // gradient in each layer itself
+      let start = 0;
+      for (const layer of layers) {
+        own[layer - 1].forEach((_, at, sums) => {
+          sums[at] += gradient[start + at];
+        });
+        start += own[layer - 1].length;
       }
-      return sum;
+      return done.reduceRight(
+        (above, one, at) => one.back(above ? above.map((sum, k) => sum + own[at][k]) : own[at]),
+        null,
+      );
     };
     return { output, back };
   };
