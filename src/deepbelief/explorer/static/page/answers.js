@@ -23,7 +23,9 @@ export class Answers {
       "section",
       { id: "answers", "aria-labelledby": "answers-heading" },
       element("h2", { id: "answers-heading" }, word("answers.heading")),
-      this.title, this.sentence, this.table,
+      this.title,
+      this.sentence,
+      this.table,
       element("p", { class: "note" }, word("answers.note")),
     );
     this.refresh = latest(() => this.ask());
@@ -64,18 +66,22 @@ export function winner(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
-/** "All 5 say Pullover, which is right." or "3 of 5 say Pullover, read-out 1 says Coat and read-out 2 says Shirt." */
+/** "All 5 say Pullover, which is right." or "3 of 5 say Pullover; fine-tuned and feed-forward say Coat." */
 function verdict(book, answers, label) {
   const says = answers.map(winner);
   const count = new Map();
   for (const one of says) count.set(one, (count.get(one) ?? 0) + 1);
   const most = [...count.keys()].sort((one, other) => count.get(other) - count.get(one))[0];
   const values = { count: count.get(most), all: says.length, name: book.className(most) };
-  const others = book.contestants.flatMap(({ title }, index) =>
-    says[index] === most ? [] : [word("answers.one", { who: title, name: book.className(says[index]) })]);
+  const others = [...count.keys()]
+    .filter((one) => one !== most)
+    .map((one) => {
+      const who = book.contestants.filter((_, index) => says[index] === one).map(({ title }) => title);
+      return word(who.length > 1 ? "answers.several" : "answers.one", { who: listing(who), name: book.className(one) });
+    });
   const start = says.length === 1 ? "answers.single" : others.length ? "answers.most" : "answers.all";
   let text = word(start, values);
-  if (others.length) text = word("answers.others", { start: text, others: listing(others) });
+  if (others.length) text = word("answers.others", { start: text, others: others.join(", ") });
   const truth = label === null ? "answers.open" : !others.length && most === label ? "answers.right" : "answers.truth";
   return word(truth, { text, name: label === null ? "" : book.className(label) });
 }
@@ -85,12 +91,16 @@ function shownClasses(book, answers, label) {
   const all = book.classes.map((_, index) => index);
   if (all.length <= MOST_ROWS) return all;
   const best = (index) => (index === label ? 2 : Math.max(...answers.map((answer) => answer[index])));
-  return all.sort((one, other) => best(other) - best(one)).slice(0, MOST_ROWS).sort((one, other) => one - other);
+  return all
+    .sort((one, other) => best(other) - best(one))
+    .slice(0, MOST_ROWS)
+    .sort((one, other) => one - other);
 }
 
 function rows(book, answers, label) {
   const head = book.contestants.map(({ name, title }, index) =>
-    element("th", { scope: "col", class: contestantStyle(name, index) }, element("span", { class: "dot" }), title));
+    element("th", { scope: "col", class: contestantStyle(name, index) }, element("span", { class: "dot" }), title),
+  );
   const first = element("td", {});
   const body = shownClasses(book, answers, label).map((index) => classRow(book, answers, index, label));
   const about = element("caption", { class: "unseen" }, word("answers.caption"));

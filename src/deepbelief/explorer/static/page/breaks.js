@@ -1,9 +1,9 @@
 /** Where each classifier breaks: its answers while one disturbance of the present image grows. */
 
-import { bound, button, selection } from "./controls.js";
-import { element } from "./dom.js";
 import { winner } from "./answers.js";
 import { contestantStyle } from "./colours.js";
+import { bound, button, selection } from "./controls.js";
+import { element } from "./dom.js";
 import { CALM, disturbed } from "./subject.js";
 import { figure, word } from "./words.js";
 
@@ -27,7 +27,12 @@ export function breaksTable(book) {
     { class: "breaks", "aria-labelledby": "breaks-heading" },
     element("h3", { id: "breaks-heading" }, word("breaks.heading")),
     element("p", { class: "note" }, word("breaks.note")),
-    element("div", { class: "row" }, bound(book.state, "sweep", selection, { label: word("breaks.what"), options }), start),
+    element(
+      "div",
+      { class: "row" },
+      bound(book.state, "sweep", selection, { label: word("breaks.what"), options }),
+      start,
+    ),
     place,
   );
 }
@@ -45,7 +50,10 @@ async function tryLevels(book, place, start) {
     const values = { ...state.values, ...CALM, ...set(level) };
     for (const [index, { name }] of book.contestants.entries()) {
       const now = await disturbed(book, image, { ...values, through: name }, async () => truth);
-      const answer = await book.client.call("probabilities", name, now, { defence: values.defence, layer: book.layers });
+      const answer = await book.client.call("probabilities", name, now, {
+        defence: values.defence,
+        layer: book.layers,
+      });
       found[index].push(winner(answer));
     }
     place.replaceChildren(breaksOf(book, levels, found, truth));
@@ -79,8 +87,12 @@ function answerCell(book, answer, truth) {
   if (answer === undefined) return element("td", {});
   const right = answer === truth;
   const name = book.className(answer);
-  return element("td", { class: right ? "right" : "wrong", title: name },
-    element("span", { "aria-hidden": "true" }, right ? "✓" : shortName(name)), element("span", { class: "unseen" }, name));
+  return element(
+    "td",
+    { class: right ? "right" : "wrong", title: name },
+    element("span", { "aria-hidden": "true" }, right ? "✓" : shortName(name)),
+    element("span", { class: "unseen" }, name),
+  );
 }
 
 /** A class's name in a narrow cell. */

@@ -1,7 +1,18 @@
 /** Colours of values. Pictures look the same on a dark page and on a light one: they are data, not decoration. */
 
-const ACTIVE = [[16, 24, 38], [31, 79, 128], [88, 168, 222], [240, 248, 255]];
-const SIGNED = [[179, 88, 6], [241, 163, 64], [247, 247, 247], [153, 142, 195], [84, 39, 136]];
+const ACTIVE = [
+  [16, 24, 38],
+  [31, 79, 128],
+  [88, 168, 222],
+  [240, 248, 255],
+];
+const SIGNED = [
+  [179, 88, 6],
+  [241, 163, 64],
+  [247, 247, 247],
+  [153, 142, 195],
+  [84, 39, 136],
+];
 
 /** Black at 0, white at 1. */
 export function grey(value) {

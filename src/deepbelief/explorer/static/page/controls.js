@@ -34,7 +34,12 @@ export function toggle({ label, value, onInput }) {
   const input = element("input", { type: "checkbox", onchange: () => onInput(input.checked) });
   input.checked = value;
   const node = element("label", { class: "toggle" }, input, label);
-  return { node, show: (now) => { input.checked = now; } };
+  return {
+    node,
+    show: (now) => {
+      input.checked = now;
+    },
+  };
 }
 
 /**
@@ -63,7 +68,12 @@ export function selection({ label, options, value, onInput }) {
   input.append(...options.map((option) => element("option", { value: option.value }, option.label)));
   input.value = value;
   const node = element("div", { class: "selection" }, element("label", { for: id }, label), input);
-  return { node, show: (now) => { input.value = String(now); } };
+  return {
+    node,
+    show: (now) => {
+      input.value = String(now);
+    },
+  };
 }
 
 /** Tie a control to a setting: what the user does is set, and what a link or the tour sets is shown. */

@@ -1,8 +1,8 @@
 /** An image part of which is covered, for the network to complete: the cover is painted, or is a half of the image. */
 
 import { button } from "./controls.js";
-import { dab, Editor } from "./editor.js";
 import { element } from "./dom.js";
+import { dab, Editor } from "./editor.js";
 import { paintImage } from "./picture.js";
 import { word } from "./words.js";
 
@@ -20,7 +20,11 @@ export function coverEditor(book) {
   const { height, width, subject } = book;
   const hidden = new Float32Array(height * width);
   const editor = new Editor({
-    height, width, label: word("cover.canvas"), help: "cover-help", begin: () => {},
+    height,
+    width,
+    label: word("cover.canvas"),
+    help: "cover-help",
+    begin: () => {},
     paint: (row, column) => {
       dab(hidden, height, width, row, column, Math.max(height, width) / 12, 1);
       show();
@@ -43,8 +47,12 @@ export function coverEditor(book) {
   const halves = Object.keys(HALVES).map((name) => button(word(`cover.${name}`), () => cover(name)));
   subject.watch(show);
   cover("bottom");
-  const text = element("div", {}, element("p", { class: "note", id: "cover-help" }, word("cover.help")),
-    element("div", { class: "buttons", role: "group", "aria-label": word("cover.group") }, ...halves));
+  const text = element(
+    "div",
+    {},
+    element("p", { class: "note", id: "cover-help" }, word("cover.help")),
+    element("div", { class: "buttons", role: "group", "aria-label": word("cover.group") }, ...halves),
+  );
   return {
     node: element("div", { class: "chain" }, editor.node, text),
     mask: () => hidden.map((value) => (value > 0.5 ? 0 : 1)),

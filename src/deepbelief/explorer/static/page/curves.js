@@ -1,7 +1,7 @@
 /** Curves of the run: accuracy on the whole test set against a level, and where the present level stands. */
 
-import { drawn, element, setShown } from "./dom.js";
 import { contestantStyle } from "./colours.js";
+import { drawn, element, setShown } from "./dom.js";
 import { figure, percent, word } from "./words.js";
 
 const BOX = { left: 44, right: 12, top: 10, bottom: 36, width: 560, height: 250 };
@@ -37,8 +37,9 @@ export function curvesChart(book) {
 function chartOf(book, curves, level, axis) {
   const scale = scales(curves.levels);
   const at = Math.min(level, scale.last);
-  const values = book.contestants.filter(({ name }) => curves.accuracies[name]).map((one) =>
-    ({ ...one, value: between(curves.levels, curves.accuracies[one.name], at) }));
+  const values = book.contestants
+    .filter(({ name }) => curves.accuracies[name])
+    .map((one) => ({ ...one, value: between(curves.levels, curves.accuracies[one.name], at) }));
   const told = values.map(({ title, value }) => `${title} ${percent(value)}`).join(", ");
   const label = word("curves.label", { axis, level: figure(at), told });
   const about = { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "chart", "aria-label": label };
@@ -56,7 +57,10 @@ function scales(levels) {
 
 /** The value of a curve between two of its levels. */
 function between(levels, values, at) {
-  const above = Math.max(1, levels.findIndex((level) => level >= at));
+  const above = Math.max(
+    1,
+    levels.findIndex((level) => level >= at),
+  );
   const part = (at - levels[above - 1]) / (levels[above] - levels[above - 1]);
   return values[above - 1] + part * (values[above] - values[above - 1]);
 }
@@ -72,7 +76,8 @@ function axes({ x, y, last }, levels, axis) {
     if (before === undefined || x(level) - x(before) > 36) ticks.push(level);
   }
   const texts = ticks.map((level) =>
-    drawn("text", { class: "tick", x: x(level), y: y(0) + 16, "text-anchor": "middle" }, String(level)));
+    drawn("text", { class: "tick", x: x(level), y: y(0) + 16, "text-anchor": "middle" }, String(level)),
+  );
   const middle = { class: "tick", x: x(last / 2), y: BOX.height - 4, "text-anchor": "middle" };
   return [...lines, ...texts, drawn("text", middle, axis)];
 }
@@ -83,17 +88,26 @@ function curveLine(book, { name }, curves, { x, y }) {
 }
 
 function styleOf(book, name) {
-  return contestantStyle(name, book.contestants.findIndex((one) => one.name === name));
+  return contestantStyle(
+    name,
+    book.contestants.findIndex((one) => one.name === name),
+  );
 }
 
 function markers(book, values, at, { x, y }) {
   const line = drawn("line", { class: "now", x1: x(at), x2: x(at), y1: y(0), y2: y(1) });
   const dots = values.map(({ name, value }) =>
-    drawn("circle", { class: `mark ${styleOf(book, name)}`, cx: x(at), cy: y(value), r: 4.5 }));
+    drawn("circle", { class: `mark ${styleOf(book, name)}`, cx: x(at), cy: y(value), r: 4.5 }),
+  );
   return [line, ...dots];
 }
 
 function legendEntry(book, { name, title, value }) {
-  return element("li", { class: styleOf(book, name) }, element("span", { class: "dot" }), title,
-    element("b", {}, percent(value)));
+  return element(
+    "li",
+    { class: styleOf(book, name) },
+    element("span", { class: "dot" }),
+    title,
+    element("b", {}, percent(value)),
+  );
 }

@@ -1,9 +1,9 @@
 /** Disturb: noise, covers, blur, contrast and attacks, and what is left of the image. */
 
+import { breaksTable } from "./breaks.js";
 import { latest } from "./client.js";
 import { bound, button, choices, selection, slider, toggle } from "./controls.js";
 import { curvesChart } from "./curves.js";
-import { breaksTable } from "./breaks.js";
 import { element, setShown } from "./dom.js";
 import { difference, paintImage, paintSigned, picture } from "./picture.js";
 import { figure, word } from "./words.js";
@@ -32,7 +32,11 @@ function noiseGroup(book) {
   return group(
     word("disturb.noise"),
     bound(state, "noise", slider, {
-      label: word("disturb.noise.std"), min: 0, max: 1.3, step: 0.05, say: (value) => figure(value),
+      label: word("disturb.noise.std"),
+      min: 0,
+      max: 1.3,
+      step: 0.05,
+      say: (value) => figure(value),
     }),
     bound(state, "clipped", toggle, { label: word("disturb.noise.clipped") }),
     button(word("disturb.noise.again"), () => state.set({ draw: state.values.draw + 1 })),
@@ -45,13 +49,24 @@ function lensGroup(book) {
   return group(
     word("disturb.lens"),
     bound(state, "blur", slider, {
-      label: word("disturb.blur"), min: 0, max: 4, step: 0.1, say: (value) => word("disturb.pixels", { count: figure(value, 1) }),
+      label: word("disturb.blur"),
+      min: 0,
+      max: 4,
+      step: 0.1,
+      say: (value) => word("disturb.pixels", { count: figure(value, 1) }),
     }),
     bound(state, "contrast", slider, {
-      label: word("disturb.contrast"), min: 0, max: 2, step: 0.05, say: (value) => `× ${figure(value)}`,
+      label: word("disturb.contrast"),
+      min: 0,
+      max: 2,
+      step: 0.05,
+      say: (value) => `× ${figure(value)}`,
     }),
     bound(state, "size", slider, {
-      label: word("disturb.cover"), min: 0, max: Math.min(height, width), step: 1,
+      label: word("disturb.cover"),
+      min: 0,
+      max: Math.min(height, width),
+      step: 1,
       say: (value) => word("disturb.pixels", { count: value }),
     }),
     bound(state, "column", slider, { label: word("disturb.cover.column"), ...shares }),
@@ -64,7 +79,11 @@ function attackGroup(book) {
   const ways = ["none", "fgsm", "pgd"].map((value) => ({ value, label: word(`disturb.attack.${value}`) }));
   const through = book.contestants.map(({ name, title }) => ({ value: name, label: title }));
   const steps = bound(state, "steps", slider, {
-    label: word("disturb.steps"), min: 1, max: 40, step: 1, say: (value) => String(value),
+    label: word("disturb.steps"),
+    min: 1,
+    max: 40,
+    step: 1,
+    say: (value) => String(value),
   });
   const note = element("p", { class: "note" });
   const show = () => {
@@ -79,7 +98,11 @@ function attackGroup(book) {
     note,
     bound(state, "through", selection, { label: word("disturb.through"), options: through }),
     bound(state, "epsilon", slider, {
-      label: word("disturb.epsilon"), min: 0, max: 0.3, step: 0.01, say: (value) => figure(value),
+      label: word("disturb.epsilon"),
+      min: 0,
+      max: 0.3,
+      step: 0.01,
+      say: (value) => figure(value),
     }),
     steps,
   );
@@ -95,7 +118,10 @@ function defenceGroup(book) {
     word("disturb.defence"),
     element("p", { class: "note" }, word("disturb.defence.note")),
     bound(state, "defence", slider, {
-      label: word("disturb.defence.passes"), min: 0, max: 5, step: 1,
+      label: word("disturb.defence.passes"),
+      min: 0,
+      max: 5,
+      step: 1,
       say: (value) => (value === 0 ? word("disturb.defence.off") : String(value)),
     }),
     aware,
@@ -111,8 +137,12 @@ function comparison(book) {
   });
   const refresh = latest(() => showParts(book, parts));
   const visible = () => book.state.values.tab === "disturb";
-  book.subject.watch(() => { if (visible()) refresh(); });
-  book.state.watch(["tab"], () => { if (visible()) refresh(); });
+  book.subject.watch(() => {
+    if (visible()) refresh();
+  });
+  book.state.watch(["tab"], () => {
+    if (visible()) refresh();
+  });
   return element("div", { class: "comparison" }, ...parts.map((part) => part.node));
 }
 
@@ -121,7 +151,12 @@ async function showParts(book, parts) {
   const [before, added, after, rebuilt] = parts;
   const { original, shown } = subject;
   paintImage(before.canvas, original, height, width);
-  paintSigned(added.canvas, shown.map((value, index) => value - original[index]), height, width);
+  paintSigned(
+    added.canvas,
+    shown.map((value, index) => value - original[index]),
+    height,
+    width,
+  );
   added.caption.textContent = word("disturb.added.size", { size: figure(Math.sqrt(difference(shown, original)), 3) });
   paintImage(after.canvas, shown, height, width);
   const passes = book.state.values.defence;

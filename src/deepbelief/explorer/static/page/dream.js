@@ -5,8 +5,8 @@ import { coverEditor } from "./cover.js";
 import { element, setShown } from "./dom.js";
 import { Dreamer } from "./dreamer.js";
 import { paintImage, picture } from "./picture.js";
-import { percent, word } from "./words.js";
 import { walkPart } from "./walk.js";
+import { percent, word } from "./words.js";
 
 /** Who asked the system for less motion gets single pictures, and only when asking for them. */
 const calmMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -35,10 +35,13 @@ export function dreamPanel(book) {
     dreamer.stop();
     screen.clear();
     if (state.values.tab !== "dream" || !EAGER.includes(state.values.dream)) return;
-    if (book.subject.kind !== "blank" || state.values.dream !== "image") dreamer.begin({ frames: calmMotion() ? 1 : 0 });
+    if (book.subject.kind !== "blank" || state.values.dream !== "image")
+      dreamer.begin({ frames: calmMotion() ? 1 : 0 });
   };
   state.watch(["tab", "dream"], show);
-  document.addEventListener("visibilitychange", () => { if (document.hidden) dreamer.stop(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) dreamer.stop();
+  });
   show();
   return element(
     "div",
@@ -53,15 +56,22 @@ export function dreamPanel(book) {
 /** The buttons that clamp a class: each starts a dream of it. */
 function labelPart(book, dreamer) {
   const { state } = book;
-  const buttons = book.classes.map((name, label) => button(name, () => {
-    state.set({ label });
-    dreamer.begin({ frames: calmMotion() ? 1 : 0 });
-  }));
-  const show = () => buttons.forEach((one, label) => one.setAttribute("aria-pressed", String(label === state.values.label)));
+  const buttons = book.classes.map((name, label) =>
+    button(name, () => {
+      state.set({ label });
+      dreamer.begin({ frames: calmMotion() ? 1 : 0 });
+    }),
+  );
+  const show = () =>
+    buttons.forEach((one, label) => one.setAttribute("aria-pressed", String(label === state.values.label)));
   state.watch(["label"], show);
   show();
-  return element("div", {}, element("p", { class: "note" }, word("dream.label.note")),
-    element("div", { class: "buttons classes", role: "group", "aria-label": word("dream.label.group") }, ...buttons));
+  return element(
+    "div",
+    {},
+    element("p", { class: "note" }, word("dream.label.note")),
+    element("div", { class: "buttons classes", role: "group", "aria-label": word("dream.label.group") }, ...buttons),
+  );
 }
 
 /** The picture of the dream, and what the network itself takes it for. */
@@ -92,14 +102,18 @@ function beliefOf(book, probabilities) {
   return word("dream.belief", { name: book.className(best), share: percent(probabilities[best]) });
 }
 
-/** What all chains share: start and stop, speed, temperature, samples or means. */
+/** What all chains share: start and stop, and the dials. */
 function chainPart(book, dreamer, cover, screen) {
   const { state } = book;
   const settings = () => ({ mask: cover.mask() });
-  const play = button(word("dream.start"), () => {
-    if (dreamer.running) dreamer.pause();
-    else dreamer.goOn(settings());
-  }, { class: "main" });
+  const play = button(
+    word("dream.start"),
+    () => {
+      if (dreamer.running) dreamer.pause();
+      else dreamer.goOn(settings());
+    },
+    { class: "main" },
+  );
   dreamer.onChange = () => {
     play.textContent = word(dreamer.running ? "dream.stop" : "dream.start");
   };
@@ -111,18 +125,26 @@ function chainPart(book, dreamer, cover, screen) {
     dreamer.stop();
     if (image) book.subject.adopt(image, "dreamt");
   });
-  const controls = element(
-    "div",
-    { class: "dials" },
-    element("div", { class: "buttons" }, play, step, anew, take),
+  const buttons = element("div", { class: "buttons" }, play, step, anew, take);
+  return element("div", { class: "chain" }, screen, element("div", { class: "dials" }, buttons, ...chainDials(state)));
+}
+
+function chainDials(state) {
+  return [
     bound(state, "speed", slider, {
-      label: word("dream.speed"), min: 1, max: 20, step: 1,
+      label: word("dream.speed"),
+      min: 1,
+      max: 20,
+      step: 1,
       say: (value) => word(value === 1 ? "dream.speed.one" : "dream.speed.many", { count: value }),
     }),
     bound(state, "temperature", slider, {
-      label: word("dream.temperature"), min: 0.2, max: 2, step: 0.1, say: (value) => value.toFixed(1),
+      label: word("dream.temperature"),
+      min: 0.2,
+      max: 2,
+      step: 0.1,
+      say: (value) => value.toFixed(1),
     }),
     bound(state, "samples", toggle, { label: word("dream.samples") }),
-  );
-  return element("div", { class: "chain" }, screen, controls);
+  ];
 }

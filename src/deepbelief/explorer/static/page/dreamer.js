@@ -64,7 +64,9 @@ export class Dreamer {
     this.stream = current;
     this.running = true;
     this.onChange();
-    current.done.then(() => { if (this.stream === current) this.ended(); });
+    current.done.then(() => {
+      if (this.stream === current) this.ended();
+    });
   }
 
   /** Ask the classifiers about the dream, not at every frame. */

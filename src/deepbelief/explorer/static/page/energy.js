@@ -18,8 +18,14 @@ export function energyPart(book) {
     sentence.textContent = comparisonOf(usual.energies, now.freeEnergy);
   });
   whileShown(book, "energy", [], refresh);
-  return element("div", {}, element("p", { class: "lead" }, word("energy.lead")), sentence, place,
-    element("p", { class: "note" }, word("energy.note")));
+  return element(
+    "div",
+    {},
+    element("p", { class: "lead" }, word("energy.lead")),
+    sentence,
+    place,
+    element("p", { class: "note" }, word("energy.note")),
+  );
 }
 
 async function energiesOfAll(book) {
@@ -43,10 +49,16 @@ function band(energies, now) {
   const all = [...energies, now];
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const x = (value) => BAND.margin + ((value - low) / (high - low || 1)) * (BAND.width - 2 * BAND.margin);
-  const ticks = energies.map((energy) => drawn("line", { class: "energy", x1: x(energy), x2: x(energy), y1: 22, y2: 46 }));
+  const ticks = energies.map((energy) =>
+    drawn("line", { class: "energy", x1: x(energy), x2: x(energy), y1: 22, y2: 46 }),
+  );
   const here = drawn("path", { class: "needle", d: `M${x(now)} 16v36m-6 -42h12l-6 8z` });
-  const ends = [[low, "start", BAND.margin], [high, "end", BAND.width - BAND.margin]].map(([value, anchor, at]) =>
-    drawn("text", { class: "tick", x: at, y: BAND.height - 4, "text-anchor": anchor }, rounded(value)));
+  const ends = [
+    [low, "start", BAND.margin],
+    [high, "end", BAND.width - BAND.margin],
+  ].map(([value, anchor, at]) =>
+    drawn("text", { class: "tick", x: at, y: BAND.height - 4, "text-anchor": anchor }, rounded(value)),
+  );
   const about = { viewBox: `0 0 ${BAND.width} ${BAND.height}`, class: "chart", role: "img" };
   const label = word("energy.band", { now: rounded(now), low: rounded(low), high: rounded(high) });
   return drawn("svg", { ...about, "aria-label": label }, ...ticks, ...ends, here);
@@ -57,9 +69,18 @@ function rounded(value) {
 }
 
 function energyTable({ freeEnergy, energies }) {
-  const rows = [[word("energy.free"), freeEnergy], ...Array.from(energies, (energy, index) =>
-    [word("energy.layer", { layer: index + 1, below: index === 0 ? word("energy.image") : word("energy.below", { layer: index }) }), energy])];
+  const rows = [
+    [word("energy.free"), freeEnergy],
+    ...Array.from(energies, (energy, index) => [
+      word("energy.layer", {
+        layer: index + 1,
+        below: index === 0 ? word("energy.image") : word("energy.below", { layer: index }),
+      }),
+      energy,
+    ]),
+  ];
   const body = rows.map(([name, value]) =>
-    element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, rounded(value))));
+    element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, rounded(value))),
+  );
   return element("table", { class: "numbers" }, element("tbody", {}, ...body));
 }

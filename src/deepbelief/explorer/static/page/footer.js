@@ -6,7 +6,8 @@ import { word } from "./words.js";
 export function footer({ header, sizes }) {
   const { size, weights } = header;
   const rows = Object.entries(size ?? {}).map(([part, bytes]) =>
-    element("tr", {}, element("th", { scope: "row" }, part), element("td", {}, megabytes(bytes))));
+    element("tr", {}, element("th", { scope: "row" }, part), element("td", {}, megabytes(bytes))),
+  );
   const type = weights?.type ? word("foot.type", { type: weights.type }) : "";
   return [
     element("p", {}, word("foot.made", { sizes: sizes.join("–"), type })),

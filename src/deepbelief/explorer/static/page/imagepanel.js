@@ -4,8 +4,8 @@ import { button, choices, slider } from "./controls.js";
 import { element, setShown } from "./dom.js";
 import { dab, Editor } from "./editor.js";
 import { edgeMean, imageOfFile, inverted } from "./files.js";
-import { paintImage } from "./picture.js";
 import { picker } from "./picker.js";
+import { paintImage } from "./picture.js";
 import { CALM, isDisturbed } from "./subject.js";
 import { figure, word } from "./words.js";
 
@@ -13,7 +13,10 @@ export function imagePanel(book) {
   const { subject, state, height, width } = book;
   const tool = { ink: 1, radius: Math.max(1, Math.min(height, width) / 18) };
   const editor = new Editor({
-    height, width, label: word("image.canvas"), help: "image-help",
+    height,
+    width,
+    label: word("image.canvas"),
+    help: "image-help",
     begin: () => subject.remember(),
     paint: (row, column) => paintInto(subject, height, width, row, column, tool),
   });
@@ -60,21 +63,27 @@ function tools(book, tool) {
   const { subject, height, width } = book;
   const ink = choices({
     label: word("image.pen"),
-    options: [{ value: "1", label: word("image.white") }, { value: "0", label: word("image.black") }],
+    options: [
+      { value: "1", label: word("image.white") },
+      { value: "0", label: word("image.black") },
+    ],
     value: "1",
-    onInput: (value) => { tool.ink = Number(value); },
+    onInput: (value) => {
+      tool.ink = Number(value);
+    },
   });
   const brush = slider({
-    label: word("image.brush"), min: 0.5, max: 5, step: 0.5, value: Math.round(tool.radius * 2) / 2,
+    label: word("image.brush"),
+    min: 0.5,
+    max: 5,
+    step: 0.5,
+    value: Math.round(tool.radius * 2) / 2,
     say: (value) => word("image.pixels", { count: figure(2 * value, 0) }),
-    onInput: (value) => { tool.radius = value; },
+    onInput: (value) => {
+      tool.radius = value;
+    },
   });
-  const file = element("input", { type: "file", accept: "image/*", class: "unseen", "aria-label": word("image.file") });
-  file.tabIndex = -1;
-  file.addEventListener("change", () => {
-    if (file.files[0]) takeFile(book, file.files[0]);
-    file.value = "";
-  });
+  const file = fileInput(book);
   const blank = () => subject.adopt(new Float32Array(height * width), "drawn");
   const buttons = element(
     "div",
@@ -86,6 +95,22 @@ function tools(book, tool) {
     book.images ? button(word("image.another"), () => another(book)) : null,
   );
   return element("div", { class: "tools" }, ink.node, brush.node, buttons, file);
+}
+
+/** What opens the browser's own window to choose a file; a button with words stands for it on the page. */
+function fileInput(book) {
+  const input = element("input", {
+    type: "file",
+    accept: "image/*",
+    class: "unseen",
+    "aria-label": word("image.file"),
+  });
+  input.tabIndex = -1;
+  input.addEventListener("change", () => {
+    if (input.files[0]) takeFile(book, input.files[0]);
+    input.value = "";
+  });
+  return input;
 }
 
 /** Another test image, any but the present one. */

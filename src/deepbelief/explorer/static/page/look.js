@@ -12,14 +12,23 @@ export function lookPanel(book) {
   const layers = [];
   for (let layer = 1; layer <= book.layers; layer += 1) layers.push(layerCard(book, layer));
   const passes = bound(book.state, "passes", slider, {
-    label: word("look.passes"), min: 1, max: PASSES, step: 1,
+    label: word("look.passes"),
+    min: 1,
+    max: PASSES,
+    step: 1,
     say: (value) => word(value === 1 ? "look.once" : "look.times", { count: value }),
   });
   const refresh = latest(() => showLayers(book, layers));
   const visible = () => book.state.values.tab === "look";
-  book.subject.watch(() => { if (visible()) refresh(); });
-  book.state.watch(["tab"], () => { if (visible()) refresh(); });
-  book.state.watch(["passes"], () => layers.forEach((card) => card.choose()));
+  book.subject.watch(() => {
+    if (visible()) refresh();
+  });
+  book.state.watch(["tab"], () => {
+    if (visible()) refresh();
+  });
+  book.state.watch(["passes"], () => {
+    for (const card of layers) card.choose();
+  });
   return element(
     "div",
     { class: "look" },
@@ -49,8 +58,12 @@ function layerCard(book, layer) {
   card.node = element(
     "section",
     { class: "layer", "aria-labelledby": `layer-${layer}` },
-    element("h3", { id: `layer-${layer}` }, word("look.layer", { layer }),
-      element("span", {}, word("look.size", { count: book.sizes[layer] }))),
+    element(
+      "h3",
+      { id: `layer-${layer}` },
+      word("look.layer", { layer }),
+      element("span", {}, word("look.size", { count: book.sizes[layer] })),
+    ),
     element("div", { class: "activity" }, units, share),
     element("div", { class: "back" }, rebuilt, error),
     strip.node,
@@ -77,7 +90,10 @@ function filmStrip(book, layer) {
     const canvas = picture("");
     const label = word("look.frame", { layer, count: passes });
     const about = { type: "button", "aria-label": label, onclick: () => book.state.set({ passes }) };
-    frames.push({ canvas, node: element("button", about, canvas, element("span", { "aria-hidden": "true" }, String(passes))) });
+    frames.push({
+      canvas,
+      node: element("button", about, canvas, element("span", { "aria-hidden": "true" }, String(passes))),
+    });
   }
   const node = element("div", { class: "film", role: "group", "aria-label": word("look.film", { layer }) });
   node.append(...frames.map((frame) => frame.node));
@@ -101,6 +117,7 @@ async function showLayers(book, cards) {
     card.share.textContent = word("look.active", { share: percent(active) });
     card.images = await passesThrough(client, card.layer, image);
     card.choose();
+    if (card.layer === book.layers) performance.mark("looked");
     if (subject.shown !== image) return; // the image has changed: all is asked for again
   }
 }

@@ -27,6 +27,7 @@ export async function start() {
     const book = await openBook(failed);
     layOut(book);
     message.hidden = true;
+    performance.mark("laid out");
     // The first screen is there before the images for the tour are looked for; a link to a step then gets its own.
     if (book.count) book.examples = await findExamples(book);
     if (book.state.values.tour) book.state.read();
@@ -46,7 +47,11 @@ async function openBook(failed) {
   const images = header.images ? await client.call("images") : null;
   const { height, width } = header.image;
   const book = {
-    header, client, height, width, images,
+    header,
+    client,
+    height,
+    width,
+    images,
     layers: facts.layers,
     sizes: header.dbn.sizes,
     labelled: facts.labelled,
@@ -71,8 +76,10 @@ function lookUps(book) {
     labelAt: (index) => images?.labels?.[index] ?? null,
     className: (label) => book.classes?.[label] ?? String(label),
     contestantNamed: (name) => (contestants.find((one) => one.name === name) ?? contestants.at(-1))?.name ?? "",
-    answersTo: (image, defence) => Promise.all(
-      contestants.map(({ name }) => client.call("probabilities", name, image, { defence, layer: book.layers }))),
+    answersTo: (image, defence) =>
+      Promise.all(
+        contestants.map(({ name }) => client.call("probabilities", name, image, { defence, layer: book.layers })),
+      ),
   };
 }
 
@@ -82,7 +89,9 @@ function announcer() {
   const waiting = { timer: null };
   return (sentence) => {
     clearTimeout(waiting.timer);
-    waiting.timer = setTimeout(() => { place.textContent = sentence; }, 700);
+    waiting.timer = setTimeout(() => {
+      place.textContent = sentence;
+    }, 700);
   };
 }
 
@@ -90,11 +99,14 @@ function layOut(book) {
   book.subject = new Subject(book);
   book.answers = book.contestants.length ? new Answers(book) : null;
   const panels = {
-    look: lookPanel(book), disturb: disturbPanel(book), dream: dreamPanel(book), understand: understandPanel(book),
+    look: lookPanel(book),
+    disturb: disturbPanel(book),
+    dream: dreamPanel(book),
+    understand: understandPanel(book),
   };
-  const stage = element("div", { id: "stage" }, tourCard(book), ...tabs(book, panels));
+  const stage = element("div", { id: "stage" }, ...tabs(book, panels));
   const main = document.getElementById("main");
-  main.append(imagePanel(book), stage);
+  main.append(tourCard(book), imagePanel(book), stage);
   if (book.answers) main.append(book.answers.node);
   main.classList.toggle("alone", !book.answers);
   if (book.answers) document.body.append(book.answers.strip);

@@ -29,8 +29,11 @@ export function mapPart(book) {
     chart.setAttribute("aria-label", word("map.label", { layer, name: nameAt(book, near) }));
   });
   whileShown(book, "map", ["layer"], refresh);
-  const legend = book.classes ? book.classes.map((name, label) =>
-    element("li", { class: classStyle(label) }, element("span", { class: "dot" }), name)) : [];
+  const legend = book.classes
+    ? book.classes.map((name, label) =>
+        element("li", { class: classStyle(label) }, element("span", { class: "dot" }), name),
+      )
+    : [];
   return element(
     "div",
     {},
@@ -52,8 +55,10 @@ async function placesOf(book, layer) {
 
 function nameAt(book, index) {
   const label = book.labelAt(index);
-  return word(label === null ? "image.option" : "image.option.named",
-    { number: index + 1, name: label === null ? "" : book.className(label) });
+  return word(label === null ? "image.option" : "image.option.named", {
+    number: index + 1,
+    name: label === null ? "" : book.className(label),
+  });
 }
 
 /** The number of the point that is nearest to a place. */
@@ -69,8 +74,9 @@ function nearest(points, [x, y]) {
 /** Circles at these places; the style of each comes from its label. */
 function dotsAt(points, labels, { x, y }, style, r) {
   const kind = (index) => classStyle(labels?.[index] ?? 0);
-  return Array.from({ length: points.length / 2 }, (_, index) => drawn("circle",
-    { class: `${style} ${kind(index)}`, cx: x(points[2 * index]), cy: y(points[2 * index + 1]), r }));
+  return Array.from({ length: points.length / 2 }, (_, index) =>
+    drawn("circle", { class: `${style} ${kind(index)}`, cx: x(points[2 * index]), cy: y(points[2 * index + 1]), r }),
+  );
 }
 
 function drawMap(book, chart, points, layer, place, hint) {
@@ -87,9 +93,12 @@ function drawMap(book, chart, points, layer, place, hint) {
       hint.lastChild.textContent = nameAt(book, index);
     });
   });
-  const here = drawn("g", { class: "here" },
+  const here = drawn(
+    "g",
+    { class: "here" },
     drawn("circle", { cx: x(place[0]), cy: y(place[1]), r: 9 }),
-    drawn("path", { d: `M${x(place[0]) - 15} ${y(place[1])}h30M${x(place[0])} ${y(place[1]) - 15}v30` }));
+    drawn("path", { d: `M${x(place[0]) - 15} ${y(place[1])}h30M${x(place[0])} ${y(place[1]) - 15}v30` }),
+  );
   chart.replaceChildren(...far, ...dots, here);
 }
 

@@ -17,14 +17,19 @@ export function picker(book, label, name, choose = (index) => book.state.set({ [
   for (let index = 0; index < count; index += 1) {
     const canvas = picture("");
     paintImage(canvas, book.imageAt(index), height, width);
-    const about = { role: "option", id: `${start}-${index}`, "aria-label": nameOf(book, index), title: nameOf(book, index) };
+    const about = {
+      role: "option",
+      id: `${start}-${index}`,
+      "aria-label": nameOf(book, index),
+      title: nameOf(book, index),
+    };
     options.push(element("div", { ...about, onclick: () => choose(index) }, canvas));
   }
   const list = element("div", { class: "picker", role: "listbox", tabindex: 0, "aria-label": label }, ...options);
   list.addEventListener("keydown", (event) => move(event, options, state.values[name], choose));
   const show = () => {
     const chosen = state.values[name];
-    options.forEach((option, index) => option.setAttribute("aria-selected", String(index === chosen)));
+    for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === chosen));
     list.setAttribute("aria-activedescendant", `${start}-${chosen}`);
     reveal(list, options[chosen]);
   };
@@ -46,7 +51,12 @@ function rowLength(options) {
 }
 
 function move(event, options, now, choose) {
-  const ends = { Home: -now, End: options.length - 1 - now, ArrowDown: rowLength(options), ArrowUp: -rowLength(options) };
+  const ends = {
+    Home: -now,
+    End: options.length - 1 - now,
+    ArrowDown: rowLength(options),
+    ArrowUp: -rowLength(options),
+  };
   const step = SIDEWAYS[event.key] ?? ends[event.key];
   if (step === undefined) return;
   event.preventDefault();

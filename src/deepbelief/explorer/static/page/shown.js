@@ -4,7 +4,9 @@
 export function whileShown(book, part, names, refresh) {
   const { state, subject } = book;
   const visible = () => state.values.tab === "understand" && state.values.part === part;
-  const run = () => { if (visible()) refresh(); };
+  const run = () => {
+    if (visible()) refresh();
+  };
   state.watch(["tab", "part", ...names], run);
   subject.watch(run);
 }

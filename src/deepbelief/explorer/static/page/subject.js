@@ -3,8 +3,20 @@
 import { latest } from "./client.js";
 
 const DISTURBANCES = [
-  "noise", "clipped", "draw", "size", "row", "column", "blur", "contrast",
-  "attack", "through", "epsilon", "steps", "aware", "defence",
+  "noise",
+  "clipped",
+  "draw",
+  "size",
+  "row",
+  "column",
+  "blur",
+  "contrast",
+  "attack",
+  "through",
+  "epsilon",
+  "steps",
+  "aware",
+  "defence",
 ];
 
 export class Subject {

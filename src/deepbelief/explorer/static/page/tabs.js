@@ -9,12 +9,22 @@ const TAB_STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 export function tabs(book, panels) {
   const { state } = book;
   const names = Object.keys(panels);
-  const buttons = names.map((name) => element("button", {
-    type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`,
-    onclick: () => state.set({ tab: name }),
-  }, word(`tab.${name}`)));
-  const shells = names.map((name) => element(
-    "div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}` }, panels[name]));
+  const buttons = names.map((name) =>
+    element(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `panel-${name}`,
+        onclick: () => state.set({ tab: name }),
+      },
+      word(`tab.${name}`),
+    ),
+  );
+  const shells = names.map((name) =>
+    element("div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}` }, panels[name]),
+  );
   const list = element("div", { class: "tabs", role: "tablist", "aria-label": word("tab.label") }, ...buttons);
   list.addEventListener("keydown", (event) => {
     const step = TAB_STEPS[event.key];

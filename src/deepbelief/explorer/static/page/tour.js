@@ -1,5 +1,6 @@
 /** The tour: nine steps that follow the study, each a state of the page which a link can name (`#tour=3`). */
 
+import { winner } from "./answers.js";
 import { button } from "./controls.js";
 import { element, setShown } from "./dom.js";
 import { paragraphs, word } from "./words.js";
@@ -13,11 +14,17 @@ const STEPS = [
   { name: "readouts", set: { tab: "look" }, image: "disputed", needs: ["contestants"] },
   { name: "alike", set: { tab: "understand", part: "map" }, image: "disputed", needs: ["maps"], deepest: true },
   { name: "noise", set: { tab: "disturb", noise: 0.5, sweep: "noise" }, image: "agreed", needs: ["contestants"] },
-  { name: "attack", set: { tab: "disturb", attack: "fgsm", epsilon: 0.1, sweep: "fgsm" }, image: "agreed", needs: ["contestants"] },
+  {
+    name: "attack",
+    set: { tab: "disturb", attack: "fgsm", epsilon: 0.1, sweep: "fgsm" },
+    image: "fooled",
+    needs: ["contestants"],
+  },
   {
     name: "defence",
     set: { tab: "disturb", attack: "fgsm", epsilon: 0.1, defence: 1, sweep: "fgsm" },
-    image: "agreed", needs: ["contestants"],
+    image: "fooled",
+    needs: ["contestants"],
   },
 ];
 
@@ -45,26 +52,17 @@ export function tourCard(book) {
   const place = element("p", { class: "kicker" });
   const heading = element("h2", { id: "tour-heading", tabindex: -1 });
   const text = element("div", { class: "text" });
-  const before = button(word("tour.before"), () => state.goTo(state.values.tour - 1));
-  const after = button("", () => state.goTo(state.values.tour < count ? state.values.tour + 1 : 0), { class: "main" });
-  const dots = progress(book, count);
-  const card = element(
-    "section",
-    { id: "tour", "aria-labelledby": "tour-heading" },
-    place, heading, text,
-    element("div", { class: "buttons" }, before, after, dots,
-      button(word("tour.close"), () => state.goTo(0), { class: "quiet" })),
-  );
+  const ways = waysOn(book, count);
+  const card = element("section", { id: "tour", "aria-labelledby": "tour-heading" }, place, heading, text, ways.node);
   const show = () => {
     const step = stepsFor(book)[state.values.tour - 1];
     setShown(card, Boolean(step));
+    document.body.classList.toggle("touring", Boolean(step));
     if (!step) return;
     place.textContent = word("tour.place", { number: state.values.tour, count });
     heading.textContent = word(`tour.${step.name}`);
     text.replaceChildren(...paragraphs(`tour.${step.name}.text`).map((one) => element("p", {}, one)));
-    setShown(before, state.values.tour > 1);
-    after.textContent = word(state.values.tour < count ? "tour.after" : "tour.end");
-    dots.show();
+    ways.show();
   };
   state.watch(["tour"], () => {
     show();
@@ -75,19 +73,34 @@ export function tourCard(book) {
   return card;
 }
 
+/** Back, next, each step, and out. */
+function waysOn(book, count) {
+  const { state } = book;
+  const before = button(word("tour.before"), () => state.goTo(state.values.tour - 1));
+  const after = button("", () => state.goTo(state.values.tour < count ? state.values.tour + 1 : 0), { class: "main" });
+  const steps = progress(book, count);
+  const close = button(word("tour.close"), () => state.goTo(0), { class: "quiet" });
+  const show = () => {
+    setShown(before, state.values.tour > 1);
+    after.textContent = word(state.values.tour < count ? "tour.after" : "tour.end");
+    steps.show();
+  };
+  return { node: element("div", { class: "buttons" }, before, after, steps.node, close), show };
+}
+
 /** A link for each step. */
 function progress(book, count) {
-  const node = element("nav", { class: "steps", "aria-label": word("tour.steps") });
   const links = Array.from({ length: count }, (_, index) => {
     const name = word("tour.step", { number: index + 1, name: word(`tour.${stepsFor(book)[index].name}`) });
     return element("a", { href: `#tour=${index + 1}`, "aria-label": name, title: name }, String(index + 1));
   });
-  node.append(...links);
-  node.show = () => links.forEach((link, index) => {
-    if (index + 1 === book.state.values.tour) link.setAttribute("aria-current", "step");
-    else link.removeAttribute("aria-current");
-  });
-  return node;
+  const show = () => {
+    for (const [index, link] of links.entries()) {
+      if (index + 1 === book.state.values.tour) link.setAttribute("aria-current", "step");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  return { node: element("nav", { class: "steps", "aria-label": word("tour.steps") }, ...links), show };
 }
 
 /** The invitation at the top of the page. */
@@ -100,15 +113,25 @@ export function tourDoor(book) {
   return door;
 }
 
-/** Images that suit the tour: `agreed`, which all classifiers get right, and `disputed`, on which they differ. */
+/**
+ * Images that suit the tour: `agreed`, which all classifiers get right; `disputed`, on which they differ; and `fooled`,
+ * which all get right until the attack of the tour.
+ */
 export async function findExamples(book) {
-  const found = { agreed: null, disputed: null };
-  for (let index = 0; index < book.count && (found.agreed === null || found.disputed === null); index += 1) {
-    const says = (await book.answersTo(book.imageAt(index), 0)).map((answer) => answer.indexOf(Math.max(...answer)));
-    if (found.agreed === null && says.every((one) => one === book.labelAt(index))) found.agreed = index;
-    if (found.disputed === null && says.some((one) => one !== says[0])) found.disputed = index;
+  const found = { agreed: null, disputed: null, fooled: null };
+  for (let index = 0; index < book.count && Object.values(found).includes(null); index += 1) {
+    const says = (await book.answersTo(book.imageAt(index), 0)).map(winner);
+    if (says.some((one) => one !== says[0])) found.disputed ??= index;
+    if (says.some((one) => one !== book.labelAt(index))) continue;
+    found.agreed ??= index;
+    if (await isFooled(book, index)) found.fooled ??= index;
   }
-  found.agreed ??= 0;
-  found.disputed ??= found.agreed;
-  return found;
+  const agreed = found.agreed ?? 0;
+  return { agreed, disputed: found.disputed ?? agreed, fooled: found.fooled ?? agreed };
+}
+
+async function isFooled({ client, attacked, contestants, imageAt, labelAt }, index) {
+  if (contestants.length === 0) return false;
+  const image = await client.call("fgsm", attacked, imageAt(index), labelAt(index), 0.1, { defence: 0 });
+  return winner(await client.call("probabilities", attacked, image, { defence: 0 })) !== labelAt(index);
 }

@@ -26,7 +26,12 @@ export function understandPanel(book) {
   return element(
     "div",
     { class: "understand" },
-    element("div", { class: "row" }, bound(state, "part", choices, { label: word("understand.part"), options }), layers),
+    element(
+      "div",
+      { class: "row" },
+      bound(state, "part", choices, { label: word("understand.part"), options }),
+      layers,
+    ),
     ...names.map((name) => parts[name]),
   );
 }
@@ -36,7 +41,9 @@ function layerChoice(book) {
   for (let layer = 1; layer <= book.layers; layer += 1) options.push({ value: String(layer), label: String(layer) });
   const { state } = book;
   const control = choices({
-    label: word("understand.layer"), options, value: String(state.values.layer),
+    label: word("understand.layer"),
+    options,
+    value: String(state.values.layer),
     onInput: (value) => state.set({ layer: Number(value), unit: 0 }),
   });
   state.watch(["layer"], () => control.show(state.values.layer));

@@ -95,7 +95,11 @@ async function showUnit(book, view) {
   paintSigned(view.receptive, found.receptive, height, width);
   paintSigned(view.topDown, found.topDown, height, width);
   view.about.textContent = word("unit.about", {
-    number: unit + 1, layer, count: book.sizes[layer], activity: figure(activities[unit]), bias: figure(found.bias),
+    number: unit + 1,
+    layer,
+    count: book.sizes[layer],
+    activity: figure(activities[unit]),
+    bias: figure(found.bias),
   });
   view.number(unit + 1);
   view.most.fill(await unitItems(book, layer, order, unit));
@@ -120,7 +124,10 @@ async function unitItems(book, layer, units, present) {
 async function imageItems(book, layer, unit) {
   const strongest = await book.client.call("strongest", layer, unit, IMAGES);
   return [...strongest].map((index) => ({
-    name: word("unit.image", { number: index + 1, name: book.labelAt(index) === null ? "" : book.className(book.labelAt(index)) }),
+    name: word("unit.image", {
+      number: index + 1,
+      name: book.labelAt(index) === null ? "" : book.className(book.labelAt(index)),
+    }),
     paint: (canvas) => paintImage(canvas, book.imageAt(index), book.height, book.width),
     onClick: () => book.subject.choose(index),
   }));
