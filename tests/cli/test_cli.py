@@ -29,7 +29,7 @@ from deepbelief.randomness import Random
 from deepbelief.system.precision import PrecisionName
 
 COMMANDS = [
-    *("study", "robustness", "report", "train", "encode", "classify", "impute", "sample", "likelihood"),
+    *("study", "robustness", "report", "explore", "train", "encode", "classify", "impute", "sample", "likelihood"),
     *("export", "share", "data", "recipe"),
 ]
 

@@ -26,7 +26,7 @@ def study(
     ] = False,
     data: Folder = None,
 ) -> None:
-    """Run a whole study and write its report; an interrupted one goes on where it stopped.
+    """Run a whole study, write its report and a page to play with its models; an interrupted one goes on where it was.
 
     Example: deepbelief study smoke --out runs/first-look
     """
@@ -34,10 +34,13 @@ def study(
 
     from deepbelief.cli.output import TerminalProgress, download_line, print_results
     from deepbelief.data import load_dataset
+    from deepbelief.explorer.page import write_page
+    from deepbelief.explorer.sources import find_run
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table
     from deepbelief.report.text import without_labels
     from deepbelief.study import Study, load_recipe
+    from deepbelief.study.records import EXPLORER
     from deepbelief.study.stages import left_out
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
@@ -55,9 +58,10 @@ def study(
         with TerminalProgress(console) as progress:
             job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)
             results = job.run(progress)
+            write_page(find_run(folder, dataset=dataset), folder / EXPLORER)
             page = build_report(folder)
     except KeyboardInterrupt:
         stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
-    typer.echo(f"\n{total:.0f} s of work. The report: {page}")
+    typer.echo(f"\n{total:.0f} s of work. The report: {page}; to play: {folder / EXPLORER}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.explorer.encoding import Encoded, Floats, as_floats, as_int8, decoded, in_steps
-from deepbelief.explorer.rounding import rounded
+from deepbelief.explorer.rounding import passing_on, rounded
 from deepbelief.explorer.sources import LABELLED, Contestant, Found
 from deepbelief.models import DBN
 from deepbelief.randomness import Random
@@ -65,7 +65,7 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
         encoders |= _coarsest(found.standing_on_dbn(), (_DBN, LABELLED), encoders, images, _stepper)
         for one in found.contestants:
             if not one.seen:
-                make = partial(_knowing_stepper, _seen_by(found, one))
+                make = partial(_knowing_stepper, _passing_on(found, one))
                 encoders |= _coarsest(found.only(one.name), (one.name,), encoders, images, make)
     return Choice(wanted, encoders, measure(found, encoders, images))
 
@@ -96,27 +96,27 @@ def _stepper(step: float) -> Encode:
     return lambda _, weights: in_steps(np.rint(_numpy(weights) / step), step)
 
 
-def _knowing_stepper(inputs: Sequence[Tensor], step: float) -> Encode:
-    """Of a network whose layers see these inputs; each matrix is rounded once."""
+def _knowing_stepper(uppers: Sequence[Tensor], step: float) -> Encode:
+    """Of a network, with the `passing_on` of each of its layers; each matrix is rounded once."""
     kept: dict[int, Encoded] = {}
 
     def encode(number: int, weights: Tensor) -> Encoded:
         if number not in kept:
-            kept[number] = in_steps(_numpy(rounded(weights.detach().float(), step, inputs[number - 1])), step)
+            kept[number] = in_steps(_numpy(rounded(weights.detach().float(), step, uppers[number - 1])), step)
         return kept[number]
 
     return encode
 
 
 @torch.no_grad()
-def _seen_by(found: Found, one: Contestant) -> list[Tensor]:
-    """What each layer of a network sees for some test images, others than those that errors are measured on."""
+def _passing_on(found: Found, one: Contestant) -> list[Tensor]:
+    """`passing_on` of each layer of a network, for other test images than those that errors are measured on."""
     values = _images(found, last=True)
     values = values if found.dbn.standardisation is None else found.dbn.standardisation(values)
     inputs = [values]
     for number in range(1, len(one.network.sizes) - 1):
         inputs.append(one.network.activation(one.network.linear(number)(inputs[-1])))
-    return inputs
+    return [passing_on(seen) for seen in inputs]
 
 
 def _numpy(weights: Tensor) -> Floats:

@@ -16,9 +16,6 @@ from deepbelief.explorer.payload import Payload, make_payload
 from deepbelief.explorer.sources import Found
 from deepbelief.system.atomic import write_atomically
 
-FILE_NAME: Final = "explorer.html"
-"""What the page is called that a study makes beside its report."""
-
 STATIC: Final = Path(__file__).parent / "static"
 
 

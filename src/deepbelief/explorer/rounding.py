@@ -6,31 +6,49 @@ import torch
 from torch import Tensor
 
 _DAMPING: Final = 0.01  # of the mean square of the inputs
+_ROWS: Final = 64  # whose errors are passed on to the rows behind them together, which is faster
 
 
 @torch.no_grad()
-def rounded(weights: Tensor, step: float, inputs: Tensor) -> Tensor:
-    """Weights (inputs, outputs) as whole numbers of steps, chosen by the inputs that occur (GPTQ, Frantar et al. 2023).
-
-    Row after row is rounded, and what that changes in the outputs the rows that follow make good, as far as they can:
-    with H = X^T X / n + damping and the upper triangular U^T U = H^-1, row i's error e_i moves each later row k by
-    -e_i U_ik / U_ii. A weight may then be off by more than half a step, but the outputs are off by less than otherwise.
+def passing_on(inputs: Tensor) -> Tensor:
+    """How the error of a row of weights is passed on to later rows: the upper triangular U, U^T U = H^-1.
 
     Args:
-        weights: (inputs, outputs).
-        step: what the whole numbers are multiples of.
-        inputs: X, (n, inputs), what the layer sees for some items.
+        inputs: X, (n, inputs), what the layer sees for some items; H = X^T X / n + damping.
 
     Returns:
-        (inputs, outputs), whole numbers.
+        (inputs, inputs).
     """
     seen = inputs.double()
     products = seen.T @ seen / len(seen)
     products += torch.eye(len(products)) * (_DAMPING * products.diagonal().mean()).clamp_min(1e-9)
-    upper = torch.linalg.cholesky(torch.linalg.inv(products), upper=True).float()
+    upper: Tensor = torch.linalg.cholesky(torch.linalg.inv(products), upper=True)
+    return upper.float()
+
+
+@torch.no_grad()
+def rounded(weights: Tensor, step: float, upper: Tensor) -> Tensor:
+    """Weights (inputs, outputs) as whole numbers of steps, chosen by the inputs that occur (GPTQ, Frantar et al. 2023).
+
+    Row after row is rounded, and what that changes in the outputs the rows that follow make good, as far as they can:
+    with the error e_i of row i, row k > i moves by -e_i U_ik / U_ii. A weight may then be off by more than half a step,
+    but the outputs are off by less than otherwise.
+
+    Args:
+        weights: (inputs, outputs).
+        step: what the whole numbers are multiples of.
+        upper: U of `passing_on`.
+
+    Returns:
+        (inputs, outputs), whole numbers.
+    """
     left, found = weights.clone(), torch.empty_like(weights)
-    for row in range(len(left)):
-        found[row] = torch.round(left[row] / step)
-        error = (left[row] - found[row] * step) / upper[row, row]
-        left[row + 1 :].addr_(upper[row, row + 1 :], error, alpha=-1)
+    for start in range(0, len(left), _ROWS):
+        end = min(start + _ROWS, len(left))
+        errors = torch.empty_like(left[start:end])
+        for row in range(start, end):
+            found[row] = torch.round(left[row] / step)
+            errors[row - start] = (left[row] - found[row] * step) / upper[row, row]
+            left[row + 1 : end].addr_(upper[row, row + 1 : end], errors[row - start], alpha=-1)
+        left[end:] -= upper[start:end, end:].T @ errors
     return found

@@ -19,7 +19,7 @@ from deepbelief.report.style import render, size_in_pixels
 from deepbelief.report.summary import summary, title
 from deepbelief.report.tables import Table, published_tables, results_note, results_table, times_table
 from deepbelief.report.text import measured_on, memory
-from deepbelief.study.records import Results, stage_again, stage_file
+from deepbelief.study.records import EXPLORER, Results, stage_again, stage_file
 from deepbelief.system.atomic import write_atomically
 
 
@@ -27,7 +27,8 @@ def build_report(run: Path) -> Path:
     """Draw the pictures of a study and write its page, `run/report.html`; returns the page's path.
 
     Reads `results.json`, the records of the first seed and those of an evaluation, nothing else: the same records give
-    the same page. Pictures are also left as files, `run/figures/<name>.png`.
+    the same page. It links to the page that plays with the models where that lies beside it. Pictures are also left as
+    files, `run/figures/<name>.png`.
 
     Raises:
         DeepBeliefError: the folder is not a run, or a record in it is damaged.
@@ -49,7 +50,7 @@ def build_report(run: Path) -> Path:
             drawn = {name: content for _, _, chapter in more for name, content in _drawn(chapter).items()}
         told, images = [*told, *more], images | _kept(drawn, run)
     with _blaming(run / "results.json", "run the study again, which writes it anew"):
-        content = _render(story, told, images).encode()
+        content = _render(story, told, images, EXPLORER if (run / EXPLORER).exists() else "").encode()
     write_atomically(run / "report.html", content)
     return run / "report.html"
 
@@ -80,7 +81,9 @@ def _kept(drawn: Mapping[str, bytes], run: Path) -> dict[str, Markup]:
     }
 
 
-def _render(run: Run, told: Sequence[tuple[str, str, Chapter | None]], images: Mapping[str, Markup]) -> str:
+def _render(
+    run: Run, told: Sequence[tuple[str, str, Chapter | None]], images: Mapping[str, Markup], explorer: str
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deepbelief.report", "."),
         autoescape=True,
@@ -99,6 +102,7 @@ def _render(run: Run, told: Sequence[tuple[str, str, Chapter | None]], images: M
         published=published_tables(run.results),
         story=told,
         images=images,
+        explorer=explorer,
         size=size_in_pixels,
         settings=as_toml(run.results.settings),
         circumstances=_circumstances(run.results),

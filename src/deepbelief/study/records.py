@@ -7,6 +7,8 @@ A run's folder::
     seed-0/stages/<stage>.json    one `StageRecord` per finished stage and seed
     seed-0/stages/<stage>.safetensors   its arrays
     seed-0/models/*.safetensors   trained models
+    report.html, figures/         the report
+    explorer.html                 the page that plays with the models, if it has been made; the report links to it
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,9 @@ from deepbelief.errors import DeepBeliefError, one_line
 from deepbelief.system.atomic import write_atomically
 
 SCHEMA: Final = 1
+
+EXPLORER: Final = "explorer.html"
+"""What the page that plays with a run's models is called in the run's folder."""
 
 LAST_SEED: Final = 2**32 - 1
 """The greatest seed: scikit-learn, which splits the data, takes no greater one."""

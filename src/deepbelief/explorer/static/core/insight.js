@@ -43,9 +43,9 @@ export function neighbours(weights, index, count) {
   const products = weights.up(own);
   const squares = new Float64Array(weights.columns);
   for (let at = 0; at < weights.values.length; at++) squares[at % weights.columns] += weights.values[at] ** 2;
-  const cosines = products.map((one, at) => (squares[at] > 0 ? one / Math.sqrt(squares[at]) : -Infinity));
-  cosines[index] = -Infinity;
-  return highest(cosines, count);
+  const cosines = products.map((one, at) => (squares[at] > 0 ? one / Math.sqrt(squares[at]) : 0));
+  cosines[index] = Infinity;
+  return highest(cosines, count + 1).slice(1);
 }
 
 /** The places of the highest numbers, the highest first. @param {ArrayLike<number>} numbers @param {number} count */
