@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { blur, contrast, noise, occlude } from "../src/deepbelief/explorer/static/core/perturb.js";
 
 const PERTURBATIONS = { blur, contrast, noise, occlude };
+
 import { load } from "../src/deepbelief/explorer/static/core.js";
 
 const { header, weights, questions } = JSON.parse(readFileSync(0, "utf8"));

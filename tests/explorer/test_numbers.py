@@ -259,7 +259,7 @@ def test_perturbations_are_those_of_the_library(ask: Ask) -> None:
     *blurred, contrast, noisy = ask(
         FOUND["binary"],
         *(["blur", image[0].tolist(), sigma, shape] for sigma in sigmas),
-        ["contrast", image[0].tolist(), 0.7],
+        ["contrast", image[0].tolist(), 0.3],
         ["noise", image[0].tolist(), 0.5, False, 3],
     )
     for answer, sigma in zip(blurred, sigmas, strict=True):

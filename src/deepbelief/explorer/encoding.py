@@ -101,8 +101,12 @@ class Block:
         return name
 
     def compressed(self) -> bytes:
-        """All of it, compressed."""
-        return zlib.compress(b"".join(self._contents), 9)
+        """All of it, compressed; how much of that is an array's becomes part of its description."""
+        stream, parts = zlib.compressobj(9), []
+        for name, content in zip(self.described, self._contents, strict=True):
+            parts.append(stream.compress(content) + stream.flush(zlib.Z_SYNC_FLUSH))
+            self.described[name]["packed"] = len(parts[-1])
+        return b"".join([*parts, stream.flush()])
 
 
 def as_text(content: bytes) -> str:

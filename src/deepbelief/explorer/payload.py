@@ -1,5 +1,6 @@
 """What a page carries: a header (JSON values) and one block of bytes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -51,8 +52,32 @@ def make_payload(found: Found, choice: Choice) -> Payload:
     if found.labelled is not None:
         header["contestants"].append({"name": "labelled", "title": "RBM with labels", "kind": "labelled"})
     content = block.compressed()
-    header |= {"arrays": block.described, "block": {"packed": len(content)}, "size": {"weights": len(content)}}
+    header |= {"arrays": block.described, "block": {"packed": len(content)}}
+    header["size"] = _sizes(header)
     return Payload(header, content)
+
+
+def _sizes(header: dict[str, Any]) -> dict[str, int]:
+    """How many compressed bytes each part takes; what several share counts for the first."""
+    arrays, counted = header["arrays"], set[str]()
+    parts = {"DBN": header["dbn"], **{one["title"]: one for one in header["contestants"]}}
+    parts |= {"RBM with labels": header["labelled"], "test images": header["images"], "maps": header["maps"]}
+    sizes = {}
+    for part, described in parts.items():
+        names = {name for name in _strings(described) if name in arrays} - counted
+        names |= {arrays[name]["scales"] for name in names if "scales" in arrays[name]} - counted
+        counted |= names
+        sizes[part] = sum(arrays[name]["packed"] for name in names)
+    return {part: size for part, size in sizes.items() if size}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All strings in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _strings(one)
 
 
 def _array(block: Block, values: Tensor) -> str:

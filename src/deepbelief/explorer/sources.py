@@ -16,7 +16,7 @@ from deepbelief.models import DBN, FeedForward, LabelledDBN, ReadoutClassifier
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.progress import Progress
 from deepbelief.study.loading import load_run
-from deepbelief.study.records import Results, read_stage, stage_file
+from deepbelief.study.records import SPELT, Results, read_stage, stage_file
 
 Curves = dict[str, dict[str, object]]
 LABELLED: Final = "labelled"
@@ -109,8 +109,9 @@ def find_run(
         name: classifier.readout if isinstance(classifier, ReadoutClassifier) else _network(classifier)
         for name, classifier in run.classifiers.items()
     }
+    name = str(record.facts["name"])
     found = Found(
-        run.results.title,
+        f"What a deep belief network has learnt from {SPELT.get(name, name)}",
         run.dbn,
         _image_shape(tuple(record.facts["image_shape"])),
         (low, high),

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepbelief.errors import DeepBeliefError
-from deepbelief.study.records import Arrays, Metric, Results, StageRecord, read_results, read_stage
-
-_SPELT: Final = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST", "kmnist": "KMNIST"}
+from deepbelief.study.records import SPELT, Arrays, Metric, Results, StageRecord, read_results, read_stage
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +98,7 @@ class Run:
     def data_name(self) -> str:
         """The name of the data set."""
         name = str(self.facts("data").get("name") or self.results.data.get("name") or "the data")
-        return _SPELT.get(name, name)
+        return SPELT.get(name, name)
 
     def facts(self, stage: str) -> dict[str, Any]:
         """The facts of a stage, empty when it has not run."""

@@ -30,6 +30,9 @@ SCHEMA: Final = 1
 EXPLORER: Final = "explorer.html"
 """What the page that plays with a run's models is called in the run's folder."""
 
+SPELT: Final = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST", "kmnist": "KMNIST"}
+"""How the names of data sets are written in a text."""
+
 LAST_SEED: Final = 2**32 - 1
 """The greatest seed: scikit-learn, which splits the data, takes no greater one."""
 

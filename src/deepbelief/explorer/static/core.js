@@ -116,9 +116,14 @@ export class Model {
     const encode = this.stack.encoder(layer - 1);
     const [from, to] = [first, second].map((image) => rbm.weights.up(encode(Float64Array.from(image)).output));
     return Array.from({ length: count }, (_, number) => {
-      const share = number / (count - 1);
+      const share = number / Math.max(1, count - 1);
       return this.down(layer, rbm.hidden.mean(from.map((one, at) => one + share * (to[at] - one))));
     });
+  }
+
+  /** The weights from the pixels to a unit, those of a deeper layer through the layers below. @returns {Float32Array} */
+  receptive(layer, index) {
+    return Float32Array.from(receptiveField(this.stack, layer, index));
   }
 
   /** What a unit has learnt. @returns {{receptive: Float32Array, topDown: Float32Array, neighbours: number[], bias: number}} */
@@ -126,7 +131,7 @@ export class Model {
     const rbm = this.stack.rbms[layer - 1];
     const states = this.statesOf(layer).slice(0, 20);
     return {
-      receptive: Float32Array.from(receptiveField(this.stack, layer, index)),
+      receptive: this.receptive(layer, index),
       topDown: Float32Array.from(topDownEffect(this.stack, layer, index, states)),
       neighbours: neighbours(rbm.weights, index, 8),
       bias: rbm.hidden.bias[index],

@@ -6,19 +6,20 @@ import { load } from "./core.js";
 const PURE = { blur, contrast, noise, occlude };
 const ASKED = new Set([
   ...["activities", "down", "reconstruct", "probabilities", "gradient", "fgsm", "pgd", "walk"],
-  ...["unit", "strongest", "energy", "mapPoint", "images", "maps"],
+  ...["receptive", "unit", "strongest", "energy", "mapPoint", "images", "maps"],
 ]);
 
 let model = null;
+let lastChain = null; // of the dream that ended last
 const dreams = new Map(); // those that run, by the id of their question
 
 self.addEventListener("message", (event) => receive(event.data));
 
 /** A question, or word that a dream is to change or to end. */
 async function receive(message) {
-  if (message.cancel !== undefined) return endDream(message.cancel);
-  if (message.change !== undefined) return changeDream(dreams.get(message.change), message.settings);
   try {
+    if (message.cancel !== undefined) return endDream(message.cancel);
+    if (message.change !== undefined) return changeDream(dreams.get(message.change), message.settings);
     const result = await answer(message);
     if (message.call !== "dream") self.postMessage({ id: message.id, result });
   } catch (error) {
@@ -30,7 +31,7 @@ async function receive(message) {
 async function answer({ id, call, arguments: given }) {
   if (call === "load") return loadModel(...given);
   if (call === "dream") return startDream(id, ...given);
-  if (call in PURE) return PURE[call](...given);
+  if (call in PURE) return PURE[call](...given, model.header.image);
   if (!ASKED.has(call)) throw new Error(`there is no question called ${call}`);
   return model[call](...given);
 }
@@ -41,10 +42,18 @@ async function loadModel(header, text) {
   return { layers: model.layers, sizes, contestants: model.contestants, labelled: Boolean(model.labelTop) };
 }
 
-/** A chain that sends its images until it is told to end. */
+/**
+ * A chain that sends its images until it is told to end, or `frames` of them if that is more than 0; with `resume` the
+ * chain that ended last goes on.
+ */
 function startDream(id, options) {
-  const dream = { id, samples: false, stepsPerFrame: 1, framesPerSecond: 30, ...options };
-  dream.chain = model.chain({ ...options, random: options.seed ?? 0 });
+  const dream = { id, samples: false, stepsPerFrame: 1, framesPerSecond: 30, frames: 0, ...options };
+  if (options.resume && lastChain) {
+    dream.chain = lastChain;
+    changeChain(dream.chain, options);
+  } else {
+    dream.chain = model.chain({ ...options, random: options.seed ?? 0 });
+  }
   dreams.set(id, dream);
   showFrame(dream, performance.now());
 }
@@ -57,6 +66,10 @@ function showFrame(dream, due) {
   const label = dream.chain.labelProbabilities();
   const frame = { image, hidden, label: label && Float32Array.from(label), step: dream.chain.steps };
   self.postMessage({ id: dream.id, frame }, [image.buffer, hidden.buffer]);
+  if (--dream.frames === 0) {
+    endDream(dream.id);
+    return;
+  }
   const next = Math.max(due + 1000 / dream.framesPerSecond, performance.now());
   dream.timer = setTimeout(() => showFrame(dream, next), next - performance.now());
 }
@@ -64,9 +77,13 @@ function showFrame(dream, due) {
 function changeDream(dream, changes) {
   if (!dream) return;
   const { temperature, label, ...others } = changes;
-  if (temperature !== undefined) dream.chain.temperature = temperature;
-  if (label !== undefined) dream.chain.label = label;
+  changeChain(dream.chain, { temperature, label });
   Object.assign(dream, others);
+}
+
+function changeChain(chain, { temperature, label }) {
+  if (temperature !== undefined) chain.temperature = temperature;
+  if (label !== undefined) chain.label = label;
 }
 
 function endDream(id) {
@@ -74,5 +91,6 @@ function endDream(id) {
   if (!dream) return;
   clearTimeout(dream.timer);
   dreams.delete(id);
+  lastChain = dream.chain;
   self.postMessage({ id, result: null });
 }

@@ -76,13 +76,14 @@ function mirrored(at, length) {
 }
 
 /**
- * (1 - share) x + share m, with m the mean of the image.
+ * factor x + (1 - factor) m, with m the mean of the image.
  * @param {ArrayLike<number>} image
- * @param {number} share - of the contrast that is lost, from 0 to 1
+ * @param {number} factor - the share of the contrast that is left: 1 changes nothing, 0 leaves the mean
  * @returns {Float32Array}
  */
-export function contrast(image, share) {
+export function contrast(image, factor) {
   let sum = 0;
   for (let at = 0; at < image.length; at++) sum += image[at];
-  return Float32Array.from(image, (pixel) => pixel + share * (sum / image.length - pixel));
+  const mean = sum / image.length;
+  return Float32Array.from(image, (pixel) => mean + factor * (pixel - mean));
 }
