@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 TypeName = Literal["float32", "float16", "int8"]
 
+_NOTHING: Final = 1e-30  # a column of weights below it is sent as 0
 _LARGEST: Final = 127
 _LARGEST_OF_TWO: Final = 2**15 - 256  # of what two planes hold
 _HTML: Final = bytes([0, 13, 60])  # NUL, carriage return and <, which HTML would change or end a script with
@@ -45,7 +46,7 @@ def as_bytes(values: NDArray[Any]) -> Encoded:
 def as_int8(values: Floats) -> Encoded:
     """A matrix (inputs, outputs) in whole numbers from -127 to 127, each column with a scale of its own."""
     largest = np.abs(values).max(axis=0, initial=0)
-    scales = np.where(largest > 0, largest / _LARGEST, 1.0)
+    scales = np.where(largest > _NOTHING, largest / _LARGEST, 1.0)
     return _integers(np.rint(values / scales), tuple(scales.tolist()))
 
 
@@ -66,7 +67,9 @@ def _integers(numbers: NDArray[Any], scales: tuple[float, ...]) -> Encoded:
 def decoded(encoded: Encoded) -> NDArray[Any]:
     """The numbers that the page will compute with."""
     count = int(np.prod(encoded.shape))
-    planes = np.frombuffer(encoded.content, np.uint8).reshape(-1, count) if count else np.zeros((1, 0), np.uint8)
+    if not count:
+        return np.zeros(encoded.shape, np.float32)
+    planes = np.frombuffer(encoded.content, np.uint8).reshape(-1, count)
     if encoded.type == "uint8":
         return np.array(planes[0].reshape(encoded.shape))
     if encoded.type != "integer":

@@ -1,0 +1,87 @@
+"""Arrays as bytes and as text: what goes in comes out, to the precision of its type."""
+
+import zlib
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies
+from hypothesis.extra import numpy as arrays
+
+from deepbelief.explorer.encoding import Block, as_bytes, as_floats, as_int8, as_text, decoded, in_steps
+
+MATRICES = arrays.arrays(
+    np.float32,
+    arrays.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=6),
+    elements=strategies.floats(-9, 9, width=32),
+)
+
+
+@hypothesis.given(MATRICES)
+def test_float32_is_exact_and_float16_is_numpys(values: np.ndarray) -> None:
+    assert np.array_equal(decoded(as_floats(values)), values)
+    assert np.array_equal(decoded(as_floats(values, "float16")), values.astype(np.float16).astype(np.float32))
+
+
+@hypothesis.given(MATRICES)
+def test_int8_is_within_half_a_step_of_each_column(values: np.ndarray) -> None:
+    encoded = as_int8(values)
+    assert len(encoded.content) == values.size
+    steps = np.abs(values).max(axis=0, initial=0) / 127
+    assert (np.abs(decoded(encoded) - values) <= steps * 0.5001 + 1e-12).all()
+
+
+@hypothesis.given(arrays.arrays(np.float32, (3, 4), elements=strategies.integers(-32000, 32000)))
+def test_whole_numbers_are_exact_whether_they_take_one_byte_or_two(numbers: np.ndarray) -> None:
+    encoded = in_steps(numbers, 0.25)
+    assert np.array_equal(decoded(encoded), numbers / 4)
+    narrow = numbers.min() >= -128 and numbers.max() <= 127
+    assert len(encoded.content) == numbers.size * (1 if narrow else 2)
+
+
+def test_numbers_of_too_many_steps_are_floats() -> None:
+    encoded = in_steps(np.array([[1e6, 1]], np.float32), 2.0**-9)
+    assert encoded.type == "float32"
+    assert decoded(encoded).tolist() == [[1e6 / 512, 1 / 512]]
+
+
+@hypothesis.given(strategies.binary(max_size=60))
+def test_text_gives_its_bytes_back_and_holds_nothing_that_html_changes(content: bytes) -> None:
+    text = as_text(content)
+    assert not set(text) & {"\0", "\r", "<"}
+    bits = "".join(f"{ord(character) & 127:07b}" for character in text)
+    assert bytes(int(bits[at : at + 8], 2) for at in range(0, 8 * len(content), 8)) == content
+    assert len(text) == -(-8 * len(content) // 7)
+
+
+def test_all_characters_survive_a_page() -> None:
+    text = as_text(bytes(range(256)) * 7)
+    assert text.encode().decode() == text
+    assert len(text.encode()) < 1.2 * 256 * 7
+
+
+def test_a_block_keeps_equal_arrays_once_and_tells_where_each_is() -> None:
+    block = Block()
+    first, second = np.arange(6, dtype=np.float32).reshape(2, 3), np.array([7, 9], np.uint8)
+    names = [block.add(as_floats(first)), block.add(as_bytes(second)), block.add(as_floats(first.copy()))]
+    assert names[0] == names[2] != names[1]
+    content = zlib.decompress(block.compressed())
+    assert len(content) == 24 + 2
+    place = block.described[names[1]]
+    assert (place["shape"], place["type"], place["bytes"]) == ([2], "uint8", 2)
+    assert content[place["offset"] : place["offset"] + 2] == bytes([7, 9])
+    assert sum(one["packed"] for one in block.described.values()) <= len(block.compressed())
+
+
+def test_scales_are_an_array_of_the_block() -> None:
+    block = Block()
+    name = block.add(as_int8(np.array([[1.0, -254.0]], np.float32)))
+    scales = block.described[block.described[name]["scales"]]
+    assert (scales["type"], scales["shape"]) == ("float32", [2])
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_nothing_is_nothing(shape: tuple[int, int]) -> None:
+    values = np.zeros(shape, np.float32)
+    for encoded in (as_floats(values), as_floats(values, "float16"), as_int8(values), in_steps(values, 1)):
+        assert decoded(encoded).shape == shape
