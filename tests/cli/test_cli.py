@@ -110,6 +110,9 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_prec
     before = page.read_text(encoding="utf-8")
     for stage in ("Psychometric", "Dendrogram", "Fine-tun"):
         assert stage.lower() in before.lower()
+    assert "to play: runs/mine/explorer.html" in done.stdout.replace("\n", "")
+    assert (page.parent / "explorer.html").stat().st_size > 100_000
+    assert '<a href="explorer.html">Play with these networks</a>' in before
 
     classes = deepbelief("classify", "runs/mine", "digits", "--out", "classes.csv", cwd=tmp_path)
     assert classes.returncode == 0, classes.stderr

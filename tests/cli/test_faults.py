@@ -21,6 +21,7 @@ import torch
 from filelock import FileLock
 
 from deepbelief.data import TensorSource
+from deepbelief.explorer import page as explorer_page
 from deepbelief.learning import resumption
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.models.feedforward import FeedForward
@@ -96,6 +97,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: str) -> Path:
     monkeypatch.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": measured})
     monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     monkeypatch.setattr(page, "build_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr(explorer_page, "build_explorer", lambda folder, _: folder / "explorer.html")
     (tmp_path / "mine.toml").write_text(tiny)
     return tmp_path
 
@@ -215,10 +217,11 @@ def test_a_clock_that_is_set_back(quick: Path, monkeypatch: pytest.MonkeyPatch) 
 QUICK = """
 import sys
 from deepbelief.cli import main
-from tests.cli.test_faults import measured, page, run, trained
+from tests.cli.test_faults import explorer_page, measured, page, run, trained
 
 run.stages_of = lambda *_: {"trained": trained, "measured": measured}
 page.build_report = lambda folder: folder / "report.html"
+explorer_page.build_explorer = lambda folder, _: folder / "explorer.html"
 """
 LIMITED = """
 import resource

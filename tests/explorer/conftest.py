@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from deepbelief.data import Images
+from deepbelief.data import Images, load_dataset
 from deepbelief.explorer.choice import WeightType, choose
 from deepbelief.explorer.encoding import as_text
 from deepbelief.explorer.payload import make_payload
@@ -18,6 +18,8 @@ from deepbelief.explorer.sources import Contestant, Found
 from deepbelief.models import DBN, FeedForward, LabelledDBN, LabelledRBM, Standardisation
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.randomness import Random
+from deepbelief.study import Study
+from deepbelief.study.recipe import parse_recipe
 
 JAVASCRIPT = Path(__file__).parents[2] / "javascript"
 SHAPE, CLASSES = (3, 4), 3
@@ -78,3 +80,11 @@ def small(gaussian: bool = False, untied: bool = False, layers: tuple[int, ...] 
     for model in (dbn, twin, labelled, *(one.network for one in contestants)):
         model.requires_grad_(False)
     return found
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Path:
+    """The folder of a finished study of handwritten digits, without its report."""
+    folder = tmp_path_factory.mktemp("studies") / "run"
+    Study("tiny", parse_recipe(tiny, "tiny.toml"), load_dataset("digits"), folder).run()
+    return folder

@@ -34,13 +34,11 @@ def study(
 
     from deepbelief.cli.output import TerminalProgress, download_line, print_results
     from deepbelief.data import load_dataset
-    from deepbelief.explorer.page import write_page
-    from deepbelief.explorer.sources import find_run
+    from deepbelief.explorer.page import build_explorer
     from deepbelief.report.page import build_report
     from deepbelief.report.tables import results_table
     from deepbelief.report.text import without_labels
     from deepbelief.study import Study, load_recipe
-    from deepbelief.study.records import EXPLORER
     from deepbelief.study.stages import left_out
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
@@ -58,10 +56,10 @@ def study(
         with TerminalProgress(console) as progress:
             job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)
             results = job.run(progress)
-            write_page(find_run(folder, dataset=dataset), folder / EXPLORER)
+            explorer = build_explorer(folder, dataset)
             page = build_report(folder)
     except KeyboardInterrupt:
         stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
-    typer.echo(f"\n{total:.0f} s of work. The report: {page}; to play: {folder / EXPLORER}")
+    typer.echo(f"\n{total:.0f} s of work. The report: {page}; to play: {explorer}")

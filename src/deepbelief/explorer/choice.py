@@ -24,6 +24,9 @@ Encode = Callable[[int, Tensor], Encoded]
 TOLERANCE: Final = 1e-3
 """By how much, for type `auto`, no probability and no value of a reconstruction may differ on the measured images."""
 
+SAME_CLASS: Final = 0.995
+"""For type `auto`, the least share of the measured images in which each contestant's answer is the same."""
+
 _DBN: Final = "dbn"
 _MEASURED: Final = 1000  # images
 _COARSEST: Final = -8.0  # log2 of the step
@@ -48,7 +51,7 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     """The encoding of all weights.
 
     For `auto` they are whole numbers of steps. The DBN comes first, with the coarsest step at which its reconstructions
-    and the answers of all that stands on it are within the tolerance; then each network on the images themselves, whose
+    and the answers of all that stands on it are within the limits; then each network on the images themselves, whose
     rounding knows what its layers see (`rounded`). Read-outs, which are small and whose errors count most, are float32
     in every case.
     """
@@ -77,7 +80,7 @@ def _coarsest(
     images: Tensor,
     make: Callable[[float], Encode],
 ) -> Mapping[str, Encode]:
-    """The encoder of these parts with the coarsest step, 2^(k / 2), that keeps to the tolerance; as they were if none.
+    """The encoders with the coarsest step, 2^(k / 2), of these parts that keeps to the limits; as they were if none.
 
     The error grows about as the step does, which tells where to begin.
     """
@@ -86,9 +89,10 @@ def _coarsest(
         own = {**encoders, **dict.fromkeys(parts, make(2**power))}
         errors = measure(found, own, images, reconstructions=_DBN in parts)
         excess = max(errors["probabilities"], errors["reconstructions"]) / TOLERANCE
-        if excess <= 1:
+        if excess <= 1 and errors["same_class"] >= SAME_CLASS:
             return own
-        power -= max(0.5, math.floor(2 * math.log2(excess)) / 2 - 0.5) if power == _COARSEST else 0.5
+        jump = math.floor(2 * math.log2(max(1, excess))) / 2 - 0.5 if power == _COARSEST else 0.5
+        power -= max(0.5, jump)
     return encoders
 
 

@@ -9,11 +9,13 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
+from deepbelief.data import Dataset
 from deepbelief.explorer.choice import WeightType, choose
 from deepbelief.explorer.encoding import as_text
 from deepbelief.explorer.modules import joined
 from deepbelief.explorer.payload import Payload, make_payload
-from deepbelief.explorer.sources import Found
+from deepbelief.explorer.sources import Found, find_run
+from deepbelief.study.records import EXPLORER
 from deepbelief.system.atomic import write_atomically
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -24,6 +26,20 @@ def write_page(found: Found, out: Path, weights: WeightType = "auto") -> Payload
     payload = make_payload(found, choose(found, weights))
     write_atomically(out, assembled(payload).encode())
     return payload
+
+
+def build_explorer(run: Path, dataset: Dataset | None = None) -> Path:
+    """Write the page of a finished study, `run/explorer.html`, to which its report links; returns the page's path.
+
+    Args:
+        run: the study's folder.
+        dataset: the study's data, if they are at hand; else they are loaded.
+
+    Raises:
+        DeepBeliefError: the folder is no finished study, or a file in it is damaged.
+    """
+    write_page(find_run(run, dataset=dataset), run / EXPLORER)
+    return run / EXPLORER
 
 
 def assembled(payload: Payload) -> str:
