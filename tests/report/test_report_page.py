@@ -15,7 +15,7 @@ import pytest
 from deepbelief.errors import DeepBeliefError
 from deepbelief.report.page import build_report
 from deepbelief.report.story import STORY
-from deepbelief.study.records import Results, read_results, read_stage, write_json, write_stage
+from deepbelief.study.records import EXPLORER, Results, read_results, read_stage, write_json, write_stage
 
 MakeRun = Callable[..., Path]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -285,6 +285,13 @@ def test_unfinished_run_says_what_is_missing(make_run: MakeRun) -> None:
 
 def test_run_without_any_stage_gives_a_page(make_run: MakeRun) -> None:
     assert "not run yet" in built(keep(make_run()))[1]
+
+
+def test_the_page_that_plays_is_linked_to_where_it_lies_beside_the_report(make_run: MakeRun) -> None:
+    folder, without = built(keep(make_run()))
+    (folder / EXPLORER).touch()
+    link = f'<a href="{EXPLORER}">Play with these networks</a>'
+    assert link not in without and link in built(folder)[1]
 
 
 def test_no_run_is_said_in_a_sentence(tmp_path: Path) -> None:
