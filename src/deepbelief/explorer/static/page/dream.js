@@ -62,8 +62,11 @@ function labelPart(book, dreamer) {
       dreamer.begin({ frames: calmMotion() ? 1 : 0 });
     }),
   );
-  const show = () =>
-    buttons.forEach((one, label) => one.setAttribute("aria-pressed", String(label === state.values.label)));
+  const show = () => {
+    for (const [label, one] of buttons.entries()) {
+      one.setAttribute("aria-pressed", String(label === state.values.label));
+    }
+  };
   state.watch(["label"], show);
   show();
   return element(
