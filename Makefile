@@ -62,22 +62,31 @@ bench: data $(VENV)/installed-bench ## speed beside other libraries, growth with
 mutants: $(VENV)/installed-mutation ## change the code in one place at a time: do the tests notice? (hours; ARGS="learning --sample 300")
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
-check: $(VENV)/installed-dev ## format, lint and types, without changing a file
+# The explorer's scripts are linted where there is npm, which brings the tool for it.
+BIOME := javascript/node_modules/.bin/biome
+
+check: $(VENV)/installed-dev $(BIOME) ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@! test -x $(BIOME) || npm --prefix javascript run --silent check
 
-format: $(VENV)/installed-dev ## mend format and lint where that can be done safely
+format: $(VENV)/installed-dev $(BIOME) ## mend format and lint where that can be done safely
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+	@! test -x $(BIOME) || npm --prefix javascript run --silent format
 
 data: $(VENV)/installed ## Fashion-MNIST: found, downloaded, or installed from Debian's package
 	@$(BIN)/deepbelief data fashion-mnist \
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv .venv-oldest build dist .fuzz .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-oldest javascript/node_modules build dist .fuzz .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIOME): javascript/package-lock.json
+	@{ command -v npm >/dev/null && npm --prefix javascript ci --silent --no-audit --no-fund && touch $@; } \
+	|| echo "The scripts of the explorer are not linted: npm is not installed here, or does not get the tool."
 
 $(ENVIRONMENT):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -35,6 +35,7 @@ def check(archive: Path, folder: Path) -> None:
     run(python, "-c", where, cwd=empty)
     run(environment / "bin" / "deepbelief", "study", "smoke", "--out", "run", "--device", "cpu", cwd=empty)
     assert (empty / "run" / "report.html").stat().st_size > 100_000
+    assert (empty / "run" / "explorer.html").stat().st_size > 100_000
     print(f"{archive.name}: installed, and its recipe smoke run")
 
 

@@ -14,7 +14,7 @@ from deepbelief.explorer.sources import Found
 from deepbelief.insight.receptive_fields import weights_to_pixels
 from deepbelief.insight.top_down import top_down_effects
 from deepbelief.models import DBN
-from deepbelief.models.units import Bernoulli
+from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.randomness import Random
 from deepbelief.robustness import Defended, fgsm
 from deepbelief.robustness.attacks.attack import look
@@ -30,6 +30,11 @@ FOUND = {
     "one layer": small(layers=(6,)),
     "real, one layer": small(gaussian=True, layers=(6,)),
     "three layers": small(layers=(7, 6, 5)),
+    "real top": Found(
+        "real top",
+        DBN.from_units([Bernoulli(WIDTH), Bernoulli(6), Gaussian(3)], Random(4), 0.6).requires_grad_(False),
+        SHAPE,
+    ),
     "DBN alone": dataclasses.replace(small(), labelled=None, contestants=(), images=None, classes=()),
     "hidden of one": Found("odd", DBN.from_sizes([WIDTH, 1], Random(2)).requires_grad_(False), SHAPE),
 }
