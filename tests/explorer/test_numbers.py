@@ -197,7 +197,7 @@ def test_pixels_that_are_known_stay_as_they_are(ask: Ask) -> None:
         shown, _ = pictures(found)
         mask = [1] * 5 + [0] * (WIDTH - 5)
         clamp = {"mask": mask, "image": shown[1].tolist()}
-        (answer,) = ask(found, ["averages", {"random": 1, "clamp": clamp, "settle": 4}, 10, True])
+        (answer,) = ask(found, ["averages", {"random": 1, "clamp": clamp, "anneal": 4}, 10, True])
         near(answer["image"][:5], shown[1, :5])
         assert all(math.isfinite(one) for one in answer["image"])
 

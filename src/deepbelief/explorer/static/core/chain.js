@@ -6,15 +6,17 @@ import { generatorOf } from "./random.js";
 /**
  * A chain. Each step draws h ~ p(h | v) and v ~ p(v | h) of the top RBM; the image is what goes down from there.
  *
- * With a mask the known pixels are kept: as in `inpainting_frames`, the first steps anneal the first RBM alone, the later
- * ones go up by samples, make a step in the top RBM, go down by samples and put the known pixels back.
+ * A chain from nothing is annealed, so that it reaches any kind of image soon. With a mask the known pixels are kept: as
+ * in `inpainting_frames`, the first steps anneal the first RBM alone, the later ones go up by samples, make a step in the
+ * top RBM, go down by samples and put the known pixels back.
  */
 export class Chain {
   /**
    * @param {{stack: import("./stack.js").Stack, top: object, values: number}} model - the layers below the top RBM, the
    *   top RBM, and how many of its visible units are no labels
    * @param {{start?: ArrayLike<number>, label?: number, clamp?: {mask: ArrayLike<number>, image: ArrayLike<number>},
-   *   temperature?: number, random?: number | object, settle?: number}} options
+   *   temperature?: number, random?: number | object, anneal?: number}} options - `anneal`: in how many first steps
+   *   the weights grow to their full strength and the chain comes to rest; 60 unless it starts from an image
    */
   constructor({ stack, top, values }, options = {}) {
     this.stack = stack;
@@ -26,7 +28,7 @@ export class Chain {
     this.temperature = options.temperature ?? 1;
     this.random = generatorOf(options.random ?? 0);
     this.steps = 0;
-    this.settle = options.clamp && this.below > 0 ? (options.settle ?? 40) : 0;
+    this.anneal = options.anneal ?? (options.start && !options.clamp ? 0 : 60);
     this.known = options.clamp ? Array.from(options.clamp.mask, Boolean) : null;
     this.given = options.clamp ? this.stack.enter(Float64Array.from(options.clamp.image)).output : null;
     this.clampedImage = options.clamp ? Float64Array.from(options.clamp.image) : null;
@@ -76,17 +78,28 @@ export class Chain {
   step(count = 1) {
     for (let number = 0; number < count; number++) {
       if (this.known === null || this.below === 0) this.stepTop();
-      else if (this.steps < this.settle) this.stepFirst();
+      else if (this.steps < this.anneal) this.stepFirst();
       else this.stepThrough();
       this.steps++;
     }
   }
 
+  /** The share of the weights and hidden biases that the present step has: from 0 to 1 in half of the first steps. */
+  beta() {
+    return this.anneal > 0 ? Math.min(1, (2 * this.steps) / this.anneal) : 1;
+  }
+
+  /** h ~ p_beta(h | v), as of `AnnealedPath`. */
+  sampleHidden({ weights, hidden }, visible, beta) {
+    const field = weights.up(visible).map((one, at) => beta * one - (1 - beta) * hidden.bias[at]);
+    return hidden.sample(field, this.random, this.temperature);
+  }
+
   /** A Gibbs step of the top RBM. */
   stepTop() {
-    const { weights, hidden } = this.top;
-    this.hidden = hidden.sample(weights.up(this.visible), this.random, this.temperature);
-    const { sample, mean } = this.sampleVisible(weights.down(this.hidden));
+    const beta = this.known === null || this.below === 0 ? this.beta() : 1;
+    this.hidden = this.sampleHidden(this.top, this.visible, beta);
+    const { sample, mean } = this.sampleVisible(this.top.weights.down(this.hidden).map((one) => beta * one));
     this.visible = sample;
     this.mean = mean;
     if (this.known === null || this.below > 0) return;
@@ -95,10 +108,8 @@ export class Chain {
 
   /** A step of the first RBM alone, whose weights and hidden biases grow to their full strength. */
   stepFirst() {
-    const [rbm, beta] = [this.stack.rbms[0], Math.min(1, this.steps / Math.max(1, this.settle / 2))];
-    const field = rbm.weights.up(this.pixels).map((one, at) => beta * one - (1 - beta) * rbm.hidden.bias[at]);
-    const state = rbm.hidden.sample(field, this.random, this.temperature);
-    const signal = rbm.weights.down(state).map((one) => beta * one);
+    const [rbm, beta] = [this.stack.rbms[0], this.beta()];
+    const signal = rbm.weights.down(this.sampleHidden(rbm, this.pixels, beta)).map((one) => beta * one);
     this.pixels = this.reset(rbm.visible.sample(signal, this.random, this.temperature));
     this.shown = this.reset(rbm.visible.mean(signal));
   }
