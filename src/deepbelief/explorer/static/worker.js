@@ -31,7 +31,7 @@ async function receive(message) {
 async function answer({ id, call, arguments: given }) {
   if (call === "load") return loadModel(...given);
   if (call === "dream") return startDream(id, ...given);
-  if (call in PURE) return PURE[call](...given, model.header.image);
+  if (Object.hasOwn(PURE, call)) return PURE[call](...given, model.header.image);
   if (!ASKED.has(call)) throw new Error(`there is no question called ${call}`);
   return model[call](...given);
 }
