@@ -74,7 +74,9 @@ class Visit:
         if spec is None or spec.origin is None:
             pytest.skip("accessibility is tried by axe-core, which is not installed here (axe-playwright-python)")
         self.page.evaluate((Path(spec.origin).parent / "axe.min.js").read_text("utf-8"))
-        found: Sequence[Any] = self.page.evaluate("(rule) => axe.run(rule ? {runOnly: [rule]} : {})", rule)["violations"]
+        found: Sequence[Any] = self.page.evaluate("(rule) => axe.run(rule ? {runOnly: [rule]} : {})", rule)[
+            "violations"
+        ]
         return [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}" for one in found]
 
 
@@ -97,14 +99,14 @@ def pixels(page: Any, selector: str) -> list[int]:
     return found
 
 
-def changes(page: Any, selector: str, before: list[int]) -> list[int]:
-    """Wait until a canvas shows something else than before, and nothing new for a moment."""
+def changes(page: Any, selector: str, before: list[int], rests: bool = True) -> list[int]:
+    """Wait until a canvas shows something else than before and, unless it is to move on, nothing new for a moment."""
     last, patience = before, PATIENCE
     while patience > 0:
         page.wait_for_timeout(100)
         patience -= 100
         now = pixels(page, selector)
-        if now == last != before:
+        if now != before and (now == last or not rests):
             return now
         last = now
     raise AssertionError(f"{selector} did not change, or never rests")

@@ -1,4 +1,4 @@
-"""Every state of the page in a real browser: accessible, no wider than its window, in both colours; and pages of less."""
+"""Every state of the page in a real browser: accessible, no wider than its window; and pages that have less to show."""
 
 import dataclasses
 from collections.abc import Iterator

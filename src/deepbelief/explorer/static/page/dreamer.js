@@ -9,6 +9,7 @@ export class Dreamer {
     this.show = show;
     this.running = false;
     this.stream = null;
+    this.shown = null; // the stream whose frames are shown, also the last one after it was stopped
     this.image = null;
     this.onChange = () => {};
     this.asked = 0;
@@ -52,7 +53,7 @@ export class Dreamer {
     const times = [];
     let current = null;
     const onFrame = (frame) => {
-      if (this.stream !== current) return; // a frame that was under way when the dream was stopped
+      if (this.shown !== current) return; // a frame of another dream, which was under way when that was stopped
       this.image = frame.image;
       times.push(performance.now());
       if (times.length > 40) times.shift();
@@ -62,6 +63,7 @@ export class Dreamer {
     };
     current = this.book.client.stream("dream", { framesPerSecond: 60, ...this.dials(), ...settings }, onFrame);
     this.stream = current;
+    this.shown = current;
     this.running = true;
     this.onChange();
     current.done.then(() => {
@@ -91,6 +93,7 @@ export class Dreamer {
   /** Stop for good: the next dream begins anew. */
   stop() {
     this.pause();
+    this.shown = null;
     this.image = null;
   }
 }

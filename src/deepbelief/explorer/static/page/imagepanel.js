@@ -91,7 +91,7 @@ function tools(book, tool) {
     button(word("image.undo"), () => subject.undo()),
     button(word("image.clear"), blank),
     button(word("image.invert"), () => subject.adopt(inverted(subject.original), subject.kind)),
-    button(word("image.file"), () => file.click()),
+    button(word("image.open"), () => file.click()),
     book.images ? button(word("image.another"), () => another(book)) : null,
   );
   return element("div", { class: "tools" }, ink.node, brush.node, buttons, file);
@@ -99,13 +99,7 @@ function tools(book, tool) {
 
 /** What opens the browser's own window to choose a file; a button with words stands for it on the page. */
 function fileInput(book) {
-  const input = element("input", {
-    type: "file",
-    accept: "image/*",
-    class: "unseen",
-    "aria-label": word("image.file"),
-  });
-  input.tabIndex = -1;
+  const input = element("input", { type: "file", accept: "image/*", hidden: true });
   input.addEventListener("change", () => {
     if (input.files[0]) takeFile(book, input.files[0]);
     input.value = "";

@@ -24,7 +24,7 @@ export const DEFAULTS = {
   dream: "nothing",
   label: 0,
   temperature: 1,
-  speed: 1,
+  speed: 3,
   samples: false,
   to: 1,
   place: 6,

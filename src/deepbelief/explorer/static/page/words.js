@@ -24,9 +24,9 @@ export function figure(value, digits = 2) {
   return value.toFixed(digits).replace("-", "\u2212");
 }
 
-/** A share as whole per cent. */
-export function percent(share) {
-  return `${Math.round(share * 100)}\u202f%`;
+/** A share in per cent, whole if nothing else is said. */
+export function percent(share, digits = 0) {
+  return `${(share * 100).toFixed(digits)}\u202f%`;
 }
 
 /** `a, b and c`. */
