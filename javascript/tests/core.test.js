@@ -158,13 +158,37 @@ test("perturbations do nothing at level 0 and what they say at others", () => {
 });
 
 test("numbers of all types are read", () => {
-  const bytes = Uint8Array.of(1, 255, 0, 0x3c, 128 + 3, 128 - 3, 0, 255, 0, 0, 0, 0, 0, 0, 0x80, 0x3f);
+  const bytes = Uint8Array.of(
+    1,
+    255,
+    0,
+    0x3c,
+    128 + 3,
+    128 - 3,
+    0,
+    255,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0x80,
+    0x3f,
+    128,
+    127,
+    1,
+    2,
+    0,
+    0xff,
+  );
   const described = (shape, type, offset, size, scales) => ({ shape, type, offset, bytes: size, scales });
   const arrays = {
     raw: described([2], "uint8", 0, 2),
     half: described([1], "float16", 2, 2),
     one: described([1], "float32", 12, 4),
     two: described([2], "integer", 4, 4, "one"),
+    three: described([2], "integer", 16, 6, "one"),
     narrow: described([1, 2], "integer", 4, 2, "one"),
   };
   const read = (name) => Array.from(readArray({ arrays }, bytes, name));
@@ -173,6 +197,7 @@ test("numbers of all types are read", () => {
   assert.deepEqual(read("one"), [1]);
   assert.deepEqual(read("narrow"), [3, -3]);
   assert.deepEqual(read("two"), [3, -3 - 256]);
+  assert.deepEqual(read("three"), [256, -1 + 256 * (2 - 256)]);
 });
 
 test("the nearest units have the smallest angle", () => {

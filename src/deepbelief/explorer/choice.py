@@ -15,6 +15,7 @@ from deepbelief.explorer.encoding import Encoded, Floats, as_floats, as_int8, de
 from deepbelief.explorer.rounding import passing_on, rounded
 from deepbelief.explorer.sources import LABELLED, Contestant, Found
 from deepbelief.models import DBN
+from deepbelief.models.readout import side_by_side
 from deepbelief.randomness import Random
 
 WeightType = Literal["auto", "float32", "float16", "int8"]
@@ -51,9 +52,8 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     """The encoding of all weights.
 
     For `auto` they are whole numbers of steps. The DBN comes first, with the coarsest step at which its reconstructions
-    and the answers of all that stands on it are within the limits; then each network on the images themselves, whose
-    rounding knows what its layers see (`rounded`). Read-outs, which are small and whose errors count most, are float32
-    in every case.
+    and the answers of all that stands on it are within the limits; then each network, whose rounding knows what its
+    layers see (`rounded`). Linear read-outs, which are small and whose errors count most, are float32 in every case.
     """
     images = _images(found)
     fixed: dict[str, Encode] = {
@@ -63,11 +63,11 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     }
     parts = [_DBN, LABELLED, *(one.name for one in found.contestants)]
     encoders = dict.fromkeys(parts, fixed["float16" if wanted == "auto" else wanted])
-    encoders |= {one.name: fixed["float32"] for one in found.contestants if one.seen}
+    encoders |= {one.name: fixed["float32"] for one in found.contestants if one.linear}
     if wanted == "auto":
         encoders |= _coarsest(found.standing_on_dbn(), (_DBN, LABELLED), encoders, images, _stepper)
         for one in found.contestants:
-            if not one.seen:
+            if not one.linear:
                 make = partial(_knowing_stepper, _passing_on(found, one))
                 encoders |= _coarsest(found.only(one.name), (one.name,), encoders, images, make)
     return Choice(wanted, encoders, measure(found, encoders, images))
@@ -115,9 +115,8 @@ def _knowing_stepper(uppers: Sequence[Tensor], step: float) -> Encode:
 @torch.no_grad()
 def _passing_on(found: Found, one: Contestant) -> list[Tensor]:
     """`passing_on` of each layer of a network, for other test images than those that errors are measured on."""
-    values = _images(found, last=True)
-    values = values if found.dbn.standardisation is None else found.dbn.standardisation(values)
-    inputs = [values]
+    images = _images(found, last=True)
+    inputs = [side_by_side(found.dbn.encode_all(images), one.seen) if one.seen else found.dbn.encode(images, 0)]
     for number in range(1, len(one.network.sizes) - 1):
         inputs.append(one.network.activation(one.network.linear(number)(inputs[-1])))
     return [passing_on(seen) for seen in inputs]

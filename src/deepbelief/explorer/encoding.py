@@ -12,7 +12,7 @@ TypeName = Literal["float32", "float16", "int8"]
 
 _NOTHING: Final = 1e-30  # a column of weights below it is sent as 0
 _LARGEST: Final = 127
-_LARGEST_OF_TWO: Final = 2**15 - 256  # of what two planes hold
+_MOST: Final = 2**23 - 256  # of what three planes hold
 _HTML: Final = bytes([0, 13, 60])  # NUL, carriage return and <, which HTML would change or end a script with
 
 
@@ -22,7 +22,8 @@ class Encoded:
     """An array as bytes: byte k of all numbers lies in plane k, since alike bytes next to each other compress better.
 
     Types are uint8, float16, float32, or integer: a whole number times the scale of its column, of which there may be
-    one for all. Of an integer q the first plane holds (q + 128) mod 256 and the second, where one is needed, the rest.
+    one for all. Of an integer q the first plane holds (q + 128) mod 256; one or two more, where they are needed, hold
+    the rest, the quotient of that division.
     """
 
     shape: tuple[int, ...]
@@ -52,16 +53,18 @@ def as_int8(values: Floats) -> Encoded:
 
 def in_steps(numbers: Floats, step: float) -> Encoded:
     """Whole numbers of steps: the coarser, the fewer bytes once it is compressed; float32 if the steps are too fine."""
-    if np.abs(numbers).max(initial=0) > _LARGEST_OF_TWO:
+    if np.abs(numbers).max(initial=0) > _MOST:
         return as_floats(numbers * step)
     return _integers(numbers, (step,))
 
 
 def _integers(numbers: NDArray[Any], scales: tuple[float, ...]) -> Encoded:
     shifted = numbers.astype(np.int32) + 128
-    high = (shifted >> 8).astype(np.int8)
-    planes = [(shifted & 255).astype(np.uint8).tobytes(), high.tobytes() if high.any() else b""]
-    return Encoded(numbers.shape, "integer", b"".join(planes), scales)
+    rest = shifted >> 8
+    kind = "<i2" if np.abs(rest).max(initial=0) > _LARGEST else "<i1"
+    more = rest.astype(kind).reshape(-1, 1).view(np.uint8).T if rest.any() else np.zeros((0, rest.size), np.uint8)
+    low = (shifted & 255).astype(np.uint8).reshape(1, -1)
+    return Encoded(numbers.shape, "integer", np.concatenate([low, more]).tobytes(), scales)
 
 
 def decoded(encoded: Encoded) -> NDArray[Any]:
@@ -75,8 +78,11 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     if encoded.type != "integer":
         kind = "<f4" if encoded.type == "float32" else "<f2"
         return np.asarray(np.ascontiguousarray(planes.T).view(kind).reshape(encoded.shape), np.float32)
-    high = planes[1].view(np.int8).astype(np.int32) if len(planes) > 1 else 0
-    numbers = (planes[0].astype(np.int32) - 128 + 256 * high).reshape(encoded.shape)
+    numbers = planes[0].astype(np.int32) - 128
+    if len(planes) > 1:
+        kind = "<i1" if len(planes) == 2 else "<i2"
+        numbers += 256 * np.ascontiguousarray(planes[1:].T).view(kind)[:, 0].astype(np.int32)
+    numbers = numbers.reshape(encoded.shape)
     return np.asarray(numbers * np.asarray(encoded.scales, np.float32), np.float32)
 
 

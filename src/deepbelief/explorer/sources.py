@@ -43,6 +43,11 @@ class Contestant:
     seen: tuple[int, ...] = ()
 
     @property
+    def linear(self) -> bool:
+        """Whether it is a linear read-out of the DBN."""
+        return bool(self.seen) and len(self.network.sizes) == 2
+
+    @property
     def title(self) -> str:
         """What it is called on the page."""
         if self.name.startswith("readout_"):

@@ -69,13 +69,15 @@ function fromFloat16(planes, count) {
   return values;
 }
 
-/** Whole numbers times the scale of their column; a second plane holds what does not fit from -128 to 127. */
+/** Whole numbers times the scale of their column; one or two more planes hold what does not fit from -128 to 127. */
 function fromIntegers(planes, count, scales) {
   const values = new Float32Array(count);
-  const wide = planes.length > count;
+  const width = planes.length / count;
   for (let at = 0, column = 0; at < count; at++) {
-    const high = wide ? (planes[count + at] << 24) >> 24 : 0; // with its sign
-    values[at] = (planes[at] - 128 + 256 * high) * scales[column];
+    let rest = 0; // from the highest plane, which has the sign
+    if (width > 1) rest = (planes[(width - 1) * count + at] << 24) >> 24;
+    if (width > 2) rest = 256 * rest + planes[count + at];
+    values[at] = (planes[at] - 128 + 256 * rest) * scales[column];
     if (++column === scales.length) column = 0;
   }
   return values;
