@@ -93,7 +93,7 @@ def _judged(run: Run, stage: Stage) -> list[Table]:
         return []
     judge, images = contestant_name(facts["of_each_class"]["judge"]), facts["of_each_class"]["images"]
     rows = [(what, percent(run.metric(name))) for name, what in _JUDGED.items() if name in run.results.metrics]
-    return [Table(f"Images made up, {images} of each class, judged by the {judge} network", ("", "measured"), rows)]
+    return [Table(f"Images made up, {images} of each class, judged by the {judge} network", ("quantity", "measured"), rows)]
 
 
 def _completed(originals: NDArray[Any], completed: NDArray[Any]) -> Drawing:
@@ -129,4 +129,4 @@ def _bracket(run: Run, stage: Stage) -> Table:
     counted = f"{interval(chains, digits=0)} of {facts['chains']} chains count"
     rows.append(("log Z of the RBM on top", interval(run.metric("log_z/top"), digits=2), counted))
     title = f"Mean log-likelihood of {facts['images']} test images in nats, {facts['temperatures']:,} temperatures"
-    return Table(title, ("", "nats", "95 %, over images and chains of the first seed"), rows)
+    return Table(title, ("quantity", "nats", "95 %, over images and chains of the first seed"), rows)
