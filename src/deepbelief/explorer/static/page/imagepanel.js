@@ -36,7 +36,7 @@ export function imagePanel(book) {
     calm,
     tools(book, tool),
     element("p", { class: "note", id: "image-help" }, word("image.help")),
-    book.images ? picker(book, word("image.choose"), "image", (index) => subject.choose(index)) : null,
+    book.images ? chooser(book) : null,
   );
   acceptFiles(node, (file) => takeFile(book, file));
   return node;
@@ -92,7 +92,6 @@ function tools(book, tool) {
     button(word("image.clear"), blank),
     button(word("image.invert"), () => subject.adopt(inverted(subject.original), subject.kind)),
     button(word("image.open"), () => file.click()),
-    book.images ? button(word("image.another"), () => another(book)) : null,
   );
   return element("div", { class: "tools" }, ink.node, brush.node, buttons, file);
 }
@@ -105,6 +104,13 @@ function fileInput(book) {
     input.value = "";
   });
   return input;
+}
+
+/** The test images, and a button for one of them by chance. */
+function chooser(book) {
+  const node = picker(book, word("image.choose"), "image", (index) => book.subject.choose(index));
+  node.firstChild.after(button(word("image.another"), () => another(book), { class: "quiet" }));
+  return node;
 }
 
 /** Another test image, any but the present one. */

@@ -21,7 +21,7 @@ export function lookPanel(book) {
   const refresh = latest(() => showLayers(book, layers));
   const visible = () => book.state.values.tab === "look";
   book.subject.watch(() => {
-    if (visible()) refresh();
+    if (visible()) book.looked = refresh();
   });
   book.state.watch(["tab"], () => {
     if (visible()) refresh();

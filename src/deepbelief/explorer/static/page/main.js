@@ -25,10 +25,12 @@ export async function start() {
   };
   try {
     const book = await openBook(failed);
-    layOut(book);
+    const shown = layOut(book);
     message.hidden = true;
     performance.mark("laid out");
-    // The first screen is there before the images for the tour are looked for; a link to a step then gets its own.
+    // Images for the tour are looked for when the first screen is complete; a link to a step then gets its own.
+    await shown;
+    await book.looked;
     if (book.count) book.examples = await findExamples(book);
     if (book.state.values.tour) book.state.read();
     document.documentElement.dataset.ready = "true";
@@ -95,6 +97,7 @@ function announcer() {
   };
 }
 
+/** Put all parts into the page; the promise is kept when the first image is shown. */
 function layOut(book) {
   book.subject = new Subject(book);
   book.answers = book.contestants.length ? new Answers(book) : null;
@@ -113,8 +116,8 @@ function layOut(book) {
   document.getElementById("tour-door").append(tourDoor(book));
   document.getElementById("foot").append(...footer(book));
   book.state.read();
-  if (book.images && book.subject.kind === "blank") book.subject.take(book.state.values.image);
-  else book.subject.refresh();
+  if (book.images && book.subject.kind === "blank") return book.subject.take(book.state.values.image);
+  return book.subject.refresh();
 }
 
 start();

@@ -42,11 +42,11 @@ export class Subject {
   /** Take a test image. */
   take(index) {
     const image = this.book.imageAt(index);
-    if (!image) return;
+    if (!image) return null;
     this.kind = "test";
     this.label = this.book.labelAt(index);
     this.undoable = [];
-    this.replace(image);
+    return this.replace(image);
   }
 
   /** Choose a test image, again if it was drawn upon. */
@@ -80,7 +80,7 @@ export class Subject {
 
   replace(values) {
     this.original = values;
-    this.refresh();
+    return this.refresh();
   }
 
   /** The class that an attack leads away from: the true one, or for a drawing what the classifier takes it for. */
