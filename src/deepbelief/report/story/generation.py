@@ -93,7 +93,8 @@ def _judged(run: Run, stage: Stage) -> list[Table]:
         return []
     judge, images = contestant_name(facts["of_each_class"]["judge"]), facts["of_each_class"]["images"]
     rows = [(what, percent(run.metric(name))) for name, what in _JUDGED.items() if name in run.results.metrics]
-    return [Table(f"Images made up, {images} of each class, judged by the {judge} network", ("quantity", "measured"), rows)]
+    title = f"Images made up, {images} of each class, judged by the {judge} network"
+    return [Table(title, ("quantity", "measured"), rows)]
 
 
 def _completed(originals: NDArray[Any], completed: NDArray[Any]) -> Drawing:
