@@ -3,13 +3,10 @@
 import { bound, button, choices, slider, toggle } from "./controls.js";
 import { coverEditor } from "./cover.js";
 import { element, setShown } from "./dom.js";
-import { Dreamer } from "./dreamer.js";
+import { calmMotion, Dreamer } from "./dreamer.js";
 import { paintImage, picture } from "./picture.js";
 import { walkPart } from "./walk.js";
 import { percent, word } from "./words.js";
-
-/** Who asked the system for less motion gets single pictures, and only when asking for them. */
-const calmMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** The kinds of dream that begin by themselves when they are opened. */
 const EAGER = ["nothing", "image", "label"];
@@ -35,8 +32,7 @@ export function dreamPanel(book) {
     dreamer.stop();
     screen.clear();
     if (state.values.tab !== "dream" || !EAGER.includes(state.values.dream)) return;
-    if (book.subject.kind !== "blank" || state.values.dream !== "image")
-      dreamer.begin({ frames: calmMotion() ? 1 : 0 });
+    if (book.subject.kind !== "blank" || state.values.dream !== "image") dreamer.begin({});
   };
   state.watch(["tab", "dream"], show);
   document.addEventListener("visibilitychange", () => {
@@ -59,7 +55,7 @@ function labelPart(book, dreamer) {
   const buttons = book.classes.map((name, label) =>
     button(name, () => {
       state.set({ label });
-      dreamer.begin({ frames: calmMotion() ? 1 : 0 });
+      dreamer.begin({});
     }),
   );
   const show = () => {
@@ -122,7 +118,7 @@ function chainPart(book, dreamer, cover, screen) {
   };
   setShown(play, !calmMotion());
   const step = button(word("dream.step"), () => dreamer.goOn({ ...settings(), frames: 1 }));
-  const anew = button(word("dream.anew"), () => dreamer.begin({ ...settings(), frames: calmMotion() ? 1 : 0 }));
+  const anew = button(word("dream.anew"), () => dreamer.begin(settings()));
   const take = button(word("dream.take"), () => {
     const image = dreamer.image;
     dreamer.stop();

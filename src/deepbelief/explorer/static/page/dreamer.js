@@ -1,6 +1,10 @@
 /** A chain that runs in the worker, started and stopped from the page. */
 
+const SETTLED = 90; // steps, after which a chain shows what it is about
 const ANSWERS_EVERY = 250; // milliseconds between two questions to the classifiers about a dream
+
+/** Who asked the system for less motion gets single pictures, and only when asking for them. */
+export const calmMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export class Dreamer {
   /** @param {Object} book; @param {function(Object, number)} show paints a frame, and its rate in frames a second. */
@@ -35,11 +39,12 @@ export class Dreamer {
     };
   }
 
-  /** Begin a new dream; `frames` of them if that is more than 0, else until it is stopped. */
+  /** Begin a new dream: until it is stopped, or where motion is not wanted, one picture of what it comes to. */
   begin({ mask = null, frames = 0 }) {
     this.stop();
     this.seed += 1;
-    this.run({ ...this.beginning(mask), seed: this.seed, frames });
+    const settled = calmMotion() ? { frames: 1, stepsPerFrame: SETTLED } : { frames };
+    this.run({ ...this.beginning(mask), seed: this.seed, ...settled });
   }
 
   /** Go on with the last dream, or begin one if there is none. */
