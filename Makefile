@@ -35,8 +35,15 @@ study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a fil
 # A process for each core, each with one thread. A file's tests stay in one process, which makes their studies once.
 PYTEST := -m pytest -n logical --maxprocesses 8 --dist loadfile
 
-test: data check ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
+test: data check browser ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
 	@OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+
+# Pages are tried in Chromium, and by node. Where neither is there nor can be had, their tests say so and are skipped.
+.PHONY: browser
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit; done; $(call apt_install,chromium) || true
+	@command -v node >/dev/null || $(call apt_install,nodejs) || true
 
 kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
