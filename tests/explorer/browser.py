@@ -74,9 +74,8 @@ class Visit:
         if spec is None or spec.origin is None:
             pytest.skip("accessibility is tried by axe-core, which is not installed here (axe-playwright-python)")
         self.page.evaluate((Path(spec.origin).parent / "axe.min.js").read_text("utf-8"))
-        found: Sequence[Any] = self.page.evaluate("(rule) => axe.run({resultTypes: ["violations"], ...(rule && {runOnly: [rule]})})", rule)[
-            "violations"
-        ]
+        script = "(rule) => axe.run({ resultTypes: ['violations'], ...(rule && { runOnly: [rule] }) })"
+        found: Sequence[Any] = self.page.evaluate(script, rule)["violations"]
         return [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}" for one in found]
 
 
