@@ -66,7 +66,10 @@ async function openBook(failed) {
   Object.assign(book, lookUps(book));
   book.attacked = book.contestantNamed("ffnn");
   book.examples = null;
-  book.state = new State((step) => presetOf(book, step), { through: book.attacked });
+  book.state = new State((step) => presetOf(book, step), {
+    through: book.attacked,
+    dream: book.labelled ? "label" : "nothing",
+  });
   return book;
 }
 

@@ -39,7 +39,6 @@ export function presetOf(book, number) {
   if (!step) return {};
   const set = { ...step.set };
   if (step.deepest) set.layer = book.layers;
-  if (step.name === "dream") set.dream = book.labelled ? "label" : "nothing";
   if (step.name === "attack" || step.name === "defence") set.through = book.attacked;
   if (book.examples) set.image = book.examples[step.image];
   return set;
