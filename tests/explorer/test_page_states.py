@@ -81,6 +81,8 @@ def test_what_is_not_there_is_not_shown(chromium: Any, tmp_path: Path, found: Fo
             "map": page.locator("#panel-understand .map"),
         }
         assert {name for name, place in places.items() if place.count()} == parts
+        title = page.locator("#image-title")
+        expect(title).to_contain_text("Test image 1" if "images" in parts else "What the network dreamt")
         for tab in ("Look", "Dream", "Understand"):
             page.get_by_role("tab", name=tab).click()
             page.wait_for_timeout(100)

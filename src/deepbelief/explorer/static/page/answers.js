@@ -16,6 +16,9 @@ export class Answers {
     this.title = element("p", { class: "caption" });
     this.sentence = element("p", { class: "verdict" });
     this.table = element("table", { class: "answers" });
+    this.table.style.setProperty("--columns", String(book.contestants.length));
+    const about = { class: "scroll", role: "group", tabindex: 0, "aria-label": word("answers.caption") };
+    const scroll = element("div", about, this.table);
     this.thumb = picture("", "thumb");
     this.short = element("p", {});
     this.strip = element("div", { class: "strip", "aria-hidden": "true" }, this.thumb, this.short);
@@ -25,7 +28,7 @@ export class Answers {
       element("h2", { id: "answers-heading" }, word("answers.heading")),
       this.title,
       this.sentence,
-      this.table,
+      scroll,
       element("p", { class: "note" }, word("answers.note")),
     );
     this.refresh = latest(() => this.ask());

@@ -37,10 +37,12 @@ function along(stops, value) {
   return stops[below].map((start, index) => Math.round(start + part * (stops[below + 1][index] - start)));
 }
 
+/** Contestants that have the same colour on every page, and in the report. */
+const NAMED = ["ffnn", "finetuned", "labelled", "robust_readout", "all_layers", "mlp_head", "random_start"];
+
 /** The class of style for a contestant, which gives it its colour in words, curves and tables. */
 export function contestantStyle(name, index) {
-  const known = ["ffnn", "finetuned", "labelled"];
-  return known.includes(name) ? `who-${name}` : `who-${(index % 6) + 1}`;
+  return NAMED.includes(name) ? `who-${name}` : `who-${(index % 6) + 1}`;
 }
 
 /** The class of style for a class of images, by its number. */

@@ -119,8 +119,15 @@ function layOut(book) {
   document.getElementById("tour-door").append(tourDoor(book));
   document.getElementById("foot").append(...footer(book));
   book.state.read();
-  if (book.images && book.subject.kind === "blank") return book.subject.take(book.state.values.image);
+  if (!book.images) return dreamFirst(book);
+  if (book.subject.kind === "blank") return book.subject.take(book.state.values.image);
   return book.subject.refresh();
+}
+
+/** Where no image comes with the network, the first one is what the network dreams. */
+function dreamFirst({ client, subject }) {
+  const settings = { temperature: 1, seed: 1, samples: false, stepsPerFrame: 90, framesPerSecond: 60, frames: 1 };
+  return client.stream("dream", settings, (frame) => subject.adopt(frame.image, "dreamt")).done;
 }
 
 start();
