@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fgsm, look, pgd } from "../../src/deepbelief/explorer/static/core/attack.js";
 import { readArray } from "../../src/deepbelief/explorer/static/core/block.js";
+import { Chain } from "../../src/deepbelief/explorer/static/core/chain.js";
 import { neighbours } from "../../src/deepbelief/explorer/static/core/insight.js";
 import { logSumExp, Matrix, softmax } from "../../src/deepbelief/explorer/static/core/linear.js";
 import { blur, contrast, noise, occlude } from "../../src/deepbelief/explorer/static/core/perturb.js";
 import { Random } from "../../src/deepbelief/explorer/static/core/random.js";
+import { Stack } from "../../src/deepbelief/explorer/static/core/stack.js";
 import {
   chained,
   dense,
@@ -132,6 +134,46 @@ test("binary and real units have their means, in samples too, and the temperatur
   for (const temperature of [1, 4]) {
     const values = draws(real, temperature);
     near([mean(values), mean(values.map((one) => (one - 0.5) ** 2))], [0.5, temperature / 4], 0.03);
+  }
+});
+
+test("a chain draws hidden units with a share of the weights and of their biases, the warmer the nearer to a half", () => {
+  const top = rbm(6, 4, 80);
+  const visible = Float64Array.of(1, 0, 1, 1, 0, 1);
+  const field = top.weights.up(visible).map((one, at) => one + top.hidden.bias[at]);
+  for (const [beta, temperature] of [
+    [0, 1],
+    [0.4, 1],
+    [1, 1],
+    [1, 3],
+  ]) {
+    const chain = new Chain({ stack: new Stack([], null, null), top, values: 6 }, { temperature, random: 5 });
+    const total = new Float64Array(4);
+    for (let draw = 0; draw < 20000; draw++) {
+      chain.sampleHidden(top, visible, beta).forEach((one, at) => {
+        total[at] += one / 20000;
+      });
+    }
+    near(
+      total,
+      field.map((one) => 1 / (1 + Math.exp((-beta * one) / temperature))),
+      0.02,
+    );
+  }
+});
+
+test("a chain's labels are one group, whose probabilities the temperature evens out", () => {
+  const top = rbm(9, 4, 90); // 6 values and 3 classes
+  const field = Float64Array.from(numbers(9, 91));
+  for (const temperature of [1, 2.5]) {
+    const chain = new Chain({ stack: new Stack([], null, null), top, values: 6 }, { temperature, random: 5 });
+    const { sample } = chain.sampleVisible(field);
+    const logits = [6, 7, 8].map((at) => (field[at] + top.visible.bias[at]) / temperature);
+    near(chain.labelProbabilities(), softmax(logits));
+    assert.equal(
+      sample.slice(6).reduce((sum, one) => sum + one, 0),
+      1,
+    );
   }
 });
 
