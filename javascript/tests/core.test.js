@@ -174,6 +174,17 @@ test("a chain's labels are one group, whose probabilities the temperature evens 
       sample.slice(6).reduce((sum, one) => sum + one, 0),
       1,
     );
+    for (const label of [0, 1, 2]) {
+      chain.label = label; // which is then clamped, as a page does in the middle of a dream
+      const clamped = chain.sampleVisible(field);
+      for (const values of [clamped.sample, clamped.mean]) {
+        near(
+          values.slice(6),
+          [0, 1, 2].map((one) => Number(one === label)),
+        );
+      }
+      near(chain.labelProbabilities(), softmax(logits));
+    }
   }
 });
 
