@@ -55,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
     "watching": MODELS | {"arrays", "insight", "learning", "system"},
-    "sklearn": MODELS | {"data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},
+    "sklearn": MODELS
+    | {"arrays", "data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},
     "tables": MODELS
     | {
         "checkpoint",

@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from deepbelief.arrays import count_missing
 from deepbelief.data import Rows, Source, TensorSource
 from deepbelief.data.views import View
 
@@ -31,7 +32,7 @@ class SparseRows(Source):
     @property
     def missing(self) -> float:
         """The share of all values that are missing; of a sparse matrix these are among the stored ones."""
-        return float(np.isnan(self._matrix.data).sum()) / max(1, len(self) * self.width)
+        return count_missing(torch.from_numpy(self._matrix.data)) / max(1, len(self) * self.width)
 
     def batch(self, rows: Rows) -> Tensor:
         """The rows asked for, (batch, width), dense."""
