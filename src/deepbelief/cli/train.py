@@ -75,10 +75,10 @@ def train(
     from deepbelief.randomness import Random
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
-    from deepbelief.tables.folder import save_table_model
+    from deepbelief.tables.folder import check_is_free, save_table_model
     from deepbelief.tables.recognition import ColumnChoice, recognise_table
     from deepbelief.tables.training import TableSettings, TableTraining
-    from deepbelief.tables.unfinished import check_is_free, unfinished
+    from deepbelief.tables.unfinished import unfinished
 
     keep_freed_memory()
     check_is_free(out)

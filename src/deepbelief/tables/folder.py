@@ -14,21 +14,40 @@ from typing import Any, Final
 
 from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, read_description, save_dbn, save_model
 from deepbelief.data import Column, Columns
-from deepbelief.errors import DataError
+from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.feedforward import FeedForward
-from deepbelief.system.atomic import write_atomically
+from deepbelief.system.atomic import is_temporary, write_atomically
+from deepbelief.system.lock import LOCK
 from deepbelief.tables.model import TableModel
 
 _DBN: Final = "dbn.safetensors"
-CLASSIFIER: Final = "classifier.safetensors"
-RECORD: Final = "training.json"
+_CLASSIFIER: Final = "classifier.safetensors"
+_RECORD: Final = "training.json"
+UNFINISHED: Final = "unfinished"  # the folder of the checkpoints of a training at work
+REQUEST: Final = "request.json"  # in it: what was asked for
+
+
+def check_is_free(folder: Path) -> None:
+    """`SettingsError` if there is something in the folder, or in its place, but for what a stopped training left."""
+    if not folder.exists():
+        return
+    ours = {LOCK, UNFINISHED}
+    if (folder / UNFINISHED / REQUEST).exists():
+        ours |= {_RECORD, _CLASSIFIER}  # of a model whose DBN was not written any more
+    if not folder.is_dir() or not all(path.name in ours or is_temporary(path) for path in folder.iterdir()):
+        raise SettingsError(f"{folder} is there and not empty: give another folder with --out.")
 
 
 def save_table_model(folder: Path, model: TableModel, record: Mapping[str, Any]) -> None:
-    """Write a model and the record of its training; `load_table_model` gives the model back."""
-    write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    """Write a model and the record of its training; `load_table_model` gives the model back.
+
+    Raises:
+        SettingsError: the folder is not empty.
+    """
+    check_is_free(folder)
+    write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
     if model.classifier is not None:
-        save_model(folder / CLASSIFIER, model.classifier)
+        save_model(folder / _CLASSIFIER, model.classifier)
     further = {} if model.image_shape is None else {"image_shape": list(model.image_shape)}
     label = None if model.label is None else model.label.description
     save_dbn(folder / _DBN, model.dbn, columns=model.columns.description, label=label, **further)
@@ -74,7 +93,7 @@ def load_table_model(path: Path) -> TableModel:
 
 
 def _classifier(folder: Path, label: Column) -> FeedForward:
-    file = folder / CLASSIFIER
+    file = folder / _CLASSIFIER
     network = load_network(file).requires_grad_(False)
     if network.sizes[-1] != len(label.values):
         raise UnusableFileError(f"{file} is damaged (it knows other classes than the DBN's file)", "train it anew")

@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.records import DivergedError
-from deepbelief.system.atomic import is_temporary, sweep, write_atomically
-from deepbelief.system.lock import LOCK, locked
-from deepbelief.tables.folder import CLASSIFIER, RECORD
+from deepbelief.system.atomic import sweep, write_atomically
+from deepbelief.system.lock import locked
+from deepbelief.tables.folder import REQUEST, UNFINISHED, check_is_free
 from deepbelief.tables.recognition import LearnableTable
 from deepbelief.tables.training import TableSettings
-
-UNFINISHED: Final = "unfinished"  # the folder of the checkpoints, inside that of the model
-_REQUEST: Final = "request.json"
 
 
 @contextmanager
@@ -38,31 +35,20 @@ def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, see
         check_is_free(folder)  # once more: the other process may just have finished
         sweep(folder)
         checkpoints, request = folder / UNFINISHED, _request(table, settings, seed)
-        if (checkpoints / _REQUEST).exists():
-            if (checkpoints / _REQUEST).read_bytes() != request:
+        if (checkpoints / REQUEST).exists():
+            if (checkpoints / REQUEST).read_bytes() != request:
                 raise SettingsError(
                     f"{folder} holds a stopped training of other rows or with other options: give the same again to go "
                     "on with it, another folder with --out, or delete it."
                 )
         else:
-            write_atomically(checkpoints / _REQUEST, request)
+            write_atomically(checkpoints / REQUEST, request)
         try:
             yield checkpoints
         except DivergedError:  # with the same options it would diverge again
             shutil.rmtree(checkpoints)
             raise
         shutil.rmtree(checkpoints)
-
-
-def check_is_free(folder: Path) -> None:
-    """`SettingsError` if there is something in the folder, or in its place, but for what a stopped training left."""
-    if not folder.exists():
-        return
-    ours = {LOCK, UNFINISHED}
-    if (folder / UNFINISHED / _REQUEST).exists():
-        ours |= {RECORD, CLASSIFIER}  # of a model whose DBN was not written any more
-    if not folder.is_dir() or not all(path.name in ours or is_temporary(path) for path in folder.iterdir()):
-        raise SettingsError(f"{folder} is there and not empty: give another folder with --out.")
 
 
 def _request(table: LearnableTable, settings: TableSettings, seed: int) -> bytes:
