@@ -53,7 +53,9 @@ def train(
     dataset: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="A .csv, .parquet, .npy or .npz file, a folder of images, or the name of a data set."
+            metavar="DATA",
+            help="A .csv, .parquet, .npy or .npz file, a folder of images or of .npy or .parquet files, or the name of "
+            "a data set.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write the model to.")],
@@ -77,6 +79,7 @@ def train(
     from deepbelief.system.memory import keep_freed_memory
     from deepbelief.tables.folder import check_is_free, save_table_model
     from deepbelief.tables.recognition import ColumnChoice, recognise_table
+    from deepbelief.tables.stored import stored_table
     from deepbelief.tables.training import TableSettings, TableTraining
     from deepbelief.tables.unfinished import unfinished
 
@@ -84,9 +87,11 @@ def train(
     check_is_free(out)
     settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
     choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
-    given = load_user_table(dataset, data, "train", download_line)
-    with located(Path(dataset)):
-        table = recognise_table(given, choice)
+    table = stored_table(dataset, choice)
+    if table is None:
+        given = load_user_table(dataset, data, "train", download_line)
+        with located(Path(dataset)):
+            table = recognise_table(given, choice)
     typer.echo(f"{dataset}: {table.summary}")
     if table.constant:
         typer.echo(f"Beware: {table.constant}")

@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
+import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
@@ -65,19 +66,40 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> ND
         return _array(stream, path, member.file_size)
 
 
+class NpyHeader(NamedTuple):
+    """What a .npy file says of its array; ``columns_first``: in Fortran's order. ``offset``: where its values begin."""
+
+    shape: tuple[int, ...]
+    columns_first: bool
+    dtype: np.dtype[Any]
+    offset: int
+
+
+def read_npy_header(path: Path) -> NpyHeader:
+    """What a .npy file holds, without reading it; `DataError` as of `read_npy`."""
+    with _reading(path, "npy") as stream:
+        return _header(stream, path, path.stat().st_size)
+
+
 def _array(stream: IO[bytes], path: Path, size: int) -> NDArray[Any]:
     """The array in a stream of exactly ``size`` bytes."""
+    _header(stream, path, size)
+    stream.seek(0)
+    return npy_format.read_array(stream, allow_pickle=False)
+
+
+def _header(stream: IO[bytes], path: Path, size: int) -> NpyHeader:
+    """The header of an array in a stream of exactly ``size`` bytes."""
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     # Version 3 is for names of fields, which images and labels have none of.
-    shape, _, dtype = readers[npy_format.read_magic(stream)](stream)
+    shape, columns_first, dtype = readers[npy_format.read_magic(stream)](stream)
     if dtype.hasobject:
         raise DataError(f"{path} holds Python objects instead of numbers; save plain arrays (texts with .astype(str)).")
     # Python's integers: sizes may multiply to more than 64 bits.
     promised, found = math.prod(shape) * dtype.itemsize, size - stream.tell()
     if not dtype.itemsize or promised != found:
         raise ValueError(f"{promised} bytes of values are promised and {found} there")
-    stream.seek(0)
-    return npy_format.read_array(stream, allow_pickle=False)
+    return NpyHeader(shape, columns_first, dtype, stream.tell())
 
 
 def _magic(stream: IO[bytes], magic: bytes) -> bool:

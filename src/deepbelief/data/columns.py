@@ -178,16 +178,21 @@ class Columns:
 
     def summary(self, matrix: NDArray[Any]) -> str:
         """In one line what rows hold, such as `42 real columns, 3 categories, 7 % missing; 1,797 rows`."""
+        missing = float(np.mean([np.isnan(block[:, 0]) for _, block in self.blocks(matrix)]))
+        return self.counted(len(matrix), missing)
+
+    def counted(self, rows: int, missing: float) -> str:
+        """`summary` of so many rows, of which this share of the cells is missing."""
         kinds = [column.kind for column in self.each]
         counts = [
             _counted(kinds.count("binary"), "binary column", "binary columns"),
             _counted(kinds.count("real"), "real column", "real columns"),
             _counted(kinds.count("category"), "category", "categories"),
         ]
-        missing = 100 * float(np.mean([np.isnan(block[:, 0]) for _, block in self.blocks(matrix)]))
+        missing *= 100
         if missing:
             counts.append(f"{missing:.0f} % missing" if missing >= 1 else f"{missing:.1g} % missing")
-        return f"{', '.join(filter(None, counts))}; {_counted(len(matrix), 'row', 'rows')}"
+        return f"{', '.join(filter(None, counts))}; {_counted(rows, 'row', 'rows')}"
 
     def constant(self, matrix: NDArray[Any]) -> list[str]:
         """The names of the columns that hold the same in all rows; each must be known in one row."""

@@ -39,10 +39,11 @@ def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path} has two columns called {twice[0]!r}; give each a name of its own.")
     if not len(table):
         raise DataError(f"{path} has no rows; give at least one.")
-    return {name: _cells(pyarrow, column) for name, column in zip(names, table.columns, strict=True)}
+    return {name: cells_of(pyarrow, column) for name, column in zip(names, table.columns, strict=True)}
 
 
-def _cells(pyarrow: Any, column: Any) -> NDArray[Any]:
+def cells_of(pyarrow: Any, column: Any) -> NDArray[Any]:
+    """The cells of a column, (rows,): numbers, NaN where one is missing, or objects, None where one is missing."""
     if pyarrow.types.is_decimal(column.type):
         column = column.cast(pyarrow.float64())
     if pyarrow.types.is_boolean(column.type) and column.null_count:

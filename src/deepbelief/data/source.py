@@ -7,6 +7,7 @@ from typing import Final
 import torch
 
 from deepbelief.arrays import count_missing
+from deepbelief.data.order import Runs
 
 Rows = slice | torch.Tensor
 Reader = Callable[[Rows], torch.Tensor]
@@ -52,6 +53,18 @@ class Source(ABC):
         """The share of all values that are missing, that is, NaN; to find out takes a look at all of them."""
         absent = sum(map(count_missing, in_batches(self, _LOOKED_AT)))
         return absent / max(1, len(self) * self.width)
+
+    @property
+    def runs(self) -> Runs | None:
+        """Which items are cheap to read together; None: all orders are as cheap."""
+        return None
+
+    def expect(self, order: torch.Tensor) -> None:
+        """Told which items a reader will be asked for next, (items,) on the CPU, in this order, batch by batch.
+
+        A source may read them ahead; what it gives stays the same.
+        """
+        return None  # most sources have nothing to do
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """What gives batches of up to ``size`` items as ``dtype``; a source may do it without taking new memory."""

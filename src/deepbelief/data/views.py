@@ -9,6 +9,7 @@ from torch import Tensor
 from deepbelief.arrays import TensorLike, as_tensor, check_range
 from deepbelief.data.dataset import Images
 from deepbelief.data.labels import as_labels
+from deepbelief.data.order import Runs
 from deepbelief.data.source import Reader, Rows, Source, take
 from deepbelief.data.tensor_source import SourceLike, as_source
 from deepbelief.errors import DataError, SettingsError
@@ -37,6 +38,15 @@ class View(Source):
     def missing(self) -> float:
         """The share of all values that are missing, as in the other source."""
         return self.source.missing
+
+    @property
+    def runs(self) -> Runs | None:
+        """Which items are cheap to read together, as in the other source."""
+        return self.source.runs
+
+    def expect(self, order: Tensor) -> None:
+        """Lets the other source read ahead."""
+        self.source.expect(order)
 
 
 @final

@@ -178,7 +178,7 @@ class MinibatchCourse(Training[Record]):
 
     Args:
         model, kept, measured, random: as for `Training`.
-        items: what is learnt from; of these the number and the weights matter here.
+        items: what is learnt from; of these the number, the weights and the runs matter here.
         settings: epochs, batch_size and patience.
     """
 
@@ -195,7 +195,7 @@ class MinibatchCourse(Training[Record]):
         random: Random,
     ) -> None:
         super().__init__(model, kept, settings.epochs, settings.patience, measured, random)
-        self._items, self._weights = len(items), items.weights
+        self._items, self._source = len(items), items
         self._batch_size, self._measured = settings.batch_size, measured
 
     @abstractmethod
@@ -212,7 +212,9 @@ class MinibatchCourse(Training[Record]):
 
     def _one_epoch(self, epoch: int) -> Record:
         device = next(self._model.parameters()).device
-        order = order_of(self._items, self._weights, self._random).to(device)
+        order = order_of(self._items, self._source.weights, self._random, self._source.runs)
+        self._source.expect(order)
+        order = order.to(device)
         starts = range(0, self._items, self._batch_size)
         total = torch.zeros((), dtype=torch.float64, device=device)
         for index, start in enumerate(starts):

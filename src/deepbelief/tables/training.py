@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepbelief.data import TensorSource
 from deepbelief.data.split import split_rows
+from deepbelief.data.stored_rows import StoredRows
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
@@ -71,7 +72,8 @@ class TableTraining:
     ) -> None:
         self._table, self._settings, self._random = table, settings, random
         self._progress = progress or (lambda *_: None)
-        self._rows = table.rows.to(random.device)
+        rows = table.rows
+        self._rows: Tensor | StoredRows = rows.to(random.device) if isinstance(rows, Tensor) else rows
         visible = units_of_columns(table.columns)
         self._dbn = DBN.from_units([visible, *map(Bernoulli, settings.hidden)], random)
         if visible.are_real.any():
@@ -131,7 +133,7 @@ class TableTraining:
 
     def _classifier(self, classes: Tensor | None, number: int) -> FeedForward:
         """The DBN's recognition pass with a read-out, all of it fine-tuned on the rows that have labels."""
-        assert classes is not None
+        assert classes is not None and isinstance(self._rows, Tensor)  # files that are not loaded have no labels
         classes = classes.to(self._rows.device)
         labelled = classes != NO_LABEL
         rows = filled_in(self._dbn, self._rows[labelled].to(self._dbn.layer(1).weights))

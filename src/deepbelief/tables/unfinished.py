@@ -9,12 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.records import DivergedError
 from deepbelief.system.atomic import sweep, write_atomically
 from deepbelief.system.lock import locked
 from deepbelief.tables.folder import REQUEST, UNFINISHED, check_is_free
 from deepbelief.tables.recognition import LearnableTable
+from deepbelief.tables.stored import fingerprint
 from deepbelief.tables.training import TableSettings
 
 
@@ -53,10 +56,14 @@ def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, see
 
 def _request(table: LearnableTable, settings: TableSettings, seed: int) -> bytes:
     """What decides the result of a training, as the content of a file."""
-    digest = hashlib.sha256(table.rows.numpy().tobytes())
-    if table.classes is not None:
-        digest.update(table.classes.numpy().tobytes())
+    if isinstance(table.rows, Tensor):
+        digest = hashlib.sha256(table.rows.numpy().tobytes())
+        if table.classes is not None:
+            digest.update(table.classes.numpy().tobytes())
+        rows = digest.hexdigest()
+    else:
+        rows = fingerprint(table.rows)
     label = None if table.label is None else table.label.description
     columns: Any = [table.columns.description, label]
-    wanted = {"rows": digest.hexdigest(), "columns": columns, "settings": asdict(settings), "seed": seed}
+    wanted = {"rows": rows, "columns": columns, "settings": asdict(settings), "seed": seed}
     return (json.dumps(wanted, indent=1) + "\n").encode()

@@ -79,7 +79,7 @@ class JointTraining:
             )
             for layer, one in enumerate(for_each, start=1)
         ]
-        self._items, self._weights = len(items), items.weights
+        self._items = items
         self._size = min(self._settings.batch_size, len(items))
         first = self._seen_by(1, items, self._settings.binarise)
         self._read = first.reader(self._size, products or dbn.layer(1).weights.dtype)
@@ -125,7 +125,7 @@ class JointTraining:
             yield from new
 
     def _batches(self) -> Iterator[Rows]:
-        return batches(self._items, self._settings, self._random, self._weights)
+        return batches(len(self._items), self._settings, self._random, self._items.weights, self._items)
 
     def _learn(self, rows: Rows) -> None:
         """Every layer learns from one batch."""

@@ -1,6 +1,6 @@
 """The training of one RBM: its batches and epochs, and what is measured after each epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, final
 
 import torch
@@ -146,14 +146,17 @@ class RBMTraining(Training[EpochRecord]):
         def learn(rows: Rows) -> None:
             self.learn(self._read(rows))
 
-        items = self._source
         run = Replayed(learn, self._size, self._random) if self.replayable else learn
-        for number, rows in enumerate(batches(len(items), self.settings, self._random, items.weights), start=1):
+        for number, rows in enumerate(self._batches(), start=1):
             run(rows)
             if number % BETWEEN_CHECKS == 0:
                 self.check(epoch)
         self.check(epoch)
         return self.measure(epoch)
+
+    def _batches(self) -> Iterator[Rows]:
+        items = self._source
+        return batches(len(items), self.settings, self._random, items.weights, items)
 
     @property
     def replayable(self) -> bool:
