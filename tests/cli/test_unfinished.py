@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deepbelief.learning import resumption
@@ -96,3 +97,22 @@ def test_a_training_that_fails_leaves_nothing_in_its_way(here: Path) -> None:
     done = quickly(*WORDS, "--learning-rate", 1e30, "--out", "m", cwd=here)
     assert_refused(done, 1, "diverged")
     assert quickly(*WORDS, "--out", "m", cwd=here).returncode == 0
+
+
+def test_a_stopped_training_of_a_folder_of_files_goes_on(here: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
+    (here / "d").mkdir()
+    for number, part in enumerate(np.split(rows, 3)):
+        np.save(here / "d" / f"{number}.npy", part)
+    words = ("train", "d", "--hidden", "6,4", "--epochs", 3)
+    done = quickly(*words, "--out", "whole", cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("d: 4 real columns; 90 rows")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("deepbelief.cli.output.steps_line", Stops(4))
+        assert_refused(quickly(*words, "--out", "m", cwd=here), 130, "stopped; the same command goes on from here.")
+    np.save(here / "d" / "2.npy", rows[:30])
+    assert_refused(quickly(*words, "--out", "m", cwd=here), 2, "m holds a stopped training of other rows")
+    np.save(here / "d" / "2.npy", rows[60:])
+    assert quickly(*words, "--out", "m", cwd=here).returncode == 0
+    assert files(here / "m") == files(here / "whole")

@@ -19,6 +19,7 @@ from deepbelief.data.files import (
 from deepbelief.data.named import NAMES, load_named
 from deepbelief.data.recognition import recognise_columns
 from deepbelief.data.source import Reader, Rows, Source, evenly_spaced, in_batches
+from deepbelief.data.stored_rows import StoredRows, open_rows
 from deepbelief.data.tensor_source import SourceLike, TensorSource, as_source
 from deepbelief.data.user_table import UserTable, load_user_table
 from deepbelief.data.views import Labelled, LabelledLike, Weighted, as_held_out, as_labelled
@@ -36,6 +37,7 @@ __all__ = [
     "Rows",
     "Source",
     "SourceLike",
+    "StoredRows",
     "TensorSource",
     "UserTable",
     "Weighted",
@@ -48,6 +50,7 @@ __all__ = [
     "load_dataset",
     "load_images",
     "load_user_table",
+    "open_rows",
     "recognise_columns",
 ]
 

@@ -32,7 +32,7 @@ def stored_table(name_or_path: str, choice: ColumnChoice | None = None) -> Learn
     """The columns of a large .npy, .parquet or Arrow file or of a folder of such files, whose rows stay there.
 
     All values are looked at once, part by part. None: it is something else, to be loaded whole, such as a file of at
-    most `LARGE` bytes, or one with labels or categories.
+    most `LARGE` bytes, or one with labels, text or categories.
 
     Raises:
         SettingsError: the choice names a column that is not there, or asks for labels or categories of a folder.
@@ -52,7 +52,17 @@ def stored_table(name_or_path: str, choice: ColumnChoice | None = None) -> Learn
         raise SettingsError(f"{path}: {unfit}")
     declared = {*(choice.declared or {})}
     kept = [name for number, name in enumerate(kept) if number >= leading_index(names) or name in declared]
-    rows = open_rows(path, kept)
+    try:
+        rows = open_rows(path, kept)
+    except DataError:
+        if not whole:  # such as one with text, which is loaded as long as it can be
+            return None
+        raise
+    return _learnable(path, rows, choice)
+
+
+def _learnable(path: Path, rows: StoredRows, choice: ColumnChoice) -> LearnableTable:
+    """These rows with what is recognised in them."""
     with located(path):
         found = _survey(rows)
         columns = found.columns(choice)
