@@ -118,9 +118,8 @@ def compare(path: Path, names: list[str], products: str, rounds: int) -> dict[st
                 measured = round_of(process)
                 if number:
                     found[name].append(measured)
-                typer.echo(
-                    f"{name}: {measured['seconds']:.2f} s ({measured['learning_seconds']:.2f}), {measured['peak_bytes'] / 2**20:.0f} MiB"
-                )
+                busy, resident = measured["learning_seconds"], measured["peak_bytes"] / 2**20
+                typer.echo(f"{name}: {measured['seconds']:.2f} s ({busy:.2f} at work), {resident:.0f} MiB")
     return {
         "contenders": {name: {key: [one[key] for one in each] for key in each[0]} for name, each in found.items()},
         "speed": ratio(found, names, "seconds"),

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+import torch
+from pyarrow import parquet
 
 from deepbelief.checkpoint import (
     load_autoencoder,
@@ -18,7 +21,7 @@ from deepbelief.checkpoint import (
     load_labelled_rbm,
     load_state,
 )
-from deepbelief.data import load_dataset, load_images
+from deepbelief.data import load_dataset, load_images, open_rows
 from deepbelief.data.idx import read_idx
 from deepbelief.errors import DataWarning, DeepBeliefError
 from deepbelief.evaluation.plan import load_plan
@@ -85,6 +88,24 @@ def _npz(save: Callable[..., None]) -> bytes:
     return stream.getvalue()
 
 
+def _stored(path: Path) -> Any:
+    return open_rows(path).batch(torch.tensor([0, -1]))
+
+
+def _parquet(compression: str) -> bytes:
+    stream = io.BytesIO()
+    parquet.write_table(_TABLE, stream, row_group_size=2, compression=compression)
+    return stream.getvalue()
+
+
+def _arrow() -> bytes:
+    stream = io.BytesIO()
+    with pyarrow.ipc.new_file(stream, _TABLE.schema) as file:
+        file.write_table(_TABLE, max_chunksize=2)
+    return stream.getvalue()
+
+
+_TABLE = pyarrow.table({"a": [0.5, None, 2], "b": [True, False, None], "c": [3, 4, 5]})
 BYTES = np.arange(48, dtype=np.uint8).reshape(4, 3, 4) * 5
 _IMAGES = (partial(_images, real=False), partial(_images, real=True))
 _DATASETS = (partial(_dataset, real=False), partial(_dataset, real=True))
@@ -110,6 +131,8 @@ KINDS = {
         ),
         (*_IMAGES, *_DATASETS),
     ),
-    "npy": FileKind(".npy", (_npy(BYTES), _npy(BYTES / 255), _npy(BYTES.astype(">i2"))), _IMAGES),
+    "npy": FileKind(".npy", (_npy(BYTES), _npy(BYTES / 255), _npy(BYTES.astype(">i2"))), (*_IMAGES, _stored)),
+    "parquet": FileKind(".parquet", (_parquet("NONE"), _parquet("SNAPPY")), (_stored,)),
+    "arrow": FileKind(".arrow", (_arrow(),), (_stored,)),
     "npz": FileKind(".npz", (_npz(np.savez), _npz(np.savez_compressed)), (*_IMAGES, *_DATASETS)),
 }

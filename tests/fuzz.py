@@ -17,7 +17,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".fuzz"
-NAMES = ("idx", "model", "recipe", "table", "npy", "npz")  # the keys of `file_kinds.KINDS`, which loads slowly
+NAMES = (
+    "idx",
+    "model",
+    "recipe",
+    "table",
+    "npy",
+    "npz",
+    "parquet",
+    "arrow",
+)  # the keys of `file_kinds.KINDS`, which loads slowly
 MEMORY = Path("/dev/shm")  # where there is such a folder, files are written many times as fast
 # The modules whose branches guide the search.
 GUIDES = ["deepbelief", "tests", "csv", "gzip", "json", "numpy", "tomllib", "zipfile"]

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import by_class  # noqa: E402 (a script's neighbour)
 import contenders  # noqa: E402
+import from_disk  # noqa: E402
 import interval_coverage  # noqa: E402
 import labels  # noqa: E402
 import likelihood  # noqa: E402
@@ -280,3 +281,12 @@ def test_kept_figures_say_on_what_they_were_measured() -> None:
 
 def test_random_pixels_stand_in_for_images_that_are_not_there() -> None:
     assert contenders.pixels(contenders.Task(20, 5, batch=8, images=32)).dtype == torch.uint8
+
+
+def test_learning_from_a_disk_is_measured(tmp_path: Path) -> None:
+    from_disk.main(rows=300, rounds=1, folder=tmp_path, out=tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["bytes"], found["machine"]["threads"]) == (300 * 784, torch.get_num_threads())
+    assert found["comparisons"]["disk"]["speed"] > 0
+    assert len(found["comparisons"]["disk"]["contenders"]["memory"]["seconds"]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["found.json"]

@@ -86,6 +86,7 @@ def test_pages_with_python_are_run() -> None:
         "README.md",
         "docs/how-learning-works.md",
         "docs/incomplete-data.md",
+        "docs/large-data.md",
         "docs/robustness.md",
         "docs/scikit-learn.md",
         "docs/sharing.md",
@@ -109,6 +110,13 @@ def test_the_python_about_incomplete_data_runs() -> None:
     assert done.returncode == 0, done.stderr
     *_, log_p = done.stdout.split()
     assert -4 * math.log(3) / 2 < float(log_p) < 0  # better than by chance of two known stars in four
+
+
+def test_the_python_about_large_data_runs() -> None:
+    (code,) = blocks_of("docs/large-data.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["1", "1"], ["1", "2"], ["2", "1"], ["2", "2"]]
 
 
 def test_the_python_about_scikit_learn_runs() -> None:

@@ -170,6 +170,26 @@ def test_views_read_ahead_as_well(pixels: tuple[np.ndarray, Path], monkeypatch: 
     assert seen == [True] * 7
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_empty_cells_of_all_types_are_missing(tmp_path: Path, kind: str) -> None:
+    columns = {
+        "a": pyarrow.array([True, None, False]),
+        "b": pyarrow.array([1, 2, None], pyarrow.int8()),
+        "c": pyarrow.array([None, 0.5, 1], pyarrow.float32()),
+    }
+    for names, dtype in ((["a", "b", "c"], np.float32), (["a", "b", "c", "d"], np.float64)):
+        table = pyarrow.table(columns | ({"d": pyarrow.array([1, 2, 2**40])} if "d" in names else {}))
+        path = tmp_path / f"{len(names)}.{kind}"
+        if kind == "parquet":
+            parquet.write_table(table, path)
+        else:
+            with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as file:
+                file.write_table(table)
+        found = open_rows(path, names).batch(slice(0, 3)).numpy()
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found[:, :3], [[1, 1, np.nan], [np.nan, 2, 0.5], [0, np.nan, 1]])
+
+
 def test_large_groups_are_mixed_by_several(tmp_path: Path) -> None:
     rows = open_rows(save(tmp_path / "d", [NUMBERS.normal(size=(30, 2))], "parquet"))
     assert rows.runs.starts.tolist() == [0, 7, 14, 21, 28, 30]

@@ -116,7 +116,10 @@ class ArrowShard(Shard):
 
     def _group(self, file: Any, number: int) -> NDArray[Any]:
         """All rows of a group."""
-        columns = file.get_batch(number) if self._is_arrow else file.read_row_group(number, columns=list(self.names))
+        if self._is_arrow:
+            columns = self._pyarrow.Table.from_batches([file.get_batch(number)])
+        else:
+            columns = file.read_row_group(number, columns=list(self.names))
         rows = np.empty((columns.num_rows, len(self.names)), self.dtype)
         if columns.num_rows != self.starts[number + 1] - self.starts[number]:
             raise DataError(f"{self.path} has been changed while it was read: begin anew.")
