@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepbelief import DBN, RBM, Bernoulli, FeedForward, MinibatchSettings, MinibatchTraining, Random, RBMSettings
-from deepbelief.data import Rows, Source, StoredRows, open_rows
+from deepbelief.data import Rows, Source, StoredRows, Weighted, open_rows
 from deepbelief.data.order import Runs
 from deepbelief.learning.rbm import pretraining
 from deepbelief.learning.rbm.joint import JointTraining
@@ -77,8 +77,11 @@ def test_windows_are_as_good_as_shuffling_all_rows_where_these_are_sorted(sorted
     assert error(stored(sorted_rows, run=400, window=400)) > 1.2 * good  # a window of one class mixes nothing
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("joint", [False, True])
-def test_all_layers_learn_as_from_memory(sorted_rows: Path, joint: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_layers_learn_as_from_memory(
+    sorted_rows: Path, joint: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pretraining, "FEATURE_BYTES", 0)
     rows = open_rows(sorted_rows, window=700)
     kind = JointTraining if joint else Pretraining
@@ -86,6 +89,7 @@ def test_all_layers_learn_as_from_memory(sorted_rows: Path, joint: bool, monkeyp
     def learnt(source: Source) -> DBN:
         random = Random(0)
         dbn = DBN.from_sizes([30, 12, 8], random)
+        source = Weighted(source, torch.arange(N) % 3) if weighted else source
         settings = RBMSettings(epochs=2, batch_size=64, binarise=True)
         list(kind(dbn, source, settings, random=random, held_out=source).epochs())
         return dbn
@@ -93,6 +97,7 @@ def test_all_layers_learn_as_from_memory(sorted_rows: Path, joint: bool, monkeyp
     found, expected = learnt(rows), learnt(InMemory(rows))
     for one, other in zip(found.parameters(), expected.parameters(), strict=True):
         assert torch.equal(one, other)
+    assert rows._ahead is not None
 
 
 def test_a_training_goes_on_bit_by_bit(sorted_rows: Path) -> None:

@@ -21,7 +21,7 @@ from deepbelief.data.source import Reader, Rows, Source
 from deepbelief.errors import DataError
 
 _WINDOW_BYTES: Final = 2**27  # of the rows that are mixed with each other
-_GROUPS: Final = 4  # at least so many runs are
+_GROUPS: Final = 4  # runs in a window, at least
 _KEPT_BYTES: Final = 2**25  # of rows that are asked for again and again, as by monitors
 _KEPT: Final = 4  # times that such rows were asked for
 SHARD_ENDINGS: Final = (".npy", ".parquet", *ARROW_ENDINGS)
@@ -153,7 +153,11 @@ class StoredRows(Source):
             raise IndexError(f"there are {len(self)} rows, and not all of those that are asked for")
         ascending, places = np.unique(wanted, return_inverse=True)
         found = self._read(_pieces(ascending))
-        return torch.from_numpy(found.take(places.reshape(-1), axis=0))
+        mixed = np.empty((len(wanted), self.width), found.dtype)
+        # Into memory that it gets by itself NumPy takes ten times as long; and "clip", which clips nothing here, saves
+        # it a buffer.
+        np.take(found, places.reshape(-1), axis=0, out=mixed, mode="clip")
+        return torch.from_numpy(mixed)
 
     def _read(self, pieces: Sequence[slice]) -> NDArray[Any]:
         """The rows of ascending pieces."""
