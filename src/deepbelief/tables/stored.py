@@ -25,7 +25,7 @@ from deepbelief.tables.recognition import ColumnChoice, LearnableTable, check_ch
 LARGE: Final = 2**30
 """Bytes: a larger file is not loaded, if all of it is numbers without labels."""
 _LARGEST: Final = torch.finfo(torch.float32).max
-_BYTES: Final = 2**26  # that are looked at together
+_BYTES: Final = 2**22  # that are looked at together
 
 
 def stored_table(name_or_path: str, choice: ColumnChoice | None = None) -> LearnableTable | None:
@@ -136,14 +136,12 @@ def _survey(rows: StoredRows) -> _Survey:
     for start in range(0, len(rows), size):
         part = rows.stored(slice(start, min(start + size, len(rows))))
         least = most = part
-        are_states = (part == 0) | (part == rows.maximum)
-        if part.is_floating_point():
+        if not rows.grey:  # grey values are neither missing nor infinite, and binary whatever they are
             absent = part.isnan()
             missing += absent.sum(dim=0)
             least, most = part.masked_fill(absent, torch.inf), part.masked_fill(absent, -torch.inf)
-            are_states |= absent
+            states &= ((part == 0) | (part == 1) | absent).all(dim=0)
             _check_finite(rows, start, part)
-        states &= are_states.all(dim=0)
         low = torch.minimum(low, least.amin(dim=0).double() / rows.maximum)
         high = torch.maximum(high, most.amax(dim=0).double() / rows.maximum)
     return _Survey(rows.names, low, high, missing, states)
