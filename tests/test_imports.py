@@ -50,9 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": MODELS | {"arrays", "randomness"},
     "insight": {"data", "models", "randomness"},
     "robustness": {"arrays", "randomness"},
-    "learning": {"checkpoint", "data", "randomness", "settings"},
-    "learning/rbm": MODELS | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings"},
-    "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings"},
+    "learning": {"checkpoint", "data", "randomness", "settings", "system"},
+    "learning/rbm": MODELS
+    | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings", "system"},
+    "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings", "system"},
     "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
     "watching": MODELS | {"arrays", "insight", "learning", "system"},
     "sklearn": MODELS

@@ -3,7 +3,8 @@
 import math
 import operator
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final, final
 
@@ -51,6 +52,48 @@ class Random:
         # One generator on the device; on the CPU it is not used, because SFC64 is ten times faster there.
         self._on_device = torch.Generator("cpu" if self.device.type == "meta" else self.device)
         self._on_device.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        self._part: tuple[int, tuple[slice, ...]] | None = None  # see `part_of`
+
+    @contextmanager
+    def part_of(self, whole: int, *rows: slice) -> Iterator[None]:
+        """Within, tensors are some rows of a larger one, of `whole` rows, and get the numbers that they have in it.
+
+        Numbers are drawn for the whole, and the others are thrown away: so processes of which each has some rows draw
+        together what one alone would draw, and the stream goes on from the same place in all of them. `permutation` and
+        `poisson` draw no part, and are an error here.
+
+        >>> random, again = Random(0), Random(0)
+        >>> with again.part_of(4, slice(1, 3)):
+        ...     part = again.uniform((2, 5))
+        >>> torch.equal(part, random.uniform((4, 5))[1:3])
+        True
+        """
+        before = self._part
+        self._part = None if sum(one.stop - one.start for one in rows) == whole else (whole, rows)
+        try:
+            yield
+        finally:
+            self._part = before
+
+    def _whole(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the tensor to draw, of which one of this shape is the part that is here."""
+        if self._part is None:
+            return tuple(shape)
+        whole, rows = self._part
+        if shape[0] != (here := sum(one.stop - one.start for one in rows)):
+            raise ValueError(f"numbers are drawn for {here} rows of {whole} here, not for {shape[0]}")
+        return (whole, *shape[1:])
+
+    def _own(self, whole: Tensor) -> Tensor:
+        """The rows that are here; a view where they are one piece."""
+        if self._part is None:
+            return whole
+        pieces = [whole[one] for one in self._part[1]]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _check_undivided(self, what: str) -> None:
+        if self._part is not None:
+            raise DeepBeliefError(f"{what} cannot be drawn by several processes together: train in one process.")
 
     def bernoulli(self, probability: Tensor, out: Tensor | None = None) -> Tensor:
         """Binary states of the same shape and type, 1 with the given probability, however small or near 1 it is.
@@ -68,14 +111,15 @@ class Random:
             # Not `torch.bernoulli`: on a GPU it stops at a NaN, and then nothing runs there any more.
             torch.lt(self.uniform_(uniform), probability, out=uniform)
         else:
-            bits = self._sixteen_bits(out.numel() + 1)
-            uniform.copy_(torch.from_numpy(bits[:-1]).view(out.shape))
+            whole = self._whole(out.shape)
+            bits = self._sixteen_bits(math.prod(whole) + 1)
+            uniform.copy_(self._own(torch.from_numpy(bits[:-1]).view(whole)))
             torch.sub(uniform, probability, alpha=_STEPS, out=uniform)  # k - 65536 p, exact where it is near -f
-            torch.lt(uniform, self._fractions(out.shape, int(bits[-1]), uniform.dtype), out=uniform)
+            torch.lt(uniform, self._own(self._fractions(whole, int(bits[-1]), uniform.dtype)), out=uniform)
         return out if uniform is out else out.copy_(uniform)
 
     @staticmethod
-    def _fractions(shape: torch.Size, offset: int, dtype: torch.dtype) -> Tensor:
+    def _fractions(shape: tuple[int, ...], offset: int, dtype: torch.dtype) -> Tensor:
         """-f for states of this shape: each row has the numbers of the row before it from the second on."""
         rows, columns = math.prod(shape[:-1]), shape[-1] if shape else 1
         size = max(_FEWEST_FRACTIONS, 1 << (_OFFSETS + rows + columns).bit_length())
@@ -87,11 +131,12 @@ class Random:
         It has the type of `like`, but at least float32, so that the second number is not rounded.
         """
         dtype = torch.promote_types(like.dtype, torch.float32)
+        whole = self._whole(like.shape)
         if like.device.type != "cpu":
-            kept = torch.empty_like(like, dtype=dtype).bernoulli_(1 - dropout, generator=self._on_device)
+            kept = self._own(like.new_empty(whole, dtype=dtype).bernoulli_(1 - dropout, generator=self._on_device))
         else:
-            bits = torch.from_numpy(self._sixteen_bits(like.numel()).view(np.int16)).view(like.shape)
-            kept = (bits >= round(65536 * dropout) - 32768).to(dtype)
+            bits = torch.from_numpy(self._sixteen_bits(math.prod(whole)).view(np.int16)).view(whole)
+            kept = (self._own(bits) >= round(65536 * dropout) - 32768).to(dtype)
         return kept.div_(1 - dropout)
 
     def _sixteen_bits(self, n: int) -> NDArray[np.uint16]:
@@ -109,6 +154,7 @@ class Random:
 
     def poisson(self, mean: Tensor) -> Tensor:
         """Poisson numbers with these means, up to 9e18, drawn on the CPU; shape, type and device of `mean`."""
+        self._check_undivided("Poisson numbers")
         counts = self._numbers.poisson(mean.detach().to("cpu", torch.float64).numpy())
         return torch.from_numpy(np.asarray(counts)).to(mean)
 
@@ -116,22 +162,30 @@ class Random:
         """float32 numbers on the CPU; for a source on the device "meta" only their shape, on that device."""
         if self.device.type == "meta":
             return torch.empty(tuple(shape), dtype=torch.float32, device=self.device)
-        return torch.from_numpy(draw(tuple(shape), dtype=np.float32))
+        return self._host(draw, shape)
+
+    def _host(self, draw: Callable[..., NDArray[np.float32]], shape: Sequence[int]) -> Tensor:
+        return self._own(torch.from_numpy(draw(self._whole(shape), dtype=np.float32)))
 
     def normal_(self, out: Tensor) -> Tensor:
         """Fill with standard normal numbers, drawn where `out` is."""
         if out.device.type != "cpu":
-            return out.normal_(generator=self._on_device)
-        return out.copy_(torch.from_numpy(self._numbers.standard_normal(tuple(out.shape), dtype=np.float32)))
+            if self._part is None:
+                return out.normal_(generator=self._on_device)
+            return out.copy_(self._own(out.new_empty(self._whole(out.shape)).normal_(generator=self._on_device)))
+        return out.copy_(self._host(self._numbers.standard_normal, out.shape))
 
     def uniform_(self, out: Tensor) -> Tensor:
         """Fill with uniform numbers in [0, 1), drawn where `out` is."""
         if out.device.type != "cpu":
-            return out.uniform_(generator=self._on_device)
-        return out.copy_(torch.from_numpy(self._numbers.random(tuple(out.shape), dtype=np.float32)))
+            if self._part is None:
+                return out.uniform_(generator=self._on_device)
+            return out.copy_(self._own(out.new_empty(self._whole(out.shape)).uniform_(generator=self._on_device)))
+        return out.copy_(self._host(self._numbers.random, out.shape))
 
     def permutation(self, n: int) -> Tensor:
         """The numbers 0 ... n - 1 in random order, int64, on the CPU."""
+        self._check_undivided("a permutation")
         return torch.from_numpy(self._numbers.permutation(n))
 
     def join(self, graph: torch.cuda.CUDAGraph) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from deepbelief.checkpoint import TrainingState, UnusableFileError, load_state, save_state
 from deepbelief.errors import DeepBeliefError, one_line
 from deepbelief.learning.course import AnyRecord
+from deepbelief.system.processes import here
 
 _SECONDS_BETWEEN_CHECKPOINTS: Final = 5.0
 
@@ -40,6 +41,8 @@ def saving(
 ) -> Iterator[Record]:
     """Pass the records of a training on, and write a checkpoint every few seconds and at the end.
 
+    Of processes that learn together, the first one says when, and writes.
+
     Args:
         path: the checkpoint's file.
         training: gives the records, by its `epochs()`.
@@ -48,7 +51,7 @@ def saving(
     """
     saved = time.perf_counter()
     for record in records:
-        if time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+        if here().first_says(time.perf_counter() - saved > _SECONDS_BETWEEN_CHECKPOINTS):
             save_checkpoint(path, training, seconds())
             saved = time.perf_counter()
         yield record
@@ -58,7 +61,8 @@ def saving(
 def save_checkpoint(path: Path, training: Resumable[Any], seconds: float) -> None:
     """Write the state of a training, and the seconds that its work has taken so far."""
     state = training.state()
-    save_state(path, replace(state, progress={"training": state.progress, "seconds": seconds}))
+    if here().is_first:
+        save_state(path, replace(state, progress={"training": state.progress, "seconds": seconds}))
 
 
 def resume(path: Path, training: Resumable[Any]) -> float:

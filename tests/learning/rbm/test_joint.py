@@ -110,7 +110,7 @@ def test_dropped_units_are_there_for_the_layer_above() -> None:
         settings = RBMSettings(epochs=1, batch_size=23, learning_rate=1e-9, dropout=dropout)
         training = JointTraining(dbn, data, settings)
         learn = training._layers[1].learn
-        training._layers[1].learn = lambda values, learn=learn: (seen.append(values.clone()), learn(values))[1]  # type: ignore[method-assign]
+        training._layers[1].learn = lambda values, *share, learn=learn: (seen.append(values.clone()), learn(values))[1]  # type: ignore[method-assign]
         list(training.epochs())
         torch.testing.assert_close(seen[-1][:, 0].sort().values, before[:, 0].detach().sort().values)
 

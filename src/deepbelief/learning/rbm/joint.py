@@ -1,6 +1,7 @@
 """Joint training of a DBN: every layer learns from every batch."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import final
 
 import torch
@@ -18,10 +19,12 @@ from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.training import BETWEEN_CHECKS, RBMTraining
 from deepbelief.learning.rbm.update import MakeOptimizer
+from deepbelief.learning.together import read_share
 from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import without_missing
 from deepbelief.models.views import Encoded
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.processes import Share, here
 
 _SHARED = ("epochs", "batch_size", "shuffle", "drop_last")  # settings of the batches, which are the same for all layers
 
@@ -82,7 +85,8 @@ class JointTraining:
         self._items = items
         self._size = min(self._settings.batch_size, len(items))
         first = self._seen_by(1, items, self._settings.binarise)
-        self._read = first.reader(self._size, products or dbn.layer(1).weights.dtype)
+        self._processes = here()
+        self._read = first.reader(self._processes.most(self._size), products or dbn.layer(1).weights.dtype)
         self.records: list[EpochRecord] = []
         """One for each layer of each epoch so far."""
 
@@ -129,11 +133,15 @@ class JointTraining:
 
     def _learn(self, rows: Rows) -> None:
         """Every layer learns from one batch."""
-        values = self._read(rows)
+        values, share = read_share(self._processes, self._read, rows, self._random)
+        with nullcontext() if share is None else self._random.part_of(share.whole, share.rows):
+            self._learn_from(values, share)
+
+    def _learn_from(self, values: Tensor, share: Share | None) -> None:
         for number, training in enumerate(self._layers):
             drawn = number > 0 and training.settings.binarise  # the states of layer 1 were drawn when they were read
             seen = self._random.bernoulli(values) if drawn else values
-            values = training.learn(seen)
+            values = training.learn(seen, share)
             if training.settings.dropout:  # the layer above sees all units together
                 values = training.rbm.hidden_mean(without_missing(seen)).detach()
 

@@ -1,6 +1,7 @@
 """How an RBM learns, as values that are checked when they are made."""
 
 import math
+from collections.abc import Sequence
 from typing import Self, final
 
 from pydantic import Field, model_validator
@@ -9,7 +10,9 @@ from deepbelief.data import Source
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import NOTHING_TO_MEASURE
 from deepbelief.learning.rbm.statistics import Regularisation
+from deepbelief.models.units import Units
 from deepbelief.settings import settings_dataclass
+from deepbelief.system.processes import Processes
 
 
 @final
@@ -126,6 +129,25 @@ class RBMSettings:
             raise SettingsError(NOTHING_TO_MEASURE)
         if self.drop_last and len(source) < self.batch_size:
             raise SettingsError(f"{len(source)} images fill no batch of {self.batch_size}: make batch_size smaller.")
+
+    def check_processes(self, processes: Processes, units: Sequence[Units]) -> None:
+        """Raise an error if several processes cannot learn together by these settings, with these units.
+
+        Raises:
+            SettingsError: there is tempering, fewer chains than processes, or units that draw as many numbers as their
+                values say.
+        """
+        if processes.count == 1:
+            return
+        if self.tempering.is_on:
+            raise SettingsError("tempering is for one process: leave it out, or start without torchrun.")
+        if 0 < self.persistent_chains < processes.count:
+            raise SettingsError(
+                f"{processes.count} processes cannot share {self.persistent_chains} chains: set persistent_chains to "
+                f"{processes.count} or more."
+            )
+        if not all(one.replayable for one in units):
+            raise SettingsError("counts of words are learnt by one process: start without torchrun.")
 
     def images_per_epoch(self, n: int) -> int:
         """How many of n images an epoch uses."""

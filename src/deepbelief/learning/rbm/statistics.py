@@ -10,11 +10,12 @@ from torch import Tensor
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Sums over a batch, data minus model; they add up over batches and processes before they are used.
+    """Sums over a batch, data minus model; where processes share the batch, over the rows that are here at first.
 
     Divided by the batch size they are the gradient of the mean log-likelihood along every parameter of the RBM.
     """
@@ -22,15 +23,20 @@ class Statistics:
     weights: Tensor  # (visible, hidden): v^T p - v'^T p'
     visible: Tensor  # (visible,): v - v'
     hidden: Tensor  # (hidden,): p - p'
-    batch_size: int
+    batch_size: int  # of all processes together
     squared_error: Tensor | None = None  # (): sum of (v - E[v' | h])^2 after one step; None where that rebuilds no data
     further: dict[str, Tensor] = field(default_factory=dict)  # for parameters besides weights and biases, by name
-    data_visible: Tensor | None = None  # (batch, visible): v
-    data_hidden: Tensor | None = None  # (batch, hidden): p
+    data_visible: Tensor | None = None  # (batch, visible): v; of the rows that are here
+    data_hidden: Tensor | None = None  # (batch, hidden): p; of the rows that are here
 
     def by_parameter(self) -> dict[str, Tensor]:
         """All sums under the names of the RBM's parameters."""
         return {"weights": self.weights, "visible.bias": self.visible, "hidden.bias": self.hidden, **self.further}
+
+    def add_up(self, share: Share) -> None:
+        """Make the sums, in place, those over the rows of all processes."""
+        errors = [] if self.squared_error is None else [self.squared_error]
+        share.processes.add_up([*self.by_parameter().values(), *errors])
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,29 @@ class Regularisation:
         """The share of the hidden units that dropout leaves."""
         return 1 - self.dropout
 
-    def pull(self, hidden: Units, field: Tensor) -> Tensor:
+    def pull(self, hidden: Units, field: Tensor, share: Share | None = None) -> Tensor:
         """-d/dfield of cost * sum_j (target - mean over the batch of E[h_j])^2, times the batch: (batch, hidden).
 
-        What acts on the field acts on the statistics as E[h | v] does, and is added to it.
+        What acts on the field acts on the statistics as E[h | v] does, and is added to it. With a share the mean is
+        over the rows of all processes.
         """
+        share = share or Share(len(field), slice(0, len(field)))
         with torch.enable_grad():
             leaf = field.detach().clone().requires_grad_()
-            activity = hidden.mean(leaf).mean(dim=0)
+            activity = _mean_of_all(hidden.mean(leaf), share)
             penalty = self.sparsity_cost * ((activity - self.sparsity_target) ** 2).sum()
             (slope,) = torch.autograd.grad(penalty, leaf)
-        return slope.mul_(-len(field))
+        return slope.mul_(-share.whole)
+
+
+def _mean_of_all(values: Tensor, share: Share) -> Tensor:
+    """The mean over the rows of all processes, (width,), of which the gradient reaches those that are here."""
+    if share.processes.count == 1:
+        return values.mean(dim=0)
+    own = values.sum(dim=0) / share.whole
+    total = own.detach().clone()
+    share.processes.add_up([total])
+    return own + (total - own.detach())
 
 
 @dataclass(frozen=True)
@@ -112,29 +130,35 @@ class Workspace:
         self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
         self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
 
-    def load(self, visible: Tensor, model_rows: int, random: Random) -> Phases:
-        """Put the data in place."""
+    def load(
+        self, visible: Tensor, model_rows: int, random: Random, data: Share | None = None, model: Share | None = None
+    ) -> Phases:
+        """Put the data in place; `data` and `model` say which rows of a batch and of all chains these are, if parts."""
         if self.rbm is not self._master:
             for narrow, wide in zip(self.rbm.parameters(), self._master.parameters(), strict=True):
                 narrow.copy_(wide)
             if self._regularisation.dropout:
                 self.rbm.weights.div_(self._regularisation.kept)
         n, data_rows = len(visible), self._data_rows
+        of_data, of_model = data or Share(n, slice(0, n)), model or Share(model_rows, slice(0, model_rows))
+        self._whole, self._ratio = of_data.whole, of_data.whole / max(1, of_model.whole)
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(data_rows - n, data_rows + model_rows)
         states, means = self._states[self._rows], self._means[self._rows]
-        data, self._known_here = states[:n].copy_(visible), None
+        values, self._known_here = states[:n].copy_(visible), None
         if self._known is not None:
-            self._known_here = self._known[:n].copy_(~data.isnan())
-            data.nan_to_num_(nan=0.0)
-        field = torch.mm(data, self.rbm.weights, out=means[:n])
-        self._pull = self._regularisation.pull(self.rbm.hidden, field) if self._regularisation.sparsity_cost else None
+            self._known_here = self._known[:n].copy_(~values.isnan())
+            values.nan_to_num_(nan=0.0)
+        field, regularisation = torch.mm(values, self.rbm.weights, out=means[:n]), self._regularisation
+        self._pull = regularisation.pull(self.rbm.hidden, field, of_data) if regularisation.sparsity_cost else None
         kept = None
         if self._kept is not None:
             kept = self._kept[self._rows]
-            kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, self._regularisation.dropout, random))
+            of_chains = slice(of_data.whole + of_model.rows.start, of_data.whole + of_model.rows.stop)
+            with random.part_of(of_data.whole + of_model.whole, of_data.rows, of_chains):
+                kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, regularisation.dropout, random))
         return Phases(
-            data=data,
+            data=values,
             positive=means[:n],
             model=states[n:],
             negative=means[n:],
@@ -151,13 +175,13 @@ class Workspace:
         if self._pull is not None:
             data_hidden = data_hidden.clone()  # the pull is no part of E[h | v]
             means[:n].add_(self._pull)
-        means[n:].mul_(-n / (len(means) - n))
+        means[n:].mul_(-self._ratio)
         product = torch.mm(states.T, means, out=self._product)
         return Statistics(
             weights=product if product is self._weights else self._weights.copy_(product),
             visible=visible,
             hidden=torch.sum(means, dim=0, dtype=self._sum.dtype, out=self._sum),
-            batch_size=n,
+            batch_size=self._whole,
             squared_error=squared_error,
             further=further,
             data_visible=states[:n],
@@ -166,7 +190,7 @@ class Workspace:
 
     def _further(self, n: int, states: Tensor, means: Tensor, model_is_mean: bool) -> dict[str, Tensor]:
         # Of the parameters' own type, whatever that of the products: near the end the two sums almost cancel.
-        visible, hidden, share = self._master.visible, self._master.hidden, n / (len(means) - n)
+        visible, hidden, share = self._master.visible, self._master.hidden, self._ratio
         known, found = self._known_here, dict[str, Tensor]()
         for side, data, model in (
             (

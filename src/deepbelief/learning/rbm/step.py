@@ -13,6 +13,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.update import Centring, MakeOptimizer, Momentum, OptimizerUpdate, Update, clip, penalise
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 @final
@@ -25,7 +26,8 @@ class Step:
         velocity = m velocity + r (S / n - d W)         Momentum.update
         W += velocity
 
-    and the same for the biases, with the sums of v - v' and p - p', without decay.
+    and the same for the biases, with the sums of v - v' and p - p', without decay. Where processes share the batch,
+    each has its rows of v, p, v' and p'; S and the other sums are added up over them, and the rest is the same in each.
 
     Args:
         rbm: changed in place.
@@ -52,20 +54,24 @@ class Step:
         """With `batch_statistics`: each batch's reconstruction error, and the size of its update."""
 
     @torch.no_grad()
-    def __call__(self, visible: Tensor, random: Random, learning_rate: float, momentum: float) -> Tensor:
+    def __call__(
+        self, visible: Tensor, random: Random, learning_rate: float, momentum: float, share: Share | None = None
+    ) -> Tensor:
         """Learn from a batch, (batch, visible), and return its p, (batch, hidden); with dropout 0 for absent units.
 
-        It is overwritten at the next call.
+        It is overwritten at the next call. With a share, both have the rows that are here.
         """
         settings = self._settings
-        share = self.phase.rate_share
-        statistics = self.phase.statistics(visible, random)
-        if self.phase.rate_share < share:  # the RBM went back, and momentum would lead it where it came from
+        rate_share = self.phase.rate_share
+        statistics = self.phase.statistics(visible, random, share)
+        if share is not None:
+            statistics.add_up(share)
+        if self.phase.rate_share < rate_share:  # the RBM went back, and momentum would lead it where it came from
             self.update.forget()
         if statistics.squared_error is not None:
             self.squared_error.add_(statistics.squared_error)
         if self._centring is not None:
-            statistics = self._centring.apply(statistics)
+            statistics = self._centring.apply(statistics, share)
         if settings.l1:
             penalise(statistics, self._rbm, settings.l1)
         if self._max_norm:

@@ -28,11 +28,13 @@ from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.step import Step
 from deepbelief.learning.rbm.update import MakeOptimizer
+from deepbelief.learning.together import begin_alike, read_share
 from deepbelief.models.annealed_path import BASE_RATE_ITEMS, base_rate_bias
 from deepbelief.models.checks import check_known, check_probabilities, fitting, fitting_held_out
 from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.processes import Share, here
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
 _VALUES: Final = 2**21  # of items measured together, which are fewer if they are wide
@@ -58,8 +60,12 @@ class RBMTraining(Training[EpochRecord]):
         optimizer: makes an optimizer of PyTorch that takes the place of momentum, see `OptimizerUpdate`.
         layer: its number in a DBN whose pre-training has looked through the data; None for an RBM by itself.
 
+    Inside `deepbelief.system.processes.joined()`, processes that `torchrun` has started share every batch and the
+    persistent chains, and learn what one alone would have learnt, up to rounding; each of them needs all the data, the
+    same settings and the same seed.
+
     Raises:
-        SettingsError: settings and data do not fit together.
+        SettingsError: settings and data do not fit together, or cannot be learnt with by several processes.
         DataError: there are no items, or the visible units cannot have one of the values: the first one is named.
 
     >>> from deepbelief import Bernoulli
@@ -103,8 +109,10 @@ class RBMTraining(Training[EpochRecord]):
                 f"{100 * self._missing:.3g} % of the values are missing, and only contrastive divergence can learn "
                 "from the others: set persistent_chains to 0 and leave centring out."
             )
-        self._size = min(settings.batch_size, len(items))
-        self._read = items.reader(self._size, products or rbm.weights.dtype)
+        self._size, self._processes = min(settings.batch_size, len(items)), here()
+        settings.check_processes(self._processes, (rbm.visible, rbm.hidden))
+        self._most = self._processes.most(self._size)
+        self._read = items.reader(self._most, products or rbm.weights.dtype)
         self._step = Step(rbm, self._negative_phase(products), settings, optimizer)
         self._momentum = optimizer is None
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
@@ -119,20 +127,23 @@ class RBMTraining(Training[EpochRecord]):
             rbm.visible.check_states(without_missing(self._some(self._source, BASE_RATE_ITEMS)))
             base = self._base_rates(self._source)
             if settings.tempering.trajectory:
-                return TrajectoryTempering(rbm, self._size, chains, base, random, products)
-            return ParallelTempering(rbm, self._size, chains, settings.tempering.temperatures, base, random, products)
+                return TrajectoryTempering(rbm, self._most, chains, base, random, products)
+            return ParallelTempering(rbm, self._most, chains, settings.tempering.temperatures, base, random, products)
         if chains:
             items, clamped = evenly_spaced(self._source, chains).to(rbm.weights), None
             if settings.clamp_labels:
                 clamped = _labels_of_chains(self._source, chains).to(items)
                 items[:, items.shape[1] - clamped.shape[1] :] = clamped
             start = rbm.hidden.sample(items @ rbm.weights, random)
+            share = self._processes.share(chains)
+            items, start = items[share.rows], start[share.rows]
+            clamped = None if clamped is None else clamped[share.rows]
             return PersistentContrastiveDivergence(
-                rbm, self._size, start, 1, products, settings.regularisation, items, clamped
+                rbm, self._most, start, 1, products, settings.regularisation, items, clamped, share
             )
         return ContrastiveDivergence(
             rbm,
-            self._size,
+            self._most,
             1,
             products,
             settings.regularisation,
@@ -144,7 +155,7 @@ class RBMTraining(Training[EpochRecord]):
         self.begin(epoch)
 
         def learn(rows: Rows) -> None:
-            self.learn(self._read(rows))
+            self.learn(*read_share(self._processes, self._read, rows, self._random))
 
         run = Replayed(learn, self._size, self._random) if self.replayable else learn
         for number, rows in enumerate(self._batches(), start=1):
@@ -161,8 +172,8 @@ class RBMTraining(Training[EpochRecord]):
     @property
     def replayable(self) -> bool:
         """Whether a step may run as a CUDA graph: images on the CPU cannot be read in one, though the model may be."""
-        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"
-        units = self.rbm.visible.replayable and self.rbm.hidden.replayable
+        on_gpu = self._source.batch(slice(0, 1)).device.type == "cuda"  # which may draw: first, in all processes
+        units = self.rbm.visible.replayable and self.rbm.hidden.replayable and self._processes.count == 1
         return on_gpu and units and self._momentum and not self.settings.tempering.is_on
 
     @property
@@ -179,14 +190,15 @@ class RBMTraining(Training[EpochRecord]):
     def begin(self, epoch: int) -> None:
         """Get ready for an epoch, counted from 1, of calls of `learn`."""
         settings = self.settings
+        begin_alike(self._processes, self.rbm, self._random, len(self._source))
         self._good = [parameter.detach().clone() for parameter in self.rbm.parameters()]
         self._rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch)
         self._step.phase.gibbs_steps = settings.gibbs_steps_at(epoch)
         self._step.squared_error.zero_()
 
-    def learn(self, visible: Tensor) -> Tensor:
+    def learn(self, visible: Tensor, share: Share | None = None) -> Tensor:
         """Learn from a batch, (batch, visible); its hidden means in that update, (batch, hidden), see `Step`."""
-        return self._step(visible, self._random, *self._rates)
+        return self._step(visible, self._random, *self._rates, share)
 
     @torch.no_grad()
     def check(self, epoch: int) -> None:

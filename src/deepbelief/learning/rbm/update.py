@@ -12,6 +12,7 @@ from deepbelief.checkpoint import tensors_under
 from deepbelief.learning.course import optimizer_memory, restore_optimizer
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.models.rbm import RBM
+from deepbelief.system.processes import Share
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 """Makes an optimizer of parameters."""
@@ -41,10 +42,13 @@ class Centring:
         }
 
     @torch.no_grad()
-    def apply(self, statistics: Statistics) -> Statistics:
-        """Statistics along the centred direction; the offsets move first. The given ones are overwritten."""
-        mu = self._moved("visible", statistics.data_visible)
-        lam = self._moved("hidden", statistics.data_hidden)
+    def apply(self, statistics: Statistics, share: Share | None = None) -> Statistics:
+        """Statistics along the centred direction; the offsets move first. The given ones are overwritten.
+
+        With a share, the offsets follow the means over the rows of all processes.
+        """
+        mu = self._moved("visible", statistics.data_visible, share)
+        lam = self._moved("hidden", statistics.data_hidden, share)
         weights = statistics.weights.addr_(mu, statistics.hidden, alpha=-1).addr_(statistics.visible, lam, alpha=-1)
         return replace(
             statistics,
@@ -53,10 +57,14 @@ class Centring:
             hidden=torch.addmv(statistics.hidden, weights.T, mu, alpha=-1),
         )
 
-    def _moved(self, side: str, values: Tensor | None) -> Tensor:
+    def _moved(self, side: str, values: Tensor | None, share: Share | None) -> Tensor:
         assert values is not None  # every negative phase gives them
         offset = self.offsets[side]
-        mean = values.mean(dim=0, dtype=offset.dtype)
+        if share is None:
+            mean = values.mean(dim=0, dtype=offset.dtype)
+        else:
+            mean = values.sum(dim=0, dtype=offset.dtype) / share.whole
+            share.processes.add_up([mean])
         # The first batch sets them: NaN marks an offset that has seen none.
         offset.copy_(torch.where(offset.isnan(), mean, offset.lerp(mean, self.rate)))
         return offset

@@ -9,6 +9,7 @@ from torch import Tensor
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 class NegativePhase(ABC):
@@ -21,8 +22,11 @@ class NegativePhase(ABC):
     """The share of the learning rate that an update may have. It falls where updates have been undone as too large."""
 
     @abstractmethod
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        """Statistics of a batch, shape (batch, visible); valid until the next call."""
+    def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
+        """Statistics of a batch, shape (batch, visible); valid until the next call.
+
+        Of a batch that processes share, `visible` has the rows that are here, and `share` says which these are.
+        """
 
     def mixing(self) -> dict[str, float]:
         """How well the Markov chains mixed since the last call; called after each epoch."""

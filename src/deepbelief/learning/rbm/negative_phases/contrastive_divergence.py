@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
-from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace, keep
+from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 @final
@@ -47,9 +48,15 @@ class ContrastiveDivergence(NegativePhase):
         self._sum, self._squared_error = torch.empty_like(rbm.visible.bias), rbm.weights.new_empty(())
 
     @torch.no_grad()
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
-        rbm, n = self._workspace.rbm, len(visible)
-        phases = self._workspace.load(visible, n, random)
+    def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
+        phases = self._workspace.load(visible, len(visible), random, share, share)
+        if share is None:
+            return self._sampled(phases, random)
+        with random.part_of(share.whole, share.rows):
+            return self._sampled(phases, random)
+
+    def _sampled(self, phases: Phases, random: Random) -> Statistics:
+        rbm, n = self._workspace.rbm, len(phases.data)
         kept, hidden, difference = phases.kept_positive, self._hidden[:n], self._difference[:n]
         means = phases.model if self._means is None else self._means[:n]
         field = phases.positive

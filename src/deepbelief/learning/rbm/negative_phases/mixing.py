@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepbelief.system.processes import Share
+
 _WINDOW: Final = 5.0  # Sokal's c
 
 
@@ -66,9 +68,14 @@ class Trace:
         self._values.index_copy_(0, self._next % len(self._values), values[None].to(self._values.dtype))
         self._next += 1
 
-    def autocorrelation_time(self) -> float:
-        """Of the latest values since the last call; infinite where they do not show it, NaN of fewer than ten steps."""
+    def autocorrelation_time(self, share: Share | None = None) -> float:
+        """Of the latest values since the last call; infinite where they do not show it, NaN of fewer than ten steps.
+
+        With a share, of the chains of all processes, each of which has to call this.
+        """
         n, length = int(self._next), len(self._values)
         values = self._values[:n] if n <= length else self._values.roll(-(n % length), dims=0)
         self._next.zero_()
+        if share is not None:
+            values = share.processes.rows_of_all(values, share.whole, dim=1)
         return autocorrelation_time(values.double().cpu().numpy()) if n >= 10 else math.nan

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
-from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace, keep
+from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 @final
@@ -29,6 +30,9 @@ class PersistentContrastiveDivergence(NegativePhase):
         clamped: values of the last k visible units, such as a label's, that each chain keeps: (chains, k). The chains
             then follow p(the others | these), and the statistics are the gradient of its logarithm, in which the
             biases of the k units have no part.
+        share: where processes share the chains, which of all of them are here; `chains`, `items` and `clamped` are
+            these. `mixing`, `visible_chains` and `state` then bring those of all processes together, and each process
+            has to call them.
     """
 
     def __init__(
@@ -41,7 +45,9 @@ class PersistentContrastiveDivergence(NegativePhase):
         regularisation: Regularisation | None = None,
         items: Tensor | None = None,
         clamped: Tensor | None = None,
+        share: Share | None = None,
     ) -> None:
+        self._share = share or Share(len(chains), slice(0, len(chains)))
         self.gibbs_steps, self.chains = gibbs_steps, chains
         self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation)
         like = self._workspace.rbm.weights
@@ -53,10 +59,24 @@ class PersistentContrastiveDivergence(NegativePhase):
         self._trace = Trace(len(chains), like)
 
     @torch.no_grad()
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+    def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
         rbm, n, hidden = self._workspace.rbm, len(visible), self._hidden
-        phases = self._workspace.load(visible, len(self.chains), random)
+        phases = self._workspace.load(visible, len(self.chains), random, share, self._share)
         keep(rbm.hidden.mean_(phases.positive), phases.kept_positive)
+        with random.part_of(self._share.whole, self._share.rows):
+            self._advance(phases, random)
+        self._trace.add(phases.negative.mean(dim=1))
+        self.chains.copy_(hidden)
+        torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
+        torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
+        self._sum.sub_(self._model_sum, alpha=(n if share is None else share.whole) / self._share.whole)
+        if self._clamped is not None:
+            self._sum[self._free :] = 0
+        return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
+
+    def _advance(self, phases: Phases, random: Random) -> None:
+        """Gibbs steps of the chains: their v into `phases.model`, E[h | v] into `phases.negative`."""
+        rbm, hidden = self._workspace.rbm, self._hidden
         hidden.copy_(self.chains)
         for _ in range(self.gibbs_steps):
             keep(hidden, phases.kept_negative)
@@ -70,28 +90,22 @@ class PersistentContrastiveDivergence(NegativePhase):
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
             rbm.hidden.sample_(field, random, out=hidden)
         keep(phases.negative, phases.kept_negative)
-        self._trace.add(phases.negative.mean(dim=1))
-        self.chains.copy_(hidden)
-        torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
-        torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
-        self._sum.sub_(self._model_sum, alpha=n / len(self.chains))
-        if self._clamped is not None:
-            self._sum[self._free :] = 0
-        return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
 
     @torch.no_grad()
     def visible_chains(self) -> Tensor:
         means = self._workspace.rbm.visible_mean(self.chains)
         if self._clamped is not None:
             means[:, self._free :] = self._clamped
-        return means
+        return self._share.processes.rows_of_all(means, self._share.whole)
 
     def mixing(self) -> dict[str, float]:
         """The chains' autocorrelation time in updates since the last call, NaN and infinite as `Trace` says."""
-        return {"autocorrelation_time": self._trace.autocorrelation_time()}
+        return {"autocorrelation_time": self._trace.autocorrelation_time(self._share)}
 
     def state(self) -> dict[str, Tensor]:
-        return {"chains": self.chains}
+        return {"chains": self._share.processes.rows_of_all(self.chains, self._share.whole)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self.chains.copy_(state["chains"])
+        if len(state["chains"]) != self._share.whole:
+            raise ValueError(f"there are {self._share.whole} chains, not {len(state['chains'])}")
+        self.chains.copy_(state["chains"][self._share.rows])

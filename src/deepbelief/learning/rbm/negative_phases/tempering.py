@@ -13,6 +13,7 @@ from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 
 @final
@@ -61,7 +62,7 @@ class ParallelTempering(NegativePhase):
         return per_temperature.repeat_interleave(self._shape[1])[:, None]
 
     @torch.no_grad()
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+    def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
         return statistics_of_states(self._workspace, visible, self._advance(random), self._trace, random)
 
     def _advance(self, random: Random) -> Tensor:

@@ -17,6 +17,7 @@ from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.likelihood.bennett import bennett
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 _RESERVOIR: Final = 10  # states of a snapshot for each chain
 _FEWEST: Final = 100  # of them, or all, are offered in each update
@@ -119,7 +120,7 @@ class TrajectoryTempering(NegativePhase):
         self._offered, self._taken = 0, self._rbm.weights.new_zeros(())
 
     @torch.no_grad()
-    def statistics(self, visible: Tensor, random: Random) -> Statistics:
+    def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
         if self.snapshots:
             self._follow(random)
         else:
