@@ -67,7 +67,8 @@ def train(
 ) -> None:
     """Train a DBN on your own data, with or without missing cells, and a classifier if there are labels.
 
-    A training that was stopped goes on when the same command is given again.
+    A training that was stopped goes on when the same command is given again. Several processes learn together where
+    torchrun starts them, as in torchrun --nproc-per-node 2 -m deepbelief train ...
 
     Example: deepbelief train patients.csv --label outcome --without name --out runs/patients
     """
@@ -77,6 +78,7 @@ def train(
     from deepbelief.randomness import Random
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
+    from deepbelief.system.processes import joined
     from deepbelief.tables.folder import check_is_free, save_table_model
     from deepbelief.tables.recognition import ColumnChoice, recognise_table
     from deepbelief.tables.stored import stored_table
@@ -84,24 +86,35 @@ def train(
     from deepbelief.tables.unfinished import unfinished
 
     keep_freed_memory()
-    check_is_free(out)
-    settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
-    choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
-    table = stored_table(dataset, choice)
-    if table is None:
-        given = load_user_table(dataset, data, "train", download_line)
-        with located(Path(dataset)):
-            table = recognise_table(given, choice)
-    typer.echo(f"{dataset}: {table.summary}")
-    if table.constant:
-        typer.echo(f"Beware: {table.constant}")
-    training = TableTraining(table, settings, Random(seed, "table", choose_device(device)), steps_line)
-    try:
-        with unfinished(out, table, settings, seed) as checkpoints:
-            save_table_model(out, training.run(checkpoints), training.record)
-    except KeyboardInterrupt:
-        stop("stopped; the same command goes on from here.", 130)
-    typer.echo(f"{out}: {training.headline}")
+    with joined() as processes:
+        tell = typer.echo if processes.is_first else _say_nothing
+        with processes.first_goes_first():  # so that a mistake is told once, and a download is there for the others
+            if processes.is_first:
+                check_is_free(out)
+            settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
+            choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
+            table = stored_table(dataset, choice)
+            if table is None:
+                given = load_user_table(dataset, data, "train", download_line)
+                with located(Path(dataset)):
+                    table = recognise_table(given, choice)
+            tell(f"{dataset}: {table.summary}")
+            if table.constant:
+                tell(f"Beware: {table.constant}")
+            random = Random(seed, "table", choose_device(device))
+        training = TableTraining(table, settings, random, steps_line if processes.is_first else None)
+        try:
+            with unfinished(out, table, settings, seed) as checkpoints:
+                model = training.run(checkpoints)
+                if processes.is_first:
+                    save_table_model(out, model, training.record)
+        except KeyboardInterrupt:
+            stop("stopped; the same command goes on from here.", 130)
+        tell(f"{out}: {training.headline}")
+
+
+def _say_nothing(_: str) -> None:
+    """Another process says it."""
 
 
 def _sizes(text: str) -> tuple[int, ...]:

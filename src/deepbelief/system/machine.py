@@ -10,10 +10,16 @@ import psutil
 import torch
 
 from deepbelief.errors import SettingsError
+from deepbelief.system.processes import here, own_device
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is a GPU, else the CPU; `SettingsError` if the device is unknown or missing."""
+    """`auto` is CUDA where there is a GPU, else the CPU; `SettingsError` if the device is unknown or missing.
+
+    Of processes that work together each has a GPU of its own.
+    """
+    if here().count > 1 and (name == "cuda" or (name == "auto" and torch.cuda.is_available())):
+        return own_device()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

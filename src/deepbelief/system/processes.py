@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch import distributed as torch_distributed
 
-from deepbelief.errors import DeepBeliefError
+from deepbelief.errors import DeepBeliefError, SettingsError
 
 # PyTorch's functions for this have no types.
 _distributed: Any = torch_distributed
@@ -47,6 +47,11 @@ class Processes:
         """Make each tensor, in place, the sum of those of all processes; the small ones travel in one message."""
         if self.count == 1:
             return
+        with _sending():
+            self._add_up(tensors)
+
+    @staticmethod
+    def _add_up(tensors: Sequence[Tensor]) -> None:
         small = [one for one in tensors if one.numel() <= _SMALL]
         waiting = [_distributed.all_reduce(one, async_op=True) for one in tensors if one.numel() > _SMALL]
         if small:
@@ -66,31 +71,34 @@ class Processes:
         every = rows.new_zeros(shape)
         own = self.share(whole).rows
         every.narrow(dim, own.start, own.stop - own.start).copy_(rows)
-        _distributed.all_reduce(every)  # of zeros elsewhere, which is exact
+        with _sending():
+            _distributed.all_reduce(every)  # of zeros elsewhere, which is exact
         return every
 
     def as_first(self, tensors: Sequence[Tensor]) -> None:
         """Make each tensor, in place, that of the first process."""
         if self.count > 1:
-            for one in tensors:
-                _distributed.broadcast(one.detach(), src=0)
+            with _sending():
+                for one in tensors:
+                    _distributed.broadcast(one.detach(), src=0)
 
     def first_says(self, answer: bool) -> bool:
         """The answer of the first process, for a question to which each may have another, such as one of time."""
         if self.count == 1:
             return answer
         said = torch.tensor([int(answer)])
-        _distributed.broadcast(said, src=0)
+        with _sending():
+            _distributed.broadcast(said, src=0)
         return bool(said)
 
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
         """Within, the first process is at work before the others, so that these find what it has written."""
-        if self.count > 1 and not self.is_first:
-            _distributed.barrier()
+        if not self.is_first:
+            self.first_says(True)
         yield
-        if self.count > 1 and self.is_first:
-            _distributed.barrier()
+        if self.is_first:
+            self.first_says(True)
 
     def check_alike(self, *numbers: int) -> None:
         """Raise an error if whole numbers, such as the state of random numbers, are not the same in all processes.
@@ -102,12 +110,25 @@ class Processes:
             return
         own = torch.tensor(numbers, dtype=torch.int64)
         every = [torch.empty_like(own) for _ in range(self.count)]
-        _distributed.all_gather(every, own)
+        with _sending():
+            _distributed.all_gather(every, own)
         if not all(torch.equal(one, own) for one in every):
             raise DeepBeliefError(
                 "the processes do not have the same data or random numbers: give each of them all of the data, in the "
                 "same order, and the same seed."
             )
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Say in one sentence that the other side of a connection is gone, which PyTorch says in its own ways."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise DeepBeliefError(
+            "another of the processes that learn together has ended, or cannot be reached: see what it says; the same "
+            "command goes on from the last checkpoint."
+        ) from error
 
 
 ALONE: Final = Processes()
@@ -166,8 +187,6 @@ def joined() -> Iterator[Processes]:
     global _here
     made = started_together() and not _distributed.is_initialized()
     if made:
-        if torch.cuda.is_available():
-            torch.cuda.set_device(own_device())
         _distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     before = _here
     if _distributed.is_available() and _distributed.is_initialized():
@@ -181,10 +200,14 @@ def joined() -> Iterator[Processes]:
 
 
 def own_device() -> torch.device:
-    """The GPU of this process among those of its host, each of which has one process."""
+    """The GPU of this process among those of its host, each of which has one process.
+
+    Raises:
+        SettingsError: there are fewer of them than processes.
+    """
     place = int(os.environ.get("LOCAL_RANK", 0))
     if place >= torch.cuda.device_count():
-        raise DeepBeliefError(
+        raise SettingsError(
             f"there is no GPU for process {place} of this host, which has {torch.cuda.device_count()}: start as many "
             "processes as there are GPUs, or give --device cpu."
         )

@@ -27,6 +27,7 @@ from deepbelief.models.views import encode_source, standardise
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random
 from deepbelief.settings import settings_dataclass
+from deepbelief.system.processes import here
 from deepbelief.tables.model import TableModel, filled_in
 from deepbelief.tables.recognition import NO_LABEL, LearnableTable
 
@@ -113,7 +114,7 @@ class TableTraining:
         if self._checkpoints is None:
             return training.epochs()
         path = self._checkpoints / f"{name}.safetensors"
-        if path.exists():
+        if here().first_says(path.exists()):
             self._started = min(self._started, time.perf_counter() - resume(path, training))
         return saving(path, training, training.epochs(), self._seconds)
 

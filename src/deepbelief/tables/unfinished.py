@@ -15,6 +15,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.records import DivergedError
 from deepbelief.system.atomic import sweep, write_atomically
 from deepbelief.system.lock import locked
+from deepbelief.system.processes import here
 from deepbelief.tables.folder import REQUEST, UNFINISHED, check_is_free
 from deepbelief.tables.recognition import LearnableTable
 from deepbelief.tables.stored import fingerprint
@@ -25,6 +26,8 @@ from deepbelief.tables.training import TableSettings
 def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, seed: int) -> Iterator[Path]:
     """The place for the checkpoints of a training, which disappears when the training is over, or has diverged.
 
+    Of processes that learn together, the first one sees to it, and the others only read there.
+
     Args:
         folder: of the model. It is made, and no other process may work in it at the same time.
         table, settings, seed: what decides the result; only a training of the same goes on.
@@ -33,6 +36,10 @@ def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, see
         SettingsError: there is something else in the folder.
         DeepBeliefError: another process is at work there.
     """
+    if not here().is_first:
+        here().first_says(True)  # that all is in its place
+        yield folder / UNFINISHED
+        return
     check_is_free(folder)
     with locked(folder, "training"):
         check_is_free(folder)  # once more: the other process may just have finished
@@ -46,6 +53,7 @@ def unfinished(folder: Path, table: LearnableTable, settings: TableSettings, see
                 )
         else:
             write_atomically(checkpoints / REQUEST, request)
+        here().first_says(True)
         try:
             yield checkpoints
         except DivergedError:  # with the same options it would diverge again
