@@ -7,6 +7,8 @@ python -m tests.learning.shared_trainings other_seeds FOLDER    # a mistake
 """
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepbelief.data import Labelled, TensorSource
+from deepbelief.learning import resumption
 from deepbelief.learning.backprop.autoencoding import AutoencoderSettings, AutoencoderTraining
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.training import RBMTraining
-from deepbelief.learning.resumption import resume, save_checkpoint
+from deepbelief.learning.resumption import resume, save_checkpoint, saving
 from deepbelief.models.autoencoder import unroll
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
@@ -150,6 +153,23 @@ def halves() -> Pretraining:
     return dbn(Pretraining, persistent_chains=7)
 
 
+def killed(folder: Path, first: bool) -> None:
+    """Checkpoints after every epoch; in each of two starts one process kills itself after an epoch."""
+    resumption._SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    training, path, restarts = halves(), folder / "training.safetensors", int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    if path.exists():
+        resume(path, training)
+    for number, _ in enumerate(saving(path, training, training.epochs(), lambda: 1.0)):
+        if first:
+            with (folder / "epochs").open("a") as file:
+                file.write(f"{len(training.records)} ")
+        if number == 0 and restarts < 2 and first == bool(restarts):
+            os.kill(os.getpid(), signal.SIGKILL)
+    found = everything(training)
+    if first:
+        save_file({key: value.clone().contiguous() for key, value in found.items()}, folder / "whole.safetensors")
+
+
 def other_seeds(folder: Path, first: bool) -> None:
     """A mistake: each process has a seed of its own."""
     list(rbm_training(seed=int(first)).epochs())
@@ -157,6 +177,12 @@ def other_seeds(folder: Path, first: bool) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    work = {"all": all_of_them, "first_half": first_half, "second_half": second_half, "other_seeds": other_seeds}
+    work = {
+        "all": all_of_them,
+        "first_half": first_half,
+        "second_half": second_half,
+        "killed": killed,
+        "other_seeds": other_seeds,
+    }
     with joined() as processes:
         work[sys.argv[1]](Path(sys.argv[2]), processes.is_first)

@@ -91,6 +91,16 @@ def test_a_checkpoint_goes_on_in_another_number_of_processes(tmp_path: Path, bef
     assert_equal(load_file(tmp_path / "whole.safetensors"), everything(halves()))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+def test_killed_workers_go_on_and_end_with_the_same_model(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--max-restarts=2"]
+    work = ["-m", "tests.learning.shared_trainings", "killed", str(tmp_path)]
+    done = subprocess.run([*command, *work], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "epochs").read_text().split() == ["1", "2", "3", "4"]  # no epoch is done again
+    assert_equal(load_file(tmp_path / "whole.safetensors"), everything(halves()))
+
+
 def test_processes_with_other_seeds_are_told(tmp_path: Path) -> None:
     errors = errors_of(start("other_seeds", 2, tmp_path))
     assert any("DeepBeliefError: the processes do not have the same data or random numbers" in one for one in errors)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch import distributed as torch_distributed
 
 from deepbelief.errors import DeepBeliefError, SettingsError
+from deepbelief.system.meeting import meet
 
 # PyTorch's functions for this have no types.
 _distributed: Any = torch_distributed
@@ -187,7 +188,10 @@ def joined() -> Iterator[Processes]:
     global _here
     made = started_together() and not _distributed.is_initialized()
     if made:
-        _distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        with _sending():
+            store, rank, count = meet()
+            _distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
     before = _here
     if _distributed.is_available() and _distributed.is_initialized():
         _here = Processes(_distributed.get_world_size(), _distributed.get_rank())

@@ -1,0 +1,110 @@
+"""How much sooner several processes are done than one, with the same model in the end.
+
+    .venv/bin/python benchmarks/processes.py --rounds 5
+
+An epoch of CD-1 on noise, 784-1000, batches of 512 over all processes, each with one thread. Runs with 1, 2, ...
+processes take turns, so that a busy moment hits them all; ratios are medians over the rounds. Then the same in float64,
+and how far the weights are from those of one process. Writes benchmarks/results/processes.json.
+"""
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import torch
+import typer
+
+from deepbelief import DBN, Pretraining, Random, RBMSettings
+from deepbelief.data import Images
+from deepbelief.system.machine import describe_machine
+from deepbelief.system.processes import joined
+
+RESULTS = Path(__file__).parent / "results"
+VISIBLE, HIDDEN, BATCH = 784, 1000, 512
+
+
+def train(images: int, dtype: torch.dtype, weights: Path) -> None:
+    """One process's part: the seconds of an epoch after a first one, on the output; the weights in a file."""
+    torch.set_num_threads(1)
+    with joined() as processes:
+        pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (images, VISIBLE), np.uint8))
+        dbn = DBN.from_sizes([VISIBLE, HIDDEN], Random(0), weight_std=0.1).to(dtype)
+        settings = RBMSettings(epochs=2, batch_size=BATCH, learning_rate=0.01)
+        epochs = Pretraining(dbn, Images(pixels, 255), settings, random=0).epochs()
+        next(epochs)
+        started = time.perf_counter()
+        next(epochs)
+        if processes.is_first:
+            print(json.dumps(time.perf_counter() - started))
+            torch.save(dbn.layer(1).weights.detach(), weights)
+
+
+def run(count: int, images: int, dtype: str, weights: Path) -> float:
+    """The seconds of an epoch in so many processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--one", dtype, "--images", str(images), "--out", str(weights)]
+    running = [
+        subprocess.Popen(command, env={**os.environ, **shared, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
+        for rank in range(count)
+    ]
+    answers = [process.communicate()[0] for process in running]
+    return float(json.loads(answers[0]))
+
+
+def main(
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each number of processes.")] = 5,
+    most: Annotated[int, typer.Option(min=2, help="Processes: 1, 2, 4, ... up to this number.")] = 2,
+    images: Annotated[int, typer.Option(help="Of an epoch.")] = 12_800,
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")] = RESULTS / "processes.json",
+    one: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Time them, print a line for each number of processes, keep the figures."""
+    if one is not None:
+        return train(images, getattr(torch, one), out)
+    counts = [2**power for power in range(most.bit_length()) if 2**power <= most]
+    seconds: dict[int, list[float]] = {count: [] for count in counts}
+    load = [psutil.getloadavg()[0]]
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            for count in counts:
+                seconds[count].append(run(count, images, "float32", Path(folder) / "weights"))
+        load.append(psutil.getloadavg()[0])
+        for count in counts:
+            run(count, min(images, 10 * BATCH + 100), "float64", Path(folder) / f"{count}")
+        weights = {count: torch.load(Path(folder) / f"{count}") for count in counts}
+    found: list[dict[str, Any]] = [
+        {
+            "processes": count,
+            "seconds": statistics.median(seconds[count]),
+            "speed_up": statistics.median(a / b for a, b in zip(seconds[1], seconds[count], strict=True)),
+            "rounds": seconds[count],
+            "largest_difference_of_weights_float64": float((weights[count] - weights[1]).abs().max()),
+        }
+        for count in counts
+    ]
+    for line in found:
+        print({name: value for name, value in line.items() if name != "rounds"})
+    record = {
+        "machine": describe_machine(torch.device("cpu")) | {"threads": 1},
+        "load_average": load,
+        "versions": {"torch": torch.__version__},
+        "task": {"visible": VISIBLE, "hidden": HIDDEN, "batch": BATCH, "images": images},
+        "counts": found,
+    }
+    out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
