@@ -87,6 +87,7 @@ def test_pages_with_python_are_run() -> None:
         "docs/how-learning-works.md",
         "docs/incomplete-data.md",
         "docs/large-data.md",
+        "docs/many-processes.md",
         "docs/robustness.md",
         "docs/scikit-learn.md",
         "docs/sharing.md",
@@ -117,6 +118,13 @@ def test_the_python_about_large_data_runs() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["1", "1"], ["1", "2"], ["2", "1"], ["2", "2"]]
+
+
+def test_the_python_about_many_processes_runs_in_one() -> None:
+    (code,) = blocks_of("docs/many-processes.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
 
 
 def test_the_python_about_scikit_learn_runs() -> None:
