@@ -68,7 +68,7 @@ def run(count: int, images: int, dtype: str, weights: Path) -> tuple[float, floa
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each number of processes.")] = 5,
     most: Annotated[int, typer.Option(min=2, help="Processes: 1, 2, 4, ... up to this number.")] = 2,
-    images: Annotated[int, typer.Option(help="Of an epoch.")] = 12_800,
+    images: Annotated[int, typer.Option(help="Of an epoch.")] = 61_440,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = RESULTS / "processes.json",
     one: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:

@@ -135,3 +135,15 @@ def test_shares_are_the_whole(whole: int, count: int) -> None:
     assert sum(share.here for share in shares) == whole
     assert max(share.here for share in shares) <= Processes(count).most(whole)
     assert max(share.here for share in shares) - min(share.here for share in shares) <= 1
+
+
+def test_deepbelief_train_runs_under_torchrun(tmp_path: Path) -> None:
+    rows = [f"{number % 2},{number % 3 % 2},{'yes' if number % 2 else 'no'}" for number in range(60)]
+    (tmp_path / "table.csv").write_text("\n".join(["first,second,label", *rows]) + "\n")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "deepbelief", "train"]
+    options = ["--hidden", "4", "--epochs", "2", "--classifier-epochs", "2", "--out", "model"]
+    done = subprocess.run([*command, "table.csv", *options], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2, done.stdout  # what is in the table, and what became of it: once each
+    written = {path.name for path in (tmp_path / "model").iterdir() if not path.name.startswith(".")}
+    assert written == {"dbn.safetensors", "classifier.safetensors", "training.json"}
