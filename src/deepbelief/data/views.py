@@ -6,7 +6,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.arrays import TensorLike, as_tensor, check_range
+from deepbelief.arrays import TensorLike, as_tensor, check_range, count_missing
 from deepbelief.data.dataset import Images
 from deepbelief.data.labels import as_labels
 from deepbelief.data.order import Runs
@@ -122,7 +122,8 @@ class Binarised(View):
 
 def _drawn(values: Tensor, random: Random, out: Tensor) -> Tensor:
     """States drawn with these probabilities, written to `out`."""
-    return random.bernoulli(values, out=out).masked_fill_(values.isnan(), torch.nan)
+    states = random.bernoulli(values, out=out)
+    return states.masked_fill_(values.isnan(), torch.nan) if count_missing(values) else states
 
 
 @final

@@ -37,7 +37,7 @@ from deepbelief.randomness import Random, as_random
 from deepbelief.system.processes import Share, here
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
-_VALUES: Final = 2**21  # of items measured together, which are fewer if they are wide
+_VALUES: Final = 1_600_000  # of items measured together, which are fewer if they are wide
 _SUMMED: Final = 2**18  # of items summed together
 _EXPLODED: Final = 100.0  # nats of free energy for each unit above its start, far beyond what training brings about
 BETWEEN_CHECKS: Final = 100
