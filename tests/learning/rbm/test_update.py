@@ -16,6 +16,7 @@ from deepbelief.learning.rbm.step import Step
 from deepbelief.learning.rbm.update import MakeOptimizer, Momentum
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
+from deepbelief.system.processes import Share
 
 STEPS = (0.0, 0.0, 0.5, 0.9, 0.9)  # momenta; 0 is a setting too
 FUSED = getattr(torch, "_fused_sgd_", None)  # not every version of PyTorch need have it
@@ -122,7 +123,7 @@ class OneForAll(NegativePhase):
     def __init__(self, rbm: RBM) -> None:
         self.rbm, self.updates = rbm, 0
 
-    def statistics(self, visible: torch.Tensor, random: Random) -> Statistics:
+    def statistics(self, visible: torch.Tensor, random: Random, share: Share | None = None) -> Statistics:
         self.updates += 1
         if self.updates == 3:
             self.rate_share = 0.5
