@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"arrays", "data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},
     "tables": MODELS
     | {
+        "arrays",
         "checkpoint",
         "data",
         "learning",
@@ -75,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
-    "explorer": MODELS | {"checkpoint", "data", "progress", "randomness", "study", "system"},
+    "explorer": MODELS | {"checkpoint", "data", "progress", "randomness", "report/text", "study", "system"},
     "cli": STUDIED | {"evaluation", "explorer", "progress", "report", "sharing", "study", "tables", PACKAGE},
     "__init__": STUDIED | {"evaluation", "sharing", "study"},
     "__main__": {"cli"},

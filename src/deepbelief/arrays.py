@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from deepbelief.errors import DataError, SettingsError
@@ -91,6 +92,11 @@ def as_batch(given: TensorLike, like: Tensor, width: int, subject: str) -> Tenso
 def count_missing(values: Tensor) -> int:
     """How many values are missing, that is, NaN; where all are finite, one sum tells that, at a tenth of the time."""
     return 0 if values.sum().isfinite() else int(values.isnan().sum())
+
+
+def widened(low: NDArray[Any], high: NDArray[Any], rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Bounds of columns, (width,) each, that hold for these rows as well, (n, width); NaN does not count."""
+    return np.fmin(low, np.fmin.reduce(rows, axis=0)), np.fmax(high, np.fmax.reduce(rows, axis=0))
 
 
 def check_range(

@@ -11,6 +11,8 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DESKTOP, PHONE = (1280, 800), (360, 740)
+EDITOR = "#image-panel .editor canvas"
+"""The image that can be drawn on."""
 PATIENCE = 30_000  # milliseconds: a busy machine is no fault of a page
 
 
@@ -85,6 +87,11 @@ def expect(locator: Any) -> Any:
 
     expected.set_options(timeout=PATIENCE)
     return expected(locator)
+
+
+def slide(page: Any, label: str, value: float) -> None:
+    """Move a slider of the page to a value."""
+    page.get_by_label(label, exact=True).fill(str(value))
 
 
 def pixels(page: Any, selector: str) -> list[int]:

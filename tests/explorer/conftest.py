@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.randomness import Random
 from deepbelief.study import Study
 from deepbelief.study.recipe import parse_recipe
+from tests.explorer.browser import Visit, browser
 
 JAVASCRIPT = Path(__file__).parents[2] / "javascript"
 SHAPE, CLASSES = (3, 4), 3
@@ -35,6 +36,20 @@ def node() -> str:
     if found is None:
         pytest.skip("the scripts of the page are tested where node is installed (Debian and Ubuntu: nodejs)")
     return found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for the tests of a file."""
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Visit]:
+    """A page in a window of its own."""
+    with Visit(chromium) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

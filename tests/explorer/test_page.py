@@ -1,7 +1,6 @@
 """The page in a real browser, used as a person uses it: mouse, finger, keyboard and links."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,7 @@ from PIL import Image
 
 from deepbelief.explorer.page import write_page
 from deepbelief.explorer.sources import find_run
-from tests.explorer.browser import PHONE, Visit, browser, changes, expect, pixels
-
-EDITOR = "#image-panel .editor canvas"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as opened:
-        yield opened
+from tests.explorer.browser import EDITOR, PHONE, Visit, changes, expect, pixels, slide
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +18,6 @@ def explorer(chromium: Any, study: Path, tmp_path_factory: pytest.TempPathFactor
     out = tmp_path_factory.mktemp("page") / "explorer.html"
     write_page(find_run(study), out)
     return out
-
-
-@pytest.fixture
-def visit(chromium: Any) -> Iterator[Visit]:
-    with Visit(chromium) as made:
-        yield made
-
-
-def slide(page: Any, label: str, value: float) -> None:
-    page.get_by_label(label, exact=True).fill(str(value))
 
 
 def test_the_first_screen_shows_image_layers_and_answers(visit: Visit, explorer: Path) -> None:

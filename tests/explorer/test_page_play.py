@@ -1,7 +1,6 @@
 """Dreams, units, the map, the tour and links of the page, in a real browser and as a person uses them."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,8 @@ import numpy as np
 import pytest
 
 from deepbelief.explorer.page import write_page
-from tests.explorer.browser import Visit, browser, changes, expect, pixels
+from tests.explorer.browser import EDITOR, Visit, changes, expect, pixels, slide
 from tests.explorer.conftest import small
-
-EDITOR = "#image-panel .editor canvas"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +17,6 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page") / "explorer.html"
     write_page(small(), out)
     return out
-
-
-@pytest.fixture
-def visit(chromium: Any) -> Iterator[Visit]:
-    with Visit(chromium) as made:
-        yield made
-
-
-def slide(page: Any, label: str, value: float) -> None:
-    page.get_by_label(label, exact=True).fill(str(value))
 
 
 def test_dreams_of_each_kind(visit: Visit, explorer: Path) -> None:

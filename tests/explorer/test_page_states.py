@@ -1,7 +1,6 @@
 """Every state of the page in a real browser: accessible, no wider than its window; and pages that have less to show."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from deepbelief.explorer.page import write_page
 from deepbelief.explorer.sources import Found
-from tests.explorer.browser import DESKTOP, PHONE, Visit, browser, expect
+from tests.explorer.browser import DESKTOP, PHONE, Visit, expect
 from tests.explorer.conftest import small
 
 STATES = (
@@ -19,12 +18,6 @@ STATES = (
 ALL = small()
 CURVE = {"levels": [0, 0.5, 1.3], "accuracies": {one.name: [0.9, 0.6, 0.3] for one in ALL.contestants}}
 CURVES: dict[str, dict[str, object]] = dict.fromkeys(("gaussian", "gaussian_clipped", "fgsm", "pgd"), CURVE)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

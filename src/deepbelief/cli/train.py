@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deepbelief.cli.options import Device, Folder, grouped
 from deepbelief.cli.terminal import stop
 from deepbelief.errors import SettingsError
+
+if TYPE_CHECKING:
+    from deepbelief.tables.recognition import ColumnChoice, LearnableTable
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,13 @@ def train(
 
     Example: deepbelief train patients.csv --label outcome --without name --out runs/patients
     """
-    from deepbelief.cli.output import download_line, steps_line
-    from deepbelief.data import load_user_table
-    from deepbelief.data.dataset import located
+    from deepbelief.cli.output import steps_line
     from deepbelief.randomness import Random
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
     from deepbelief.system.processes import joined
     from deepbelief.tables.folder import check_is_free, save_table_model
-    from deepbelief.tables.recognition import ColumnChoice, recognise_table
-    from deepbelief.tables.stored import stored_table
+    from deepbelief.tables.recognition import ColumnChoice
     from deepbelief.tables.training import TableSettings, TableTraining
     from deepbelief.tables.unfinished import unfinished
 
@@ -93,11 +93,7 @@ def train(
                 check_is_free(out)
             settings = TableSettings(**{**vars(learning), "hidden": _sizes(learning.hidden)})
             choice = ColumnChoice(columns.label, _kinds(columns.column or []), columns.without or [])
-            table = stored_table(dataset, choice)
-            if table is None:
-                given = load_user_table(dataset, data, "train", download_line)
-                with located(Path(dataset)):
-                    table = recognise_table(given, choice)
+            table = _table(dataset, data, choice)
             tell(f"{dataset}: {table.summary}")
             if table.constant:
                 tell(f"Beware: {table.constant}")
@@ -111,6 +107,21 @@ def train(
         except KeyboardInterrupt:
             stop("stopped; the same command goes on from here.", 130)
         tell(f"{out}: {training.headline}")
+
+
+def _table(dataset: str, data: Path | None, choice: "ColumnChoice") -> "LearnableTable":
+    """What is to be learnt: rows that stay in their files, or a table in memory."""
+    from deepbelief.cli.output import download_line
+    from deepbelief.data import load_user_table
+    from deepbelief.data.dataset import located
+    from deepbelief.tables.recognition import recognise_table
+    from deepbelief.tables.stored import stored_table
+
+    if (stored := stored_table(dataset, choice)) is not None:
+        return stored
+    given = load_user_table(dataset, data, "train", download_line)
+    with located(Path(dataset)):
+        return recognise_table(given, choice)
 
 
 def _say_nothing(_: str) -> None:

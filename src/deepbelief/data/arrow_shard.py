@@ -1,48 +1,27 @@
 """The rows of .parquet and Arrow files, which are read in the groups that they were written in."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepbelief.data.parquet import cells_of, pyarrow_parquet
+from deepbelief.data.parquet import ARROW_ENDINGS, cells_of, opened, pyarrow_parquet
 from deepbelief.data.shards import Shard
-from deepbelief.errors import DataError, one_line
+from deepbelief.errors import DataError
 
 _GROUP_BYTES: Final = 2**26  # of the largest group; some of them are in memory at a time
-ARROW_ENDINGS: Final = (".arrow", ".feather")
-"""The endings of Arrow files (its IPC format)."""
 
 
 def column_names(path: Path) -> list[str]:
     """The names of all columns of a .parquet or Arrow file; errors as of `ArrowShard`."""
-    with _reading(path, pyarrow_parquet()) as file:
+    with opened(path) as file:
         return list(_schema(file).names)
 
 
 def _schema(file: Any) -> Any:
     return getattr(file, "schema_arrow", None) or file.schema
-
-
-@contextmanager
-def _reading(path: Path, pyarrow: Any) -> Iterator[Any]:
-    """The open file."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file; check the path.")
-    try:
-        if path.suffix.lower() in ARROW_ENDINGS:
-            with pyarrow.OSFile(str(path)) as source, pyarrow.ipc.open_file(source) as file:
-                yield file
-        else:
-            with pyarrow.parquet.ParquetFile(path) as file:
-                yield file
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is damaged or no {path.suffix.lower()} file ({one_line(str(error))}); write it anew."
-        ) from None
 
 
 @final
@@ -63,7 +42,7 @@ class ArrowShard(Shard):
         self.path, self.maximum = path, 1.0
         self._is_arrow = path.suffix.lower() in ARROW_ENDINGS
         self._pyarrow = pyarrow_parquet()
-        with _reading(path, self._pyarrow) as file:
+        with opened(path) as file:
             schema = _schema(file)
             there, lengths = schema.names, self._lengths(file)
         self.names = tuple(there if names is None else names)
@@ -102,7 +81,7 @@ class ArrowShard(Shard):
     def read(self, pieces: Sequence[slice], out: NDArray[Any]) -> None:
         """As `Shard.read`."""
         start, last, rows = 0, -1, np.empty((0, len(self.names)), self.dtype)
-        with _reading(self.path, self._pyarrow) as file:
+        with opened(self.path) as file:
             for piece in pieces:
                 at = piece.start
                 while at < piece.stop:

@@ -1,13 +1,17 @@
 """Reads and writes .parquet files by pyarrow, which the extra `tables` installs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepbelief.errors import DataError, SettingsError, one_line
+
+ARROW_ENDINGS: Final = (".arrow", ".feather")
+"""The endings of Arrow files (its IPC format)."""
 
 
 def pyarrow_parquet() -> Any:
@@ -20,6 +24,29 @@ def pyarrow_parquet() -> Any:
     return pyarrow
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A .parquet or Arrow file, open to be read.
+
+    Raises:
+        DataError: the file cannot be read, or is damaged; what is read from it may find that, too.
+        SettingsError: pyarrow is not installed.
+    """
+    pyarrow = pyarrow_parquet()
+    if not path.is_file():
+        raise DataError(f"{path} does not exist or is no file; check the path.")
+    ending = path.suffix.lower()
+    try:
+        if ending in ARROW_ENDINGS:
+            with pyarrow.OSFile(str(path)) as source, pyarrow.ipc.open_file(source) as file:
+                yield file
+        else:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                yield file
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} is damaged or no {ending} file ({one_line(str(error))}); write it anew.") from None
+
+
 def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
     """The columns of a .parquet file by their names, (rows,) each: numbers, or objects with None where missing.
 
@@ -28,12 +55,8 @@ def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
         SettingsError: pyarrow is not installed.
     """
     pyarrow = pyarrow_parquet()
-    if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file; check the path.")
-    try:
-        table = pyarrow.parquet.ParquetFile(path).read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is damaged or no .parquet file ({one_line(str(error))}); write it anew.") from None
+    with opened(path) as file:
+        table = file.read()
     names = table.column_names
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"{path} has two columns called {twice[0]!r}; give each a name of its own.")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepbelief.data.ahead import Ahead
-from deepbelief.data.arrow_shard import ARROW_ENDINGS, ArrowShard
+from deepbelief.data.arrow_shard import ArrowShard
 from deepbelief.data.order import Runs
+from deepbelief.data.parquet import ARROW_ENDINGS
 from deepbelief.data.shards import NpyShard, Shard
 from deepbelief.data.source import Reader, Rows, Source
 from deepbelief.errors import DataError

@@ -106,7 +106,7 @@ class Binarised(View):
     def batch(self, rows: Rows) -> Tensor:
         """Binary states for the items at `rows`, (batch, width)."""
         values = self.source.batch(rows)
-        return _drawn(values, self.random, torch.empty_like(values))
+        return _drawn(values, self.random, torch.empty_like(values), count_missing(values) > 0)
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         read, like = self.source.reader(size, dtype), self.source.batch(slice(0, 1))
@@ -115,15 +115,15 @@ class Binarised(View):
         def drawn(rows: Rows) -> Tensor:
             values = read(rows)
             out = buffer[: len(values)]
-            return _drawn(values, self.random, out) if missing else self.random.bernoulli(values, out=out)
+            return _drawn(values, self.random, out, missing)
 
         return drawn
 
 
-def _drawn(values: Tensor, random: Random, out: Tensor) -> Tensor:
-    """States drawn with these probabilities, written to `out`."""
+def _drawn(values: Tensor, random: Random, out: Tensor, missing: bool) -> Tensor:
+    """States drawn with these probabilities, written to `out`, and NaN where they are, if any may be missing."""
     states = random.bernoulli(values, out=out)
-    return states.masked_fill_(values.isnan(), torch.nan) if count_missing(values) else states
+    return states.masked_fill_(values.isnan(), torch.nan) if missing else states
 
 
 @final

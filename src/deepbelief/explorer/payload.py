@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepbelief.explorer.choice import Choice, Encode
 from deepbelief.explorer.encoding import Block, as_bytes, as_floats
-from deepbelief.explorer.sources import LABELLED, Contestant, Found
+from deepbelief.explorer.sources import LABELLED, LABELLED_TITLE, Contestant, Found
 from deepbelief.models import DBN, RBM, LabelledDBN
 from deepbelief.models.units import Gaussian, Units
 
@@ -50,7 +50,7 @@ def make_payload(found: Found, choice: Choice) -> Payload:
         "weights": {"type": choice.type, "errors": choice.errors},
     }
     if found.labelled is not None:
-        header["contestants"].append({"name": "labelled", "title": "RBM with labels", "kind": "labelled"})
+        header["contestants"].append({"name": LABELLED, "title": LABELLED_TITLE, "kind": "labelled"})
     content = block.compressed()
     header |= {"arrays": block.described, "block": {"packed": len(content)}}
     header["size"] = _sizes(header)
@@ -61,7 +61,7 @@ def _sizes(header: dict[str, Any]) -> dict[str, int]:
     """How many compressed bytes each part takes; what several share counts for the first."""
     arrays, counted = header["arrays"], set[str]()
     parts = {"DBN": header["dbn"], **{one["title"]: one for one in header["contestants"]}}
-    parts |= {"RBM with labels": header["labelled"], "test images": header["images"], "maps": header["maps"]}
+    parts |= {LABELLED_TITLE: header["labelled"], "test images": header["images"], "maps": header["maps"]}
     sizes = {}
     for part, described in parts.items():
         names = {name for name in _strings(described) if name in arrays} - counted

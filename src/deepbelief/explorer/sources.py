@@ -15,22 +15,18 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models import DBN, FeedForward, LabelledDBN, ReadoutClassifier
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.progress import Progress
+from deepbelief.report.text import contestant_name
 from deepbelief.study.loading import load_run
 from deepbelief.study.records import SPELT, Results, read_stage, stage_file
 
 Curves = dict[str, dict[str, object]]
 LABELLED: Final = "labelled"
 """The name of the contestant that is an RBM with labels on top of the DBN."""
+LABELLED_TITLE: Final = "RBM with labels"
+"""What it is called on the page."""
 
-_TITLES: Final = {
-    "all_layers": "read-out of all layers",
-    "mlp_head": "network on all layers",
-    "robust_readout": "robust read-out",
-    "ffnn": "feed-forward",
-    "random_start": "random start",
-    "finetuned": "fine-tuned",
-    LABELLED: "RBM with labels",
-}
+_TITLES: Final = {"all_layers": "read-out of all layers", "mlp_head": "network on all layers"}
+"""Of contestants that the report, which explains them, calls more briefly."""
 
 
 @final
@@ -50,9 +46,7 @@ class Contestant:
     @property
     def title(self) -> str:
         """What it is called on the page."""
-        if self.name.startswith("readout_"):
-            return f"read-out {self.name.removeprefix('readout_')}"
-        return _TITLES.get(self.name, self.name.replace("_", " "))
+        return _TITLES.get(self.name) or contestant_name(self.name)
 
 
 @final

@@ -1,5 +1,6 @@
 """The feed-forward network; and the predictions and the accuracy of any classifier."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -12,6 +13,7 @@ from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.data import SourceLike, Weighted, as_source, in_batches
 from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError, SettingsError
+from deepbelief.models.standardisation import Standardisation
 from deepbelief.randomness import Random, as_random
 
 
@@ -50,6 +52,12 @@ class FeedForward(nn.Module):
         layer = self.layers[number - 1 if number > 0 else number]
         assert isinstance(layer, nn.Linear)
         return layer
+
+    def with_scaling(self, scaling: Standardisation) -> "FeedForward":
+        """A copy that takes values as they are, of a network that takes them standardised."""
+        folded = copy.deepcopy(self)
+        scaling.fold_into(folded.linear(1))
+        return folded
 
     def forward(self, values: TensorLike) -> Tensor:
         """Logits: (batch, sizes[0]) -> (batch, sizes[-1])."""

@@ -1,6 +1,5 @@
 """A model of a finished study in a folder to share, with what the study measured of it on its card."""
 
-import copy
 from pathlib import Path
 
 from torch import nn
@@ -65,9 +64,7 @@ def shareable(classifier: nn.Module) -> nn.Module:
         return classifier
     scaling, network = classifier
     assert isinstance(scaling, Standardisation) and isinstance(network, FeedForward)
-    folded = copy.deepcopy(network)
-    scaling.fold_into(folded.linear(1))
-    return folded
+    return network.with_scaling(scaling)
 
 
 def _results(results: Results, classifier: str | None) -> dict[str, Metric]:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from deepbelief.arrays import widened
 from deepbelief.data import Source, in_batches
 from deepbelief.data.columns import Columns
 from deepbelief.data.recognition import recognise_columns
@@ -113,8 +114,7 @@ def recognised(source: Source) -> list[str]:
     """`binary` for columns with values from 0 to 1 only, `real` for the others; what is missing does not count."""
     low, high = np.full(source.width, np.inf), np.full(source.width, -np.inf)
     for batch in in_batches(source, max(1, _VALUES // source.width)):
-        values = batch.numpy()
-        low, high = np.fmin(low, np.fmin.reduce(values, axis=0)), np.fmax(high, np.fmax.reduce(values, axis=0))
+        low, high = widened(low, high, batch.numpy())
     return ["binary" if fits else "real" for fits in ((low >= 0) & (high <= 1)).tolist()]
 
 

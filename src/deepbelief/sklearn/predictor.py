@@ -1,6 +1,5 @@
 """What classifier and regressor share: a DBN that learns from all rows, and a head from those with labels."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -63,9 +62,7 @@ class Predictor(Pretrained):
         """Keep a head that has learnt, and make `model_` of it, which takes rows as they are."""
         self._learnt, self.model_ = head.requires_grad_(False), head
         if isinstance(head, FeedForward) and (scaling := self.dbn_.standardisation) is not None:
-            folded = copy.deepcopy(head)
-            scaling.fold_into(folded.linear(1))
-            self.model_ = folded
+            self.model_ = head.with_scaling(scaling)
 
     def _network(self, outputs: int, readout: FeedForward | None = None) -> FeedForward:
         """A network to fine-tune, see `_for_head`."""

@@ -151,6 +151,18 @@ class Share:
         """How many are here."""
         return int(self.rows.stop - self.rows.start)
 
+    def mean(self, values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """The mean over the rows of all processes, (width,), of those that are here, (rows, width).
+
+        Its gradient reaches those that are here.
+        """
+        if self.processes.count == 1:
+            return values.mean(dim=0, dtype=dtype)
+        own = values.sum(dim=0, dtype=dtype) / self.whole
+        total = own.detach().clone()
+        self.processes.add_up([total])
+        return own + (total - own.detach())
+
     def of(self, rows: slice | Tensor) -> slice | Tensor:
         """Those of the whole's rows that are here: positions of items, (whole,), or a slice of as many."""
         if self.here == self.whole:

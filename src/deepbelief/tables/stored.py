@@ -1,7 +1,7 @@
 """What a model is to learn from files that are not loaded: rows of numbers, without labels."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepbelief.arrays import widened
 from deepbelief.data import Column, Columns
 from deepbelief.data.arrow_shard import column_names
 from deepbelief.data.cells import place
@@ -130,21 +131,24 @@ class _Survey:
 
 def _survey(rows: StoredRows) -> _Survey:
     width = rows.width
-    low = torch.full((width,), torch.inf, dtype=torch.float64)
-    high, missing, states = -low, torch.zeros(width, dtype=torch.int64), torch.ones(width, dtype=torch.bool)
-    size = max(1, _BYTES // (width * rows.stored(slice(0, 1)).element_size()))
-    for start in range(0, len(rows), size):
-        part = rows.stored(slice(start, min(start + size, len(rows))))
-        least = most = part
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    missing, states = torch.zeros(width, dtype=torch.int64), torch.ones(width, dtype=torch.bool)
+    for start, part in _parts(rows):
         if not rows.grey:  # grey values are neither missing nor infinite, and binary whatever they are
             absent = part.isnan()
             missing += absent.sum(dim=0)
-            least, most = part.masked_fill(absent, torch.inf), part.masked_fill(absent, -torch.inf)
             states &= ((part == 0) | (part == 1) | absent).all(dim=0)
             _check_finite(rows, start, part)
-        low = torch.minimum(low, least.amin(dim=0).double() / rows.maximum)
-        high = torch.maximum(high, most.amax(dim=0).double() / rows.maximum)
-    return _Survey(rows.names, low, high, missing, states)
+        low, high = widened(low, high, part.numpy())
+    lowest, highest = torch.from_numpy(low / rows.maximum), torch.from_numpy(high / rows.maximum)
+    return _Survey(rows.names, lowest, highest, missing, states)
+
+
+def _parts(rows: StoredRows) -> Iterator[tuple[int, Tensor]]:
+    """All rows as they are stored, some of them at a time: the number of the first one, and these."""
+    size = max(1, _BYTES // (rows.width * rows.stored(slice(0, 1)).element_size()))
+    for start in range(0, len(rows), size):
+        yield start, rows.stored(slice(start, min(start + size, len(rows))))
 
 
 def _check_finite(rows: StoredRows, start: int, part: Tensor) -> None:
@@ -160,7 +164,6 @@ def _check_finite(rows: StoredRows, start: int, part: Tensor) -> None:
 def fingerprint(rows: StoredRows) -> str:
     """SHA-256 (hexadecimal) over all rows as they are stored, part by part."""
     digest = hashlib.sha256(f"{len(rows)} {rows.shape} {rows.maximum:g}".encode())
-    size = max(1, _BYTES // (rows.width * rows.stored(slice(0, 1)).element_size()))
-    for start in range(0, len(rows), size):
-        digest.update(rows.stored(slice(start, min(start + size, len(rows)))).numpy().data)
+    for _, part in _parts(rows):
+        digest.update(part.numpy().data)
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from torch import Tensor
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
-from deepbelief.system.processes import Share
+from deepbelief.system.processes import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,13 @@ class Regularisation:
         What acts on the field acts on the statistics as E[h | v] does, and is added to it. With a share the mean is
         over the rows of all processes.
         """
-        share = share or Share(len(field), slice(0, len(field)))
+        share = share or ALONE.share(len(field))
         with torch.enable_grad():
             leaf = field.detach().clone().requires_grad_()
-            activity = _mean_of_all(hidden.mean(leaf), share)
+            activity = share.mean(hidden.mean(leaf))
             penalty = self.sparsity_cost * ((activity - self.sparsity_target) ** 2).sum()
             (slope,) = torch.autograd.grad(penalty, leaf)
         return slope.mul_(-share.whole)
-
-
-def _mean_of_all(values: Tensor, share: Share) -> Tensor:
-    """The mean over the rows of all processes, (width,), of which the gradient reaches those that are here."""
-    if share.processes.count == 1:
-        return values.mean(dim=0)
-    own = values.sum(dim=0) / share.whole
-    total = own.detach().clone()
-    share.processes.add_up([total])
-    return own + (total - own.detach())
 
 
 @dataclass(frozen=True)
@@ -140,7 +130,7 @@ class Workspace:
             if self._regularisation.dropout:
                 self.rbm.weights.div_(self._regularisation.kept)
         n, data_rows = len(visible), self._data_rows
-        of_data, of_model = data or Share(n, slice(0, n)), model or Share(model_rows, slice(0, model_rows))
+        of_data, of_model = data or ALONE.share(n), model or ALONE.share(model_rows)
         self._whole, self._ratio = of_data.whole, of_data.whole / max(1, of_model.whole)
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(data_rows - n, data_rows + model_rows)

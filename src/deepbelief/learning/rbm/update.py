@@ -12,7 +12,7 @@ from deepbelief.checkpoint import tensors_under
 from deepbelief.learning.course import optimizer_memory, restore_optimizer
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.models.rbm import RBM
-from deepbelief.system.processes import Share
+from deepbelief.system.processes import ALONE, Share
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 """Makes an optimizer of parameters."""
@@ -47,6 +47,7 @@ class Centring:
 
         With a share, the offsets follow the means over the rows of all processes.
         """
+        share = share or ALONE.share(statistics.batch_size)
         mu = self._moved("visible", statistics.data_visible, share)
         lam = self._moved("hidden", statistics.data_hidden, share)
         weights = statistics.weights.addr_(mu, statistics.hidden, alpha=-1).addr_(statistics.visible, lam, alpha=-1)
@@ -57,14 +58,10 @@ class Centring:
             hidden=torch.addmv(statistics.hidden, weights.T, mu, alpha=-1),
         )
 
-    def _moved(self, side: str, values: Tensor | None, share: Share | None) -> Tensor:
+    def _moved(self, side: str, values: Tensor | None, share: Share) -> Tensor:
         assert values is not None  # every negative phase gives them
         offset = self.offsets[side]
-        if share is None:
-            mean = values.mean(dim=0, dtype=offset.dtype)
-        else:
-            mean = values.sum(dim=0, dtype=offset.dtype) / share.whole
-            share.processes.add_up([mean])
+        mean = share.mean(values, offset.dtype)
         # The first batch sets them: NaN marks an offset that has seen none.
         offset.copy_(torch.where(offset.isnan(), mean, offset.lerp(mean, self.rate)))
         return offset

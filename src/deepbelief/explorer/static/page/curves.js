@@ -29,8 +29,7 @@ export function curvesChart(book) {
     place.replaceChildren(chart);
     list.replaceChildren(...values.map((one) => legendEntry(book, one)));
   };
-  book.state.watch(["noise", "clipped", "attack", "epsilon"], show);
-  show();
+  book.state.follow(["noise", "clipped", "attack", "epsilon"], show);
   return node;
 }
 

@@ -90,8 +90,7 @@ function attackGroup(book) {
     setShown(steps, state.values.attack === "pgd");
     note.textContent = word(`disturb.attack.${state.values.attack}.note`);
   };
-  state.watch(["attack"], show);
-  show();
+  state.follow(["attack"], show);
   return group(
     word("disturb.attack"),
     bound(state, "attack", choices, { label: word("disturb.attack.way"), options: ways }),
@@ -112,8 +111,7 @@ function defenceGroup(book) {
   const { state } = book;
   const aware = bound(state, "aware", toggle, { label: word("disturb.aware") });
   const show = () => setShown(aware, state.values.defence > 0);
-  state.watch(["defence"], show);
-  show();
+  state.follow(["defence"], show);
   return group(
     word("disturb.defence"),
     element("p", { class: "note" }, word("disturb.defence.note")),

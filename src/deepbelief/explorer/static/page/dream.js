@@ -1,5 +1,6 @@
 /** Dream: the network run backwards, from its top layer down to an image. */
 
+import { winner } from "./answers.js";
 import { bound, button, choices, slider, toggle } from "./controls.js";
 import { coverEditor } from "./cover.js";
 import { element, setShown } from "./dom.js";
@@ -63,8 +64,7 @@ function labelPart(book, dreamer) {
       one.setAttribute("aria-pressed", String(label === state.values.label));
     }
   };
-  state.watch(["label"], show);
-  show();
+  state.follow(["label"], show);
   return element(
     "div",
     {},
@@ -97,7 +97,7 @@ function screenPart(book) {
 }
 
 function beliefOf(book, probabilities) {
-  const best = probabilities.indexOf(Math.max(...probabilities));
+  const best = winner(probabilities);
   return word("dream.belief", { name: book.className(best), share: percent(probabilities[best]) });
 }
 

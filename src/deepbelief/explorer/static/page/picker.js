@@ -33,8 +33,7 @@ export function picker(book, label, name, choose = (index) => book.state.set({ [
     list.setAttribute("aria-activedescendant", `${start}-${chosen}`);
     reveal(list, options[chosen]);
   };
-  state.watch([name], show);
-  show();
+  state.follow([name], show);
   return element("div", { class: "choosing" }, element("p", { class: "label" }, label), list);
 }
 

@@ -53,6 +53,12 @@ export class State {
     this.listeners.push({ names, listener });
   }
 
+  /** Call `show` now, and at every change to one of these settings. */
+  follow(names, show) {
+    this.watch(names, show);
+    show(this.values);
+  }
+
   /** Change settings: `state.set({noise: 0.3})`. */
   set(changes) {
     const changed = Object.keys(changes).filter((name) => this.values[name] !== changes[name]);

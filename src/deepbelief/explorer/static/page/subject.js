@@ -1,5 +1,6 @@
 /** The image that everything on the page is about: as it was chosen or drawn, and as the disturbances make it. */
 
+import { winner } from "./answers.js";
 import { latest } from "./client.js";
 
 const DISTURBANCES = [
@@ -86,8 +87,7 @@ export class Subject {
   /** The class that an attack leads away from: the true one, or for a drawing what the classifier takes it for. */
   async target(name) {
     if (this.label !== null) return this.label;
-    const answer = await this.book.client.call("probabilities", name, this.original, { defence: 0 });
-    return answer.indexOf(Math.max(...answer));
+    return winner(await this.book.client.call("probabilities", name, this.original, { defence: 0 }));
   }
 
   async disturb() {

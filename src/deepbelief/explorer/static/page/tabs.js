@@ -42,7 +42,6 @@ export function tabs(book, panels) {
       shells[index].hidden = name !== chosen;
     });
   };
-  state.watch(["tab"], show);
-  show();
+  state.follow(["tab"], show);
   return [list, ...shells];
 }

@@ -107,8 +107,7 @@ export function tourDoor(book) {
   const count = stepsFor(book).length;
   const door = button(word("tour.open", { count }), () => book.state.goTo(1), { class: "main" });
   const show = () => setShown(door, book.state.values.tour === 0);
-  book.state.watch(["tour"], show);
-  show();
+  book.state.follow(["tour"], show);
   return door;
 }
 

@@ -21,8 +21,7 @@ export function understandPanel(book) {
     for (const name of names) setShown(parts[name], state.values.part === name);
     setShown(layers, state.values.part !== "energy" && book.layers > 1);
   };
-  state.watch(["part"], show);
-  show();
+  state.follow(["part"], show);
   return element(
     "div",
     { class: "understand" },

@@ -9,7 +9,7 @@ from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
-from deepbelief.system.processes import Share
+from deepbelief.system.processes import ALONE, Share
 
 
 @final
@@ -49,9 +49,8 @@ class ContrastiveDivergence(NegativePhase):
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
+        share = share or ALONE.share(len(visible))
         phases = self._workspace.load(visible, len(visible), random, share, share)
-        if share is None:
-            return self._sampled(phases, random)
         with random.part_of(share.whole, share.rows):
             return self._sampled(phases, random)
 

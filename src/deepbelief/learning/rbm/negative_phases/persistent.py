@@ -11,7 +11,7 @@ from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
-from deepbelief.system.processes import Share
+from deepbelief.system.processes import ALONE, Share
 
 
 @final
@@ -47,7 +47,7 @@ class PersistentContrastiveDivergence(NegativePhase):
         clamped: Tensor | None = None,
         share: Share | None = None,
     ) -> None:
-        self._share = share or Share(len(chains), slice(0, len(chains)))
+        self._share = share or ALONE.share(len(chains))
         self.gibbs_steps, self.chains = gibbs_steps, chains
         self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation)
         like = self._workspace.rbm.weights
