@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test kill fuzz mutants bench check format data clean
+.PHONY: help study test test-oldest wheel-test kill fuzz mutants bench docs check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -72,6 +72,9 @@ mutants: $(VENV)/installed-mutation ## change the code in one place at a time: d
 # The explorer's scripts are linted where there is npm, which brings the tool for it.
 BIOME := javascript/node_modules/.bin/biome
 
+docs: $(VENV)/installed-docs ## the documentation site, without a warning and without network: docs/_build/html/index.html
+	@$(BIN)/python docs/make.py
+
 check: $(VENV)/installed-dev $(BIOME) ## format, lint and types, without changing a file
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -88,7 +91,7 @@ data: $(VENV)/installed ## Fashion-MNIST: found, downloaded, or installed from D
 	|| { $(call apt_install,dataset-fashion-mnist) && $(BIN)/deepbelief data fashion-mnist; }
 
 clean: ## remove what make made here, but for runs/
-	rm -rf .venv .venv-oldest javascript/node_modules build dist .fuzz .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf docs/_build .venv .venv-oldest javascript/node_modules build dist .fuzz .mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIOME): javascript/package-lock.json
@@ -120,6 +123,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)/installed-bench: $(VENV)/installed
 	@echo "Installing the libraries to compare with"
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[bench]"
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	@echo "Installing what makes the documentation"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[docs]"
 	@touch $@
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
