@@ -8,6 +8,8 @@ ROOMS = (
     *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness", "evaluation", "study"),
     *("report", "sharing", "sklearn", "watching", "checkpoint", "errors", "randomness"),
 )
+# What the library says for itself and not for its users.
+HIDDEN = {"one_line"}
 # Members that pydantic and scikit-learn give to their classes.
 OTHERS = "model_config, " + ", ".join(
     f"set_{method}_request" for method in ("fit", "partial_fit", "predict", "score", "transform")
@@ -23,7 +25,7 @@ def public(room: str) -> dict[str, Any]:
         if not name.startswith("_") and str(getattr(one, "__module__", "")).startswith(module.__name__)
     ]
     found = {name: getattr(module, name) for name in listed}
-    return {name: one for name, one in found.items() if not inspect.ismodule(one)}
+    return {name: one for name, one in found.items() if not inspect.ismodule(one) and name not in HIDDEN}
 
 
 def home(one: Any) -> str:

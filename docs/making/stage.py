@@ -34,6 +34,13 @@ def stage(into: Path) -> None:
 
 def staged_text(page: Path, text: str) -> str:
     """A page with its links as they are on the site, what is generated, and in an index the tree of its pages."""
+    text = with_links(page, text)
+    text = MARKER.sub(lambda found: WRITTEN[found[1]](*filter(None, [found[2]])), text)
+    return with_trees(text) if page.name == "index.md" else text
+
+
+def with_links(page: Path, text: str) -> str:
+    """The text of a page with its links from where it stands on the site."""
 
     def moved(link: re.Match[str]) -> str:
         if not link[1]:
@@ -41,9 +48,7 @@ def staged_text(page: Path, text: str) -> str:
         there = os.path.relpath(place(page.parent / link[1]), place(page).parent)
         return f"]({Path(there).as_posix()}{link[2] or ''})"
 
-    text = LINK.sub(moved, text)
-    text = MARKER.sub(lambda found: WRITTEN[found[1]](*filter(None, [found[2]])), text)
-    return with_trees(text) if page.name == "index.md" else text
+    return LINK.sub(moved, text)
 
 
 def with_trees(text: str) -> str:

@@ -1,0 +1,107 @@
+"""The pages' links lead somewhere, their sentences are short, and their code runs."""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from making import stage
+from making.links import DOCS, ROOT, anchors, links, pages, prose
+
+GUIDES = [page for page in pages() if DOCS in page.parents]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for link in links(text):
+        target = page.parent / link.path if link.path else page
+        assert target.exists(), link
+        if link.anchor:
+            assert link.anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_links_are_the_same_on_the_site() -> None:
+    page = DOCS / "learn" / "index.md"
+    text = "[a](../../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/e.png)"
+    site = "[a](../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/e.png)"
+    assert stage.with_links(page, text) == site
+
+
+def sentence_lengths(text: str) -> list[int]:
+    """Words of each sentence of a page's prose: tables, code, headings and comments are left out.
+
+    A sentence ends with a full stop, colon, question or exclamation mark before a space, and with a paragraph or item
+    of a list. Links count by their words, and what stands in backticks as one word.
+    """
+    text = re.sub(r"<!--(?:.|\n)*?-->|^ {4}.*$|^[|#$].*$", "\n", prose(text), flags=re.MULTILINE)
+    text = re.sub(r"!\[[^]]*\]\([^)]*\)", "", text)
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`|\$[^$]*\$", "word", text))
+    lengths = []
+    for paragraph in re.split(r"\n\s*\n|\n\s*(?:-|\d\.) ", text):
+        for sentence in re.split(r"[.:?!]\*{0,2}(?=\s|$)", paragraph):
+            lengths.append(len(re.findall(r"[\w'-]*\w[\w'.,-]*", sentence)))
+    return [length for length in lengths if length > 2]
+
+
+def test_sentences_are_counted() -> None:
+    text = "# A heading of five words\n\nOne two three. Four `five six`\nseven: eight nine ten eleven\n\n| a | b |\n"
+    assert sentence_lengths(text) == [3, 3, 4]
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_half_of_a_pages_sentences_have_at_most_twenty_words(page: Path) -> None:
+    lengths = sentence_lengths(page.read_text("utf-8"))
+    assert len(lengths) < 3 or statistics.median(lengths) <= 20
+
+
+def code_of(page: Path) -> str:
+    """The Python of a page, its blocks one after the other."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE))
+
+
+def run(code: str, folder: Path) -> str:
+    """What the code prints, in a Python of its own, in which any warning fails."""
+    (folder / "page.py").write_text(code, encoding="utf-8")
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    command = [sys.executable, "-W", "error", "page.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# The pages of `reference/` with code; that of two more needs a study, and has a test of its own.
+ROOMS = [
+    *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness"),
+    *("checkpoint", "errors", "randomness", "watching", "sklearn"),
+]
+
+
+def test_all_pages_with_python_are_run() -> None:
+    with_code = {page.stem for page in (DOCS / "reference").glob("*.md") if code_of(page)}
+    assert with_code == {*ROOMS, "study", "evaluation"}
+
+
+def test_the_examples_of_the_rooms_run(tmp_path: Path) -> None:
+    code = [f"def {room}_page():\n" + indented(code_of(DOCS / "reference" / f"{room}.md")) for room in ROOMS]
+    calls = [f"print('{room}')\n{room}_page()" for room in ROOMS]
+    printed = run("\n".join([*code, *calls]), tmp_path).splitlines()
+    assert [line for line in printed if line in ROOMS] == ROOMS
+    assert len(printed) > 4 * len(ROOMS)
+
+
+def indented(code: str) -> str:
+    """The code as the body of a function."""
+    return "".join(f"    {line}\n" if line else "\n" for line in code.splitlines())
+
+
+def test_the_examples_of_a_study_and_its_evaluation_run(tmp_path: Path, tiny: str) -> None:
+    (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")
+    code = "".join(code_of(DOCS / "reference" / f"{room}.md") for room in ("study", "evaluation"))
+    code = code.replace('"fashion-mnist"', '"digits"').replace('load_recipe("smoke")', 'load_recipe("tiny.toml")')
+    assert 0 <= float(run(code, tmp_path).splitlines()[-2]) <= 1
+    assert (tmp_path / "runs" / "smoke" / "report.html").exists()
+    assert (tmp_path / "my-dbn" / "README.md").exists()
