@@ -17,21 +17,22 @@ from sklearn.datasets import load_wine
 from deepbelief import DBN, RBM, Bernoulli, Gaussian, Random, RBMSettings, RBMTraining, fantasies, load_dataset
 from deepbelief.insight import receptive_fields
 from deepbelief.learning import DivergedError
+from deepbelief.sampling import chain
 from deepbelief.system.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "diagnosis.json"
 PICTURES = ROOT / "docs" / "images" / "diagnose"
 GOOD: dict[str, Any] = {"epochs": 20, "batch_size": 32, "learning_rate": 0.01, "final_momentum": 0.9}
-CHAINS = {"persistent_chains": 100, "gibbs_steps": 5, "learning_rate": 0.005, "final_momentum": 0.5}
+CHAINS = {"persistent_chains": 100, "gibbs_steps": 2, "learning_rate": 0.01, "final_momentum": 0.5}
 # name -> (training images, settings that differ from a good training's)
 RUNS: dict[str, tuple[int, dict[str, Any]]] = {
     "good": (5000, CHAINS),
     "rate-too-high": (5000, {"learning_rate": 1.0}),
     "rate-too-low": (5000, {"learning_rate": 0.00001, "weight_decay": 0.0}),
     "chains-stand-still": (5000, {"persistent_chains": 100, "learning_rate": 0.1}),
-    "dead-units": (5000, {"sparsity_target": 0.001, "sparsity_cost": 3.0}),
-    "overfitting": (200, {"epochs": 200, "weight_decay": 0.0}),
+    "dead-units": (5000, {"sparsity_target": 0.001, "sparsity_cost": 30.0}),
+    "overfitting": (200, {"epochs": 100, "weight_decay": 0.0}),
 }
 
 
@@ -50,14 +51,15 @@ def trained(name: str) -> dict[str, Any]:
         fault = str(error)
     rbm.requires_grad_(False)
     activity = rbm.hidden_mean(held_out.batch(slice(0, 2000)).float()).mean(dim=0)
-    dreams = fantasies(DBN([rbm]), 10, Random(1), steps=500)
-    draw(name, records, activity, receptive_fields(DBN([rbm]), 1)[:10], dreams)
+    start = held_out.batch(slice(0, 10)).float()
+    *_, dreams = chain(DBN([rbm]), start, Random(1), betas=[1.0] * 100, every=100)
+    draw(name, records, activity, receptive_fields(DBN([rbm]), 1, threshold=0)[:10], dreams)
     curves = {key: [record.monitors.get(key) for record in records] for key in records[0].monitors} if records else {}
     return {"images": number, "settings": GOOD | changed, "diverged": fault, "activity": activity.tolist()} | curves
 
 
 def draw(name: str, records: list[Any], activity: torch.Tensor, fields: torch.Tensor, dreams: torch.Tensor) -> None:
-    """Errors and gap by epoch, how often units are on, ten receptive fields, and ten images that it makes up."""
+    """Errors and gap by epoch, how often units are on, ten receptive fields, and where ten chains are."""
     figure = plt.figure(figsize=(8.5, 4.2))
     above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1])
     error, gap, units = above.subplots(1, 3)
@@ -69,7 +71,7 @@ def draw(name: str, records: list[Any], activity: torch.Tensor, fields: torch.Te
     gap.plot(epochs, [record.monitors["free_energy_gap"] for record in records], color="tab:red")
     gap.set(title="free-energy gap, nats", xlabel="epoch")
     units.hist(activity.numpy(), bins=np.linspace(0, 1, 21), color="tab:green")
-    units.set(title="units by how often they are on", xlabel="mean of the unit", xlim=(0, 1))
+    units.set(title="how often units are on", xlabel="mean of a unit", xlim=(0, 1))
     above.subplots_adjust(bottom=0.22, top=0.88, wspace=0.3, left=0.07, right=0.98)
     places = below.subplots(2, 10)
     for row, images, title in zip(places, (fields, dreams), ("units", "made up"), strict=True):

@@ -17,6 +17,8 @@ from typing import Any
 
 from estimator_tables import compared_table, few_table, speed_table, text_table
 from evaluated import autoattack_table, evaluation_picture, evaluation_tables
+from findings import findings_table
+from settings_table import settings_table
 
 from deepbelief.evaluation.records import Evaluated, read_evaluated
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
@@ -32,7 +34,10 @@ PAGES = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("generative", "labels", "recipes", "reference", "robustness", "scikit-learn", "speed")
+        for name in (
+            *("do/choosing-settings", "findings", "generative", "labels", "recipes", "reference", "robustness"),
+            *("scikit-learn", "speed"),
+        )
     ),
 )
 # The records of labels.py: the model's name, and the error that is published of it.
@@ -385,6 +390,8 @@ def blocks() -> dict[str, str]:
             written[f"robustness {recipe}"] = evaluation_circumstances(evaluated)
             for name, table in evaluation_tables(evaluated).items():
                 written[f"{name} {recipe}"] = markdown(table)
+            if recipe == "thorough":
+                written["findings"] = markdown(findings_table(read_study(KEPT / "thorough.json"), evaluated))
     if autoattack := kept("autoattack"):
         written["autoattack"] = titled(autoattack_table(autoattack), autoattack)
     written["stage times"] = markdown(stage_times([for_times(study) for study in studies]))
@@ -412,6 +419,8 @@ def blocks() -> dict[str, str]:
         record = kept(name)
         measured = "Not measured yet." if record is None else titled(labels_table(record), record)
         written[name.replace("-", " ")] = measured
+    settings = kept("settings")
+    written["settings"] = "Not measured yet." if settings is None else titled(settings_table(settings), settings)
     written["labels summary"] = markdown(labels_summary())
     for name, table_of in ESTIMATORS.items():
         record = kept(name)

@@ -76,9 +76,10 @@ def blocks_of(page: str, *languages: str) -> list[str]:
 
 
 def test_pages_with_python_are_run() -> None:
-    """That of the second page is run by `test_how_learning_works.py`, that of pages in folders by those in `docs/`."""
+    """That of two pages is run by `test_coming_from.py` and `test_how_learning_works.py`, that of pages in folders by those in `docs/`."""
     pages = [
         "README.md",
+        "docs/coming-from.md",
         "docs/how-learning-works.md",
         "docs/incomplete-data.md",
         "docs/large-data.md",

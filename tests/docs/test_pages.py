@@ -79,10 +79,13 @@ ROOMS = [
     *("checkpoint", "errors", "randomness", "watching", "sklearn"),
 ]
 
+TASKS = ["choosing-units", "own-images", "reading-a-bracket"]
+
 
 def test_all_pages_with_python_are_run() -> None:
     with_code = {page.stem for page in (DOCS / "reference").glob("*.md") if code_of(page)}
     assert with_code == {*ROOMS, "study", "evaluation"}
+    assert {page.stem for page in (DOCS / "do").glob("*.md") if code_of(page)} == set(TASKS)
 
 
 def test_the_examples_of_the_rooms_run(tmp_path: Path) -> None:
@@ -91,6 +94,14 @@ def test_the_examples_of_the_rooms_run(tmp_path: Path) -> None:
     printed = run("\n".join([*code, *calls]), tmp_path).splitlines()
     assert [line for line in printed if line in ROOMS] == ROOMS
     assert len(printed) > 4 * len(ROOMS)
+
+
+def test_the_examples_of_the_tasks_run(tmp_path: Path) -> None:
+    code = "\n".join(code_of(DOCS / "do" / f"{task}.md") for task in TASKS)
+    printed = run(code, tmp_path)
+    assert (tmp_path / "units.png").stat().st_size > 1000
+    low, high = map(float, re.search(r"between (-[\d.]+) and (-[\d.]+) nats", printed).groups())
+    assert abs(low - high) < 5
 
 
 def indented(code: str) -> str:

@@ -4,6 +4,7 @@ import re
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from making.links import DOCS
@@ -47,5 +48,5 @@ def test_the_tutorial_runs_and_draws_its_pictures(tmp_path: Path) -> None:
 
 def test_there_are_nine_steps_and_each_leads_to_the_next() -> None:
     assert [step.name[0] for step in STEPS] == list("123456789")
-    for step, following in zip(STEPS[:-1], STEPS[1:], strict=True):
+    for step, following in pairwise(STEPS):
         assert f"]({following.name})" in step.read_text("utf-8").splitlines()[-1]
