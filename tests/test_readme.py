@@ -76,7 +76,7 @@ def blocks_of(page: str, *languages: str) -> list[str]:
 
 
 def test_pages_with_python_are_run() -> None:
-    """That of two pages is run by `test_coming_from.py` and `test_how_learning_works.py`, that of pages in folders by those in `docs/`."""
+    """That of two others is run by `test_coming_from.py` and `test_how_learning_works.py`, of folders in `docs/`."""
     pages = [
         "README.md",
         "docs/coming-from.md",
