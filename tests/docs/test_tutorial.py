@@ -22,6 +22,8 @@ SMALLER = {
     "epochs=20,": ("epochs=1,", 1),
     "epochs=8,": ("epochs=1,", 1),
     "steps=500": ("steps=5", 1),
+    "    figure.tight_layout(pad=0.4)\n": ("", 1),
+    "figure.tight_layout()\n": ("", 5),
     "300, 200, 200": ("20, 20, 20", 2),
     "Bernoulli(300)": ("Bernoulli(20)", 1),
     "images[:200]": ("images[:50]", 1),
