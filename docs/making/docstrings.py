@@ -1,7 +1,5 @@
-"""Docstrings are plain text in which a name stands in backticks: this makes reStructuredText of them, with links."""
+"""What Sphinx is told of docstrings: their text, shorter signatures, and where a name in backticks leads."""
 
-import inspect
-import re
 from typing import Any
 
 from docutils import nodes
@@ -13,6 +11,7 @@ from sphinx.util.typing import stringify_annotation
 
 from deepbelief.arrays import TensorLike
 from deepbelief.data import LabelledLike, Rows, SourceLike
+from making.plain_text import as_restructured_text
 
 # How Sphinx would write out a type that has a name of its own -> that name.
 ALIASES = {
@@ -24,52 +23,9 @@ ALIASES = {
         ("TensorLike", TensorLike),
     )
 }
-SPECIAL = re.compile(r"([*|\\])|(\w)_(?!\w)")
-
-
-def escaped(line: str) -> str:
-    """A line of prose, in which only what stands in backticks has a meaning.
-
-    >>> escaped("E_v(v) - |v|, `E_v`, h_")
-    'E_v(v) - \\\\|v\\\\|, `E_v`, h\\\\_'
-    """
-    parts = re.split(r"(``.+?``|`[^`]+`)", line)
-    parts[::2] = [
-        SPECIAL.sub(lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\_", one) for one in parts[::2]
-    ]
-    # A backtick right beside a letter, as in `RBM`s, has to be told apart from the letter.
-    return (
-        re.sub(r"(?<=`)(?=\w)", r"\\ ", "".join(parts))
-        if len(parts) == 3 and parts[2][:1].isalnum()
-        else "".join(parts)
-    )
-
-
-def as_restructured_text(lines: list[str]) -> list[str]:
-    """The lines of a docstring; its examples stay, and indented formulas keep their lines."""
-    text: list[str] = []
-    in_example = in_formula = False
-    for line in lines:
-        in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
-        indented = line.startswith("    ") and not in_example
-        if indented and not in_formula and not _in_section(text):
-            text += ["::", ""]
-            in_formula = True
-        elif line.strip() and not indented:
-            in_formula = False
-        text.append(line if in_example or in_formula else escaped(line))
-    return text
-
-
-def _in_section(text: list[str]) -> bool:
-    """Whether the last line that is not indented heads a list of arguments or errors, as in "Raises:"."""
-    heads = [line for line in text if line.strip() and not line.startswith(" ")]
-    return bool(heads) and heads[-1].rstrip() in ("Args:", "Raises:", "Returns:", "Yields:", "Attributes:", "Warns:")
 
 
 def _process(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
-    if inspect.isclass(of) and issubclass(of, tuple | dict):
-        lines[:] = lines or [""]
     lines[:] = as_restructured_text(lines)
 
 

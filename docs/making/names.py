@@ -4,6 +4,8 @@ import importlib
 import inspect
 from typing import Any
 
+from making.plain_text import escaped
+
 ROOMS = (
     *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness", "evaluation", "study"),
     *("report", "sharing", "sklearn", "watching", "checkpoint", "errors", "randomness"),
@@ -58,8 +60,6 @@ def called(name: str, one: Any) -> str:
 
 def first(one: Any) -> str:
     """The first sentence of a docstring."""
-    from making.docstrings import escaped
-
     told = " ".join((inspect.getdoc(one) or "").split("\n\n")[0].split())
     return escaped(told)
 

@@ -6,12 +6,13 @@ import importlib
 import inspect
 import pkgutil
 import re
+import types
 import typing
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from making import commands, names, settings, stage
+from making import commands, links, names, plain_text, settings, stage
 from making.links import DOCS, pages
 
 import deepbelief
@@ -139,6 +140,31 @@ def test_each_name_is_described_in_one_room() -> None:
     for (room, name), one in PUBLIC.items():
         if names.home(one) in (room, ""):
             assert text.count(f":: deepbelief.{room}.{name}\n") == 1, name
+
+
+@pytest.mark.parametrize("module", [links, plain_text])
+def test_the_examples_of_what_makes_the_site_run(module: types.ModuleType) -> None:
+    failed, tried = doctest.testmod(module)
+    assert tried and not failed
+
+
+def test_indented_formulas_of_docstrings_keep_their_lines() -> None:
+    lines = [
+        "Solves:",
+        "",
+        "    W = Y_1",
+        "    b = 2 * W",
+        "",
+        "with `W`.",
+        "",
+        "Raises:",
+        "    Error: no_",
+        "",
+        ">>> 2 * 3",
+    ]
+    text = plain_text.as_restructured_text(lines)
+    assert text[2:6] == ["::", "", "    W = Y_1", "    b = 2 * W"]
+    assert text[-3:] == ["    Error: no\\_", "", ">>> 2 * 3"]
 
 
 def test_every_page_is_in_the_menu() -> None:
