@@ -34,6 +34,9 @@ class Part(StrEnum):
 PrecisionChoice = StrEnum("PrecisionChoice", ["auto", "bf16", "fp32", "fp64"])
 """The recipe's `precision` (`PrecisionName`, which help must not load)."""
 
+CompileChoice = StrEnum("CompileChoice", ["auto", "on", "off"])
+"""The recipe's `compile` (`CompileName`)."""
+
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses of options: on the command line each of their fields is an option of its own."""

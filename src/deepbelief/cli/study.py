@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, PrecisionChoice
+from deepbelief.cli.options import CompileChoice, Device, Folder, PrecisionChoice
 from deepbelief.cli.terminal import stop
 
 
@@ -19,6 +19,12 @@ def study(
         PrecisionChoice | None,
         typer.Option(
             help="Type of the matrix products in training; auto: what is fastest.", show_default="the recipe's"
+        ),
+    ] = None,
+    compile: Annotated[
+        CompileChoice | None,
+        typer.Option(
+            help="Compile the steps of pre-training; auto: where that saves time.", show_default="the recipe's"
         ),
     ] = None,
     tensorboard: Annotated[
@@ -47,6 +53,8 @@ def study(
     name, settings = load_recipe(recipe)
     if precision is not None:
         settings = settings.model_copy(update={"precision": precision.value})
+    if compile is not None:
+        settings = settings.model_copy(update={"compile": compile.value})
     chosen = choose_device(device)
     dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
     folder, console = out or Path("runs") / name, Console()

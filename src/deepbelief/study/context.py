@@ -30,6 +30,7 @@ from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.precision import Precision
 from deepbelief.watching import Log, MetricsLog, TensorBoardLog, follow
 
@@ -71,6 +72,8 @@ class Context:
     progress: StudyProgress
     finished: Path | None = None
     """The folder of this seed of a finished study, whose models are used where `folder` has none of that name."""
+    compiler: Compiler | None = None
+    """Compiles the steps of pre-training; None: nothing is compiled."""
     tensorboard: bool = False
     """Whether trainings write event files for TensorBoard, too."""
     board: TensorBoardLog | None = field(default=None, init=False)

@@ -63,8 +63,15 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
     seen = Labelled(TensorSource(context.features[-1]), context.training.required_labels(), context.classes)
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
-    products = context.precision.products
-    job = Pretraining(DBN([top.rbm]), seen, [settings], random=random, products=products, held_out=held_out)
+    job = Pretraining(
+        DBN([top.rbm]),
+        seen,
+        [settings],
+        random=random,
+        held_out=held_out,
+        products=context.precision.products,
+        compiler=context.compiler,
+    )
     for record in context.train("labels", job):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)

@@ -13,6 +13,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.settings import known_settings, read_settings, sentence, toml_tables
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
+from deepbelief.system.compilation import CompileName
 from deepbelief.system.precision import PrecisionName
 
 # Far above any value of an image, and far below the limit of float32.
@@ -187,6 +188,7 @@ class Recipe(Section):
 
     title: str
     precision: PrecisionName = "auto"
+    compile: CompileName = "auto"
     data: DataSection = DataSection()
     dbn: DBNSection = DBNSection()
     pretraining: tuple[RBMSettings, ...]

@@ -1,6 +1,7 @@
 """Runs a study: all stages for each seed, except those that already have a record."""
 
 import importlib.metadata
+import itertools
 import json
 import platform
 import shutil
@@ -28,6 +29,7 @@ from deepbelief.study.records import (
 )
 from deepbelief.study.stages import Stage, left_out, stages_of
 from deepbelief.system.atomic import is_temporary, sweep
+from deepbelief.system.compilation import Compiler, choose_compiler
 from deepbelief.system.lock import LOCK, locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
@@ -68,6 +70,7 @@ class Study:
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
         self._tensorboard = tensorboard
         self._precision = FP32  # until the folder is claimed
+        self._compiler: Compiler | None = None
         self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
     def run(self, progress: StudyProgress | None = None) -> Results:
@@ -99,7 +102,9 @@ class Study:
         path = self.folder / "study.json"
         if path.exists():
             stored = read_study(path)
-            if difference := _difference(self._as_now(stored), self._record.model_dump(exclude={"precision"})):
+            if difference := _difference(
+                self._as_now(stored), self._record.model_dump(exclude={"precision", "compiled"})
+            ):
                 raise SettingsError(
                     f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
                     "or delete it."
@@ -123,14 +128,23 @@ class Study:
         return {"settings": settings, "data": stored.data, "device": stored.device}
 
     def _claim_folder(self) -> None:
-        """Make sure that the folder belongs to this study, and choose the precision once for all of it."""
+        """Make sure that the folder belongs to this study, and choose once for all of it how it is computed."""
         stored = self._check()  # once more: another process may have claimed it just before
         if stored is not None:
             # What `auto` chose stays: an interrupted study ends as if it had not been.
             self._precision = choose_precision(stored.precision or "fp32", self.device)
+            self._compiler = Compiler() if stored.compiled else None
             return
         self._precision = choose_precision(self.recipe.precision, self.device)
-        write_json(self.folder / "study.json", self._record.model_copy(update={"precision": self._precision.name}))
+        self._compiler = choose_compiler(self.recipe.compile, self.device, self._computed())
+        chosen = {"precision": self._precision.name, "compiled": self._compiler is not None}
+        write_json(self.folder / "study.json", self._record.model_copy(update=chosen))
+
+    def _computed(self) -> float:
+        """How many values of units the pre-training of all seeds computes."""
+        sizes, images = [self.dataset.train.width, *self.recipe.dbn.hidden], len(self.dataset.train)
+        layers = zip(self.recipe.pretraining, itertools.pairwise(sizes), strict=True)
+        return len(self.seeds) * sum(settings.values_computed(images, sum(layer)) for settings, layer in layers)
 
     def _run_seed(self, seed: int, progress: StudyProgress) -> None:
         folder = self._seed_folder(seed)
@@ -142,6 +156,7 @@ class Study:
             self._precision,
             folder,
             progress,
+            compiler=self._compiler,
             tensorboard=self._tensorboard,
         )
         run_stages(context, self._stages)
@@ -167,7 +182,11 @@ class Study:
             metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], self._stages),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-            machine={**describe_machine(self.device), "precision": self._precision.name},
+            machine={
+                **describe_machine(self.device),
+                "precision": self._precision.name,
+                "compiled": self._compiler is not None,
+            },
         )
         write_json(self.folder / "results.json", results)
         return results

@@ -50,9 +50,16 @@ def pretraining(context: Context) -> Findings:
     if recipe.dbn.visible == "gaussian":
         standardise(dbn, context.training)
     held_out = context.held_out if len(context.held_out) else None
-    products = context.precision.products
     kind = JointTraining if recipe.dbn.training == "joint" else Pretraining
-    job = kind(dbn, context.training, recipe.pretraining, random=random, held_out=held_out, products=products)
+    job = kind(
+        dbn,
+        context.training,
+        recipe.pretraining,
+        random=random,
+        held_out=held_out,
+        products=context.precision.products,
+        compiler=context.compiler,
+    )
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:
