@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deepbelief.randomness import Random, is_on
-from deepbelief.system.compilation import Compiler
+from deepbelief.system.compilation import Compiled, Compiler
 
 Work = Callable[..., dict[str, Tensor] | None]
 """Takes modules, then tensors or None, then a source of random numbers if it draws; writes into the tensors."""
@@ -61,8 +61,6 @@ class Fused:
 
     def _compile(self, compiler: Compiler, tensors: Sequence[Tensor | None], draws: bool) -> "_Compiled | None":
         """The work as a function of parameters, tensors and random numbers, for copies of the tensors as examples."""
-        from torch.fx.experimental.proxy_tensor import make_fx  # which takes long to load
-
         kept = len(tensors) - self._scratch
         given = [one is not None and number < kept for number, one in enumerate(tensors)]
         examples = [_example(one) for one, there in zip(tensors, given, strict=True) if one is not None and there]
@@ -84,7 +82,7 @@ class Fused:
 
         work(recorded, parameters, [one.clone() for one in examples])
         inputs = [*parameters, *examples, *recorded.draw(Random(0))]
-        function = compiler(make_fx(flat)(*inputs), inputs)
+        function = compiler(flat, inputs)
         return None if function is None else _Compiled(function, given, recorded, names)
 
 
@@ -92,9 +90,7 @@ class Fused:
 class _Compiled:
     """A compiled function, and what it is called with."""
 
-    def __init__(
-        self, function: Callable[..., Any], given: Sequence[bool], recorded: "_Recorded", names: Sequence[str]
-    ) -> None:
+    def __init__(self, function: Compiled, given: Sequence[bool], recorded: "_Recorded", names: Sequence[str]) -> None:
         self._function, self._given, self._recorded, self._names = function, given, recorded, names
 
     def __call__(

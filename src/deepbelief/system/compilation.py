@@ -8,23 +8,26 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, final
+from typing import Final, Literal
 
 import pooch
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from deepbelief.errors import CompileWarning, one_line
 
 CompileName = Literal["auto", "on", "off"]
 
+Compiled = Callable[..., Sequence[Tensor]]
+"""A compiled function of tensors."""
+
 _CACHE: Final = "TORCHINDUCTOR_CACHE_DIR"  # where PyTorch keeps what it compiled
+_OPTIONS: Final = {"compile_threads": 1, "fx_graph_cache": True}  # no processes beside this one; keep what is compiled
 _LOCK: Final = threading.Lock()
 _SECONDS: Final = 20.0  # to compile a step, with nothing in the cache, and to load the compiler
 _SAVED: Final = 2.5e-9  # seconds for each value of a unit, on one core; from benchmarks/speed.py
 
 
-@final
 class Compiler:
     """Compiles the element-wise work of a training, each piece into one pass over memory.
 
@@ -42,32 +45,35 @@ class Compiler:
         self.works = True
         """Whether it has not failed so far."""
 
-    def __call__(self, graph: fx.GraphModule, examples: Sequence[Tensor]) -> Callable[..., Any] | None:
-        """A function of tensors like the examples that does what `graph` does; None where it cannot be compiled."""
+    def __call__(self, work: Callable[..., Sequence[Tensor]], examples: Sequence[Tensor]) -> Compiled | None:
+        """A function of tensors like the examples that does what `work` does; None where it cannot be compiled.
+
+        What `work` does is recorded once, on the examples, which it may overwrite.
+        """
         if not self.works:
             return None
         try:
             # Of PyTorch's ways to compile the one with the least to do in each call. It is not promised to stay;
             # without it, steps are not compiled.
-            from torch._inductor import compile as compiled
+            from torch._inductor import compile as compile_graph
+            from torch.fx.experimental.proxy_tensor import make_fx
 
             with _LOCK, _cache(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the compiler about itself
-                function: Callable[..., Any] = compiled(
-                    graph, list(examples), options={"compile_threads": 1, "fx_graph_cache": True}
-                )
-            return function
+                graph = make_fx(work)(*examples)
+                compiled: Compiled = compile_graph(graph, list(examples), options=_OPTIONS)
+            return compiled
         except Exception as error:  # whatever can go wrong in a compiler
             self.works = False
-            _warn(f"the steps of this training could not be compiled ({one_line(str(error))}), so that it is slower")
+            _warn(f"the steps of this training could not be compiled ({one_line(str(error))}), so that they are slower")
             return None
 
 
 def choose_compiler(name: CompileName, device: torch.device, computed: float) -> Compiler | None:
     """The compiler for a training, or None where its steps are not to be compiled.
 
-    `auto` compiles where there is a compiler and the time that is saved is at least that to compile; `on` wherever
-    there is one, and a `CompileWarning` says where there is none.
+    `on` compiles where there is a C++ compiler, `auto` if also the time that is saved is at least that to compile.
+    Where only a C++ compiler is missing, a `CompileWarning` says so.
 
     Args:
         name: what is wanted.
@@ -79,8 +85,7 @@ def choose_compiler(name: CompileName, device: torch.device, computed: float) ->
     if name == "auto" and computed * _SAVED / torch.get_num_threads() < _SECONDS:
         return None
     if not cpp_compiler():
-        if name == "on":
-            _warn("there is no C++ compiler to compile the steps with (g++, or what the variable CXX names)")
+        _warn("the steps of this training are not compiled, as there is no C++ compiler (g++, or what CXX names)")
         return None
     return Compiler()
 

@@ -162,15 +162,16 @@ class JointTraining:
         """Everything to go on from here, bit by bit the same."""
         tensors: dict[str, Tensor] = {}
         for number, training in enumerate(self._layers, start=1):
-            tensors |= {f"{number}.{name}": tensor for name, tensor in training.state().tensors.items()}
-        return TrainingState(tensors, {"records": values_of(self.records)})
+            state = training.state()
+            tensors |= {f"{number}.{name}": tensor for name, tensor in state.tensors.items()}
+        return TrainingState(tensors, {**state.progress, "records": values_of(self.records)})
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
         for number, training in enumerate(self._layers, start=1):
             tensors = tensors_under(f"{number}.", state.tensors)
-            training.restore(TrainingState(tensors, {"records": []}))
+            training.restore(TrainingState(tensors, {**state.progress, "records": []}))
 
 
 def check_joint(settings: Sequence[RBMSettings]) -> None:
