@@ -1,6 +1,7 @@
 """Compiled steps learn what uncompiled ones learn, go on bit by bit the same, and are never in the way."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,22 @@ from deepbelief.learning.rbm.settings import RBMSettings, Tempering
 from deepbelief.learning.rbm.training import RBMTraining
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
-from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReLU, ReplicatedSoftmax
+from deepbelief.models.units import Bernoulli, Categorical, Gaussian, Joint, ReplicatedSoftmax
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler, cpp_compiler
 from tests.learning.recorded import Recorder
 from tests.small_models import PAIRS, small_rbm, some_values
 
 needs_compiler = pytest.mark.skipif(not cpp_compiler(), reason="no C++ compiler here")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is compiled here is neither found in the user's cache nor left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
+        yield
+
 
 CD2 = RBMSettings(epochs=2, batch_size=8, learning_rate=0.02, gibbs_steps=2)
 PHASES = {
@@ -41,6 +51,11 @@ PHASES = {
 }
 
 
+def to_means(units: Bernoulli, field: Tensor) -> None:
+    """Overwrite a field."""
+    units.mean_(field)
+
+
 def learnt(rbm: RBM, data: Tensor, settings: RBMSettings, compiler: Compiler | None, **more: Any) -> Tensor:
     """All that a training leaves, in one row: parameters, errors, and the next random number."""
     random = Random(2)
@@ -49,12 +64,13 @@ def learnt(rbm: RBM, data: Tensor, settings: RBMSettings, compiler: Compiler | N
     return torch.cat([*(one.detach().double().flatten() for one in (*rbm.parameters(), errors, random.uniform((1,))))])
 
 
-@pytest.mark.parametrize(("visible", "hidden"), PAIRS)
-@pytest.mark.parametrize("phase", PHASES)
+CASES = [("CD-2", *pair) for pair in PAIRS if "Bernoulli" in pair]
+CASES += [(phase, "Joint", "Bernoulli") for phase in PHASES] + [("PCD-2", "Gaussian", "Categorical")]
+
+
+@pytest.mark.parametrize(("phase", "visible", "hidden"), CASES)
 def test_recorded_steps_learn_the_same(phase: str, visible: str, hidden: str) -> None:
     data = some_values(small_rbm(visible, hidden).visible, 19, Random(1))  # the last batch is smaller
-    if PHASES[phase].tempering.is_on and "ReplicatedSoftmax" in (visible, hidden):
-        pytest.skip("counts of words have no likelihood in tempering")
     plain, recorded = (
         learnt(small_rbm(visible, hidden), data, PHASES[phase], compiler) for compiler in (None, Recorder())
     )
@@ -84,15 +100,14 @@ def test_words_are_counted_uncompiled() -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("phase", ["CD-2", "PCD-2"])
-def test_compiled_steps_learn_the_same(phase: str) -> None:
-    """All kinds of units at once; in float64, where next to no state falls on the other side by rounding."""
+def test_compiled_steps_learn_the_same() -> None:
+    """Several kinds of units at once; in float64, where next to no state falls on the other side by rounding."""
 
     def rbm() -> RBM:
-        return RBM(Joint(Bernoulli(5), Categorical(2, 3), Gaussian(4), ReLU(3)), Bernoulli(6), Random(0)).double()
+        return RBM(Joint(Bernoulli(5), Categorical(2, 3), Gaussian(4)), Bernoulli(6), Random(0)).double()
 
     data, compiler = some_values(rbm().visible, 19, Random(1)), Compiler()
-    plain, compiled = (learnt(rbm(), data, PHASES[phase], one) for one in (None, compiler))
+    plain, compiled = (learnt(rbm(), data, PHASES["PCD-2"], one) for one in (None, compiler))
     torch.testing.assert_close(compiled, plain, rtol=1e-9, atol=1e-12)
     assert compiler.works
 
@@ -155,7 +170,8 @@ def test_a_pytorch_without_this_way_to_compile(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delattr(torch._inductor, "compile")
     with pytest.warns(CompileWarning, match="could not be compiled"):
         field = torch.zeros(2, 3)
-        Fused(lambda units, field: units.mean_(field) and None, Bernoulli(3), compiler=Compiler())(field)
+        with torch.no_grad():
+            Fused(to_means, Bernoulli(3), compiler=Compiler())(field)
     assert torch.equal(field, torch.full((2, 3), 0.5))
 
 
