@@ -21,10 +21,12 @@ def study(
             help="Type of the matrix products in training; auto: what is fastest.", show_default="the recipe's"
         ),
     ] = None,
-    compile: Annotated[
+    compiled: Annotated[
         CompileChoice | None,
         typer.Option(
-            help="Compile the steps of pre-training; auto: where that saves time.", show_default="the recipe's"
+            "--compile",
+            help="Compile the steps of pre-training; auto: where that saves time.",
+            show_default="the recipe's",
         ),
     ] = None,
     tensorboard: Annotated[
@@ -53,8 +55,8 @@ def study(
     name, settings = load_recipe(recipe)
     if precision is not None:
         settings = settings.model_copy(update={"precision": precision.value})
-    if compile is not None:
-        settings = settings.model_copy(update={"compile": compile.value})
+    if compiled is not None:
+        settings = settings.model_copy(update={"compile": compiled.value})
     chosen = choose_device(device)
     dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
     folder, console = out or Path("runs") / name, Console()
