@@ -185,3 +185,18 @@ def test_parameters_are_read_anew_and_outputs_are_named() -> None:
             found = work(values)
             assert found is not None
             torch.testing.assert_close(found["log_precision"], units.further_statistics(values, False)["log_precision"])
+
+
+@torch.no_grad()
+def test_weights_that_were_changed_between_epochs_are_seen() -> None:
+    """The update writes the narrow copy of the weights, too; a new epoch takes the weights as they then are."""
+    rbm, data = RBM(Bernoulli(6), Bernoulli(4), Random(0), weight_std=1.0), Random(1).uniform((16, 6))
+    training = RBMTraining(rbm, data, CD2, random=1, products=torch.bfloat16, compiler=Recorder())
+    next(training.epochs())
+    narrow = training.negative_phase.narrow
+    assert narrow is not None and narrow.are_new
+    assert torch.equal(narrow.weights, rbm.weights.bfloat16())
+    rbm.weights.zero_()
+    training.begin(2)
+    expected = torch.sigmoid(rbm.hidden.bias).expand(8, 4)
+    torch.testing.assert_close(training.learn(data[:8]).float(), expected, rtol=0, atol=0.01)
