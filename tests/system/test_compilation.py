@@ -1,6 +1,7 @@
 """The compiler is found and not demanded, keeps what it compiled in a folder, and is asked where that saves time."""
 
 import os
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,12 +67,17 @@ def test_what_is_compiled_is_kept_where_the_variable_says(tmp_path: Path, monkey
 
 
 @needs_compiler
-def test_else_it_is_kept_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pytorchs", [None, str(Path(tempfile.gettempdir()) / "torchinductor_somebody")])
+def test_else_it_is_kept_in_the_users_cache(
+    pytorchs: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(CACHE, raising=False)
+    if pytorchs is not None:  # what it writes into the variable by itself
+        monkeypatch.setenv(CACHE, pytorchs)
     monkeypatch.setattr("deepbelief.system.compilation.pooch.os_cache", lambda name: tmp_path / name)
-    compile_and_try(3.0)
+    compile_and_try(3.0 if pytorchs is None else 5.0)
     assert any(path.suffix == ".so" for path in (tmp_path / "deepbelief" / "compiled").rglob("*"))
-    assert CACHE not in os.environ
+    assert os.environ.get(CACHE) == pytorchs
 
 
 @needs_compiler

@@ -53,13 +53,13 @@ class Compiler:
         if not self.works:
             return None
         try:
-            # Of PyTorch's ways to compile the one with the least to do in each call. It is not promised to stay;
-            # without it, steps are not compiled.
-            from torch._inductor import compile as compile_graph
-            from torch.fx.experimental.proxy_tensor import make_fx
-
             with _LOCK, _cache(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the compiler about itself
+                # Of PyTorch's ways to compile the one with the least to do in each call. It is not promised to stay;
+                # without it, steps are not compiled.
+                from torch._inductor import compile as compile_graph
+                from torch.fx.experimental.proxy_tensor import make_fx
+
                 graph = make_fx(work)(*examples)
                 compiled: Compiled = compile_graph(graph, list(examples), options=_OPTIONS)
             return compiled
@@ -99,7 +99,10 @@ def cpp_compiler() -> str | None:
 def _cache() -> Iterator[None]:
     """Within, PyTorch keeps what it compiles in the user's cache; the variable is as it was afterwards."""
     before = os.environ.get(_CACHE)
-    folder = Path(before or pooch.os_cache("deepbelief") / "compiled")
+    own = pooch.os_cache("deepbelief") / "compiled"
+    # PyTorch writes its own choice, a temporary folder, into the variable: that is nobody's wish.
+    pytorchs = str(Path(tempfile.gettempdir()) / "torchinductor_")
+    folder = own if before is None or before.startswith(pytorchs) else Path(before)
     with tempfile.TemporaryDirectory() as temporary:
         if not _is_writable(folder):
             _warn(f"compiled steps cannot be kept in {folder}, so that the next process compiles them again")
