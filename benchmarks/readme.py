@@ -17,6 +17,7 @@ from typing import Any
 
 from estimator_tables import compared_table, few_table, speed_table, text_table
 from evaluated import autoattack_table, evaluation_picture, evaluation_tables
+from pretrained import pretrained_table
 
 from deepbelief.evaluation.records import Evaluated, read_evaluated
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
@@ -32,7 +33,16 @@ PAGES = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("generative", "labels", "recipes", "reference", "robustness", "scikit-learn", "speed")
+        for name in (
+            "generative",
+            "labels",
+            "pretrained",
+            "recipes",
+            "reference",
+            "robustness",
+            "scikit-learn",
+            "speed",
+        )
     ),
 )
 # The records of labels.py: the model's name, and the error that is published of it.
@@ -402,6 +412,7 @@ def blocks() -> dict[str, str]:
         written["generative"] = titled(generative_table(*generative), *generative)
     if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
         written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
+    written["pretrained"] = markdown(pretrained_table())
     by_class = kept("by-class")
     written["by class"] = "Not measured yet." if by_class is None else titled(by_class_table(by_class), by_class)
     written |= dict.fromkeys(("search dbns", "search networks"), "Not measured yet.")

@@ -76,9 +76,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
-    "explorer": MODELS | {"checkpoint", "data", "progress", "randomness", "report/text", "study", "system"},
-    "cli": STUDIED | {"evaluation", "explorer", "progress", "report", "sharing", "study", "tables", PACKAGE},
-    "__init__": STUDIED | {"evaluation", "sharing", "study"},
+    "pretrained": MODELS | {"checkpoint", "data"},
+    "explorer": MODELS
+    | {"checkpoint", "data", "pretrained", "progress", "randomness", "report/text", "study", "system"},
+    "cli": STUDIED
+    | {"evaluation", "explorer", "pretrained", "progress", "report", "sharing", "study", "tables", PACKAGE},
+    "__init__": STUDIED | {"evaluation", "pretrained", "sharing", "study"},
     "__main__": {"cli"},
 }
 
