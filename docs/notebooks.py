@@ -25,7 +25,8 @@ def write(name: str, folder: Path, pace: str) -> Path:
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(place)}})
-    client.execute(env={**os.environ, "DEEPBELIEF_PACE": pace})
+    # Without Jupyter's own bars of progress, of which a warning would tell with a path of this machine.
+    client.execute(env={**os.environ, "DEEPBELIEF_PACE": pace, "PYTHONWARNINGS": "ignore:IProgress not found"})
     nbformat.write(notebook, folder / f"{name}.ipynb")
     return folder / f"{name}.ipynb"
 

@@ -70,6 +70,7 @@ for _ in range(600):
     lines.append(f"{age:.0f},{told},{town},{'yes' if ill else 'no'}")
 Path("patients.csv").write_text("\n".join(lines[:501]) + "\n")
 Path("new-patients.csv").write_text("\n".join([lines[0], *lines[501:]]) + "\n")
+print("\n".join(lines[:5]))
 
 # %% [markdown]
 # `deepbelief train` recognises what the columns are, trains a DBN of fitting units without labels, and then a
@@ -107,11 +108,11 @@ images = load_images("images.npy")
 print(len(images), "images of", images.width, "pixels")
 
 # %%
-dbn = DBN.from_sizes([images.width, 100, 60], random)
-settings = RBMSettings(epochs=EPOCHS, batch_size=20)
+dbn = DBN.from_sizes([images.width, 200], random)
+settings = RBMSettings(epochs=2 * EPOCHS, batch_size=20, learning_rate=0.05, final_momentum=0.5)
 for record in Pretraining(dbn, images, settings, random=random).epochs():
-    if record.epoch == EPOCHS:
-        print(f"layer {record.layer}: reconstruction error {record.reconstruction_error:.4f}")
+    last = record
+print(f"reconstruction error {last.reconstruction_error:.3f} after {last.epoch} epochs")
 dbn.requires_grad_(False)
 save_dbn("dbn.safetensors", dbn, image_shape=[8, 8])
 features = encode_source(load_dbn("dbn.safetensors"), images)
@@ -124,11 +125,12 @@ print("features", tuple(features.shape))
 readout = FeedForward([features.shape[1], 10], torch.relu, random)
 labels = digits.train.required_labels()
 list(ConvergedTraining(readout, (features, labels), ConvergedSettings(l2=(1e-3,))).epochs())
-classifier = ReadoutClassifier(dbn, 2, readout)
+classifier = ReadoutClassifier(dbn, 1, readout)
 print(f"accuracy on test images: {accuracy(classifier, digits.test, digits.test.required_labels()):.3f}")
 
 # %% [markdown]
-# The model knows what images look like: it completes the lower half of test images from their upper half.
+# The model knows what images look like: it completes the lower half of test images from their upper half. The picture
+# shows the probability of each pixel, which is blurred where several digits would fit.
 
 # %%
 originals = digits.test.batch(slice(0, 8))
@@ -141,6 +143,7 @@ for column in range(8):
         axis.axis("off")
 axes[0, 0].set_title("original", loc="left", fontsize=9)
 axes[1, 0].set_title("lower half made up", loc="left", fontsize=9)
+plt.show()
 
 # %% [markdown]
 # ## Real-valued data
@@ -153,11 +156,11 @@ measured = rng.normal([10.0, 200.0, -3.0], [1.0, 30.0, 0.2], size=(2000, 3)).ast
 measured[:, 1] += 20 * measured[:, 0]
 real = DBN.from_units([Gaussian(3), Bernoulli(20)], random)
 standardise(real, measured)
-gentle = RBMSettings(epochs=EPOCHS, learning_rate=0.01, final_momentum=0.5)
+gentle = RBMSettings(epochs=EPOCHS, batch_size=20, learning_rate=0.01, final_momentum=0.5)
 for record in Pretraining(real, measured, gentle, random=random).epochs():
     last = record
-print(f"reconstruction error {last.reconstruction_error:.3f} in units of the standard deviations")
-print(real.encode(measured[:2]))
+print(f"mean squared error {last.monitors['reconstruction_error_unit']:.3f}, where the variance of each column is 1")
+print("features", tuple(real.encode(measured).shape))
 
 # %% [markdown]
 # ## Where to go on

@@ -88,6 +88,7 @@ def show(images, titles=None, columns=4, size=1.6):
         axes.flat[number].imshow(image.reshape(height, width).numpy(), cmap="gray")
         if titles is not None:
             axes.flat[number].set_title(titles[number], fontsize=9)
+    plt.show()
 
 
 for images, names in ((data.train, labels), (data.test, test_labels)):
@@ -126,6 +127,7 @@ for layer in range(1, len(HIDDEN) + 1):
     axis.plot(range(1, EPOCHS + 1), errors, label=f"layer {layer}")
 axis.set(xlabel="epoch", ylabel="reconstruction error")
 axis.legend()
+plt.show()
 
 # %% [markdown]
 # ## Receptive fields of the first layer
@@ -204,6 +206,7 @@ for name, classifier in classifiers.items():
 axis.axhline(1 / classes, color="gray", linestyle=":", label="chance")
 axis.set(xlabel="standard deviation of the noise", ylabel="accuracy")
 axis.legend()
+plt.show()
 
 # %% [markdown]
 # ## Clusters of classes
@@ -217,6 +220,7 @@ for layer, (axis, seen) in enumerate(zip(axes, features, strict=True), start=1):
     tree = class_tree(class_means(seen, labels, classes))
     dendrogram(tree, labels=data.class_names, orientation="right", ax=axis)
     axis.set_title(f"layer {layer}")
+plt.show()
 
 # %% [markdown]
 # ## Confusion matrices
@@ -233,6 +237,7 @@ for axis, name in zip(axes, ("feed-forward", "read-out 1", "read-out 2"), strict
     axis.set_xticks(range(classes), data.class_names, rotation=90)
     axis.set_yticks(range(classes), data.class_names)
     axis.set_title(name)
+plt.show()
 
 # %% [markdown]
 # ## Random noise on one image
@@ -275,6 +280,7 @@ for name, classifier in classifiers.items():
     axis.plot(epsilons, shares, label=name)
 axis.set(xlabel="epsilon", ylabel="accuracy")
 axis.legend()
+plt.show()
 
 # %% [markdown]
 # ## The top-down defence

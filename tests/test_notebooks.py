@@ -52,7 +52,7 @@ def test_it_installs_the_package_first_and_ends_with_where_to_go_on(path: Path) 
 def test_it_runs_as_a_script(name: str, tmp_path: Path) -> None:
     path = ROOT / "notebooks" / f"{name}.py"
     environment = {**os.environ, "DEEPBELIEF_PACE": "seconds", "MPLBACKEND": "agg"}
-    command = [sys.executable, "-W", "error", str(path)]
+    command = [sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg", str(path)]  # without a screen
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = {"reference_study": "fine-tuned: test accuracy 0.", "own_data": "class,probability of no,probability of yes"}
