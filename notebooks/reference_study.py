@@ -56,7 +56,7 @@ PACE = os.environ.get("DEEPBELIEF_PACE", "lesson")
 NAME, HIDDEN, NETWORK, EPOCHS, STEPS, RATE = {
     "published": ("fashion-mnist", [300, 300, 700], [200, 200, 400], 50, 1500, 0.001),
     "lesson": ("fashion-mnist", [300, 300, 700], [200, 200, 400], 5, 200, 0.02),
-    "seconds": ("digits", [100, 100, 100], [30, 30, 40], 15, 200, 0.2),
+    "seconds": ("digits", [100, 100, 100], [60, 60], 15, 200, 0.2),
 }[PACE]
 random = Random(0)
 
