@@ -28,6 +28,9 @@ def study(
 ) -> None:
     """Run a whole study, write its report and a page to play with its models; an interrupted one goes on where it was.
 
+    Several processes train together where torchrun starts them, as in
+    torchrun --nproc-per-node 2 -m deepbelief study default
+
     Example: deepbelief study smoke --out runs/first-look
     """
     from rich.console import Console
@@ -42,24 +45,30 @@ def study(
     from deepbelief.study.stages import left_out
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
+    from deepbelief.system.processes import joined
 
     keep_freed_memory()
-    name, settings = load_recipe(recipe)
-    if precision is not None:
-        settings = settings.model_copy(update={"precision": precision.value})
-    chosen = choose_device(device)
-    dataset = load_dataset(settings.data.name, data, real=settings.dbn.visible == "gaussian", progress=download_line)
-    folder, console = out or Path("runs") / name, Console()
-    if missing := left_out(settings, dataset):
-        typer.echo(without_labels(dataset.name, missing))
-    try:
-        with TerminalProgress(console) as progress:
-            job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)
-            results = job.run(progress)
-            explorer = build_explorer(folder, dataset)
-            page = build_report(folder)
-    except KeyboardInterrupt:
-        stop("stopped; the same command goes on from here.", 130)
+    with joined() as processes:
+        with processes.first_goes_first():  # so that a mistake is told once, and a download is there for the others
+            name, settings = load_recipe(recipe)
+            if precision is not None:
+                settings = settings.model_copy(update={"precision": precision.value})
+            chosen = choose_device(device)
+            real = settings.dbn.visible == "gaussian"
+            dataset = load_dataset(settings.data.name, data, real=real, progress=download_line)
+        folder, console = out or Path("runs") / name, Console(quiet=not processes.is_first)
+        job = Study(name, settings, dataset, folder, range(seed, seed + seeds), chosen, tensorboard)
+        if missing := left_out(settings, dataset):
+            console.print(without_labels(dataset.name, missing), highlight=False, markup=False, soft_wrap=True)
+        try:
+            with TerminalProgress(console) as progress:
+                results = job.run(progress)
+                if not processes.is_first:
+                    return
+                explorer = build_explorer(folder, dataset)
+                page = build_report(folder)
+        except KeyboardInterrupt:
+            stop("stopped; the same command goes on from here.", 130)
     print_results(console, results_table(results))
     total = sum(results.metrics["time/total"].values)
     typer.echo(f"\n{total:.0f} s of work. The report: {page}; to play: {explorer}")

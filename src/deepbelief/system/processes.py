@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, final
 
 import torch
@@ -16,6 +17,9 @@ from deepbelief.system.meeting import meet
 # PyTorch's functions for this have no types.
 _distributed: Any = torch_distributed
 _SMALL: Final = 2**14  # values of a tensor that is sent together with others
+# Some work is done by the first process alone, and the others wait for it. That one of them is gone is not noticed by
+# this time but by a closed connection, or by `torchrun`.
+_LONGEST_WAIT: Final = timedelta(days=7)
 
 
 @final
@@ -203,7 +207,7 @@ def joined() -> Iterator[Processes]:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         with _sending():
             store, rank, count = meet()
-            _distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
+            _distributed.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_LONGEST_WAIT)
     before = _here
     if _distributed.is_available() and _distributed.is_initialized():
         _here = Processes(_distributed.get_world_size(), _distributed.get_rank())
@@ -213,6 +217,17 @@ def joined() -> Iterator[Processes]:
         _here = before
         if made:
             _distributed.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within, this process works on its own: for work inside `joined()` that one of the processes does for all."""
+    global _here
+    before, _here = _here, ALONE
+    try:
+        yield
+    finally:
+        _here = before
 
 
 def own_device() -> torch.device:
