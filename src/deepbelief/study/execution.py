@@ -40,6 +40,10 @@ class SeedRun:
         every = stages_of(self.recipe, dataset)
         return {name: stage for name, stage in every.items() if self.only is None or name in self.only}
 
+    def is_finished(self, dataset: Dataset) -> bool:
+        """Whether all stages have their records."""
+        return all((self.folder / "stages" / f"{name}.json").exists() for name in self.stages(dataset))
+
     def run(self, dataset: Dataset, progress: StudyProgress | None = None) -> None:
         """Run the stages that are not finished.
 

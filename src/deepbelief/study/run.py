@@ -159,15 +159,19 @@ class Study:
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"
 
-    def write_results(self) -> Results:
-        """Gather what the seeds have measured in `results.json`, when all of them have come to their end."""
+    def write_results(self, machine: dict[str, Any] | None = None) -> Results:
+        """Gather what the seeds have measured in `results.json`, when all of them have come to their end.
+
+        Args:
+            machine: on which they ran (`describe_machine`), if it was not this one.
+        """
         with here().first_goes_first():  # what the seeds have measured is there when it says so
-            results = self._results()
+            results = self._results(machine or describe_machine(self.device))
             if here().is_first:
                 write_json(self.folder / "results.json", results)
         return results
 
-    def _results(self) -> Results:
+    def _results(self, machine: dict[str, Any]) -> Results:
         processes = {"processes": here().count} if here().count > 1 else {}
         return Results(
             recipe=self.name,
@@ -181,7 +185,7 @@ class Study:
             metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], self._stages),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-            machine={**describe_machine(self.device), "precision": self._precision.name, **processes},
+            machine={**machine, "precision": self._precision.name, **processes},
         )
 
 
