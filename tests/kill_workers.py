@@ -126,9 +126,10 @@ def main() -> None:
         longest, whole = time.monotonic() - begun, dict(what_lasts(place / "whole"))
         print(f"undisturbed: {longest:.1f} s", flush=True)
         while kills.total() < arguments.kills:
-            studies, out = studies + 1, f"study-{studies + 1}"
+            studies, out, begun = studies + 1, f"study-{studies + 1}", time.monotonic()
             try:
                 kills += run_and_kill(way, place, out, arguments.kills - kills.total(), longest, moments)
+                longest = min(longest, time.monotonic() - begun)  # the machine may have less else to do now
                 wrong = differences(place / out, whole)
             except ChildProcessError as error:
                 sys.exit(f"study {studies} did not go on: {error}")

@@ -73,11 +73,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "system",
     },
     "study": STUDIED,
+    "cluster": {"data", "study", "system"},
+    "search": {"cluster", "data", "learning/rbm", "settings", "study", "system"},
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
     "explorer": MODELS | {"checkpoint", "data", "progress", "randomness", "report/text", "study", "system"},
-    "cli": STUDIED | {"evaluation", "explorer", "progress", "report", "sharing", "study", "tables", PACKAGE},
+    "cli": STUDIED
+    | {"cluster", "evaluation", "explorer", "progress", "report", "search", "sharing", "study", "tables", PACKAGE},
     "__init__": STUDIED | {"evaluation", "sharing", "study"},
     "__main__": {"cli"},
 }

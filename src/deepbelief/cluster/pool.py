@@ -92,9 +92,9 @@ class Pool:
         return threads
 
     @property
-    def cores(self) -> int:
-        """Of all machines."""
-        return int(self._ray.cluster_resources().get("CPU", 1))
+    def at_once(self) -> int:
+        """How many runs the cores are enough for at the same time."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self.threads)
 
     def share(self, images: Dataset) -> Any:
         """A reference to images, for `Task`: they are sent to each machine once."""
