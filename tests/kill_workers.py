@@ -25,7 +25,8 @@ from conftest import TINY
 from kill import differences, what_lasts
 
 # A training of some seconds, and a checkpoint after each of its epochs: as much to interrupt as there can be.
-RECIPE = TINY.replace("epochs = [3, 2]", "epochs = [40, 40]").replace("epochs = 3", "epochs = 40")
+RECIPE = TINY.replace("epochs = [3, 2]", "epochs = 20").replace("epochs = 3", "epochs = 20")
+RECIPE = RECIPE.replace("batch_size = 10", "batch_size = 50")
 WORKER = """
 from deepbelief.cli import main
 from deepbelief.cluster import pool

@@ -1,10 +1,9 @@
 """Several studies at once: each seed of each of them is a run of its own."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
-from deepbelief.cluster.pool import Pool
-from deepbelief.cluster.tasks import Task
+from deepbelief.cluster.tasks import Task, Workers
 from deepbelief.errors import DeepBeliefError
 from deepbelief.study.execution import SeedRun
 from deepbelief.study.records import Results
@@ -12,13 +11,15 @@ from deepbelief.study.run import Study
 
 
 def run_studies(
-    studies: Sequence[Study], pool_of: Callable[[int], Pool], finished: Callable[[Study, Results], None]
+    studies: Sequence[Study],
+    workers_of: Callable[[int], AbstractContextManager[Workers]],
+    finished: Callable[[Study, Results], None],
 ) -> None:
-    """Run the seeds of all studies in the workers of a pool; each study ends as if it had run alone.
+    """Run the seeds of all studies by several workers; each study ends as if it had run alone.
 
     Args:
         studies: each in a folder of its own, which all machines share.
-        pool_of: makes the pool, from the number of runs there are to do; it is not called if there are none.
+        workers_of: gives the workers, from the number of runs there are to do; it is not called if there are none.
         finished: is called for each study whose seeds have all come to their end, while others still run.
 
     Raises:
@@ -31,20 +32,24 @@ def run_studies(
             if not to_do:
                 finished(study, study.write_results())
         if count := sum(len(to_do) for _, to_do in left):
-            _run_all([(study, to_do) for study, to_do in left if to_do], held.enter_context(pool_of(count)), finished)
+            _run_all(
+                [(study, to_do) for study, to_do in left if to_do], held.enter_context(workers_of(count)), finished
+            )
 
 
-def _run_all(left: list[tuple[Study, list[SeedRun]]], pool: Pool, finished: Callable[[Study, Results], None]) -> None:
+def _run_all(
+    left: list[tuple[Study, list[SeedRun]]], workers: Workers, finished: Callable[[Study, Results], None]
+) -> None:
     """Run what is left of each study."""
     study_of, failed = {}, []
     missing = {study: len(to_do) for study, to_do in left}
     for study, to_do in left:
-        images = pool.share(study.dataset)
+        images = workers.share(study.dataset)
         for run in to_do:
             task = Task(study.name, run, images, study.folder / "study.json")
             study_of[task] = study
-            pool.submit(task)
-    for task, status, error in pool.results():
+            workers.submit(task)
+    for task, status, error in workers.results():
         study = study_of[task]
         if error is not None:
             failed.append(f"{task.name}, seed {task.run.seed}: {error}")

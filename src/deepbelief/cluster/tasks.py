@@ -1,9 +1,12 @@
 """What a worker is sent to run, and what is known of each run while it runs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final
 
+from deepbelief.data import Dataset
+from deepbelief.errors import DeepBeliefError
 from deepbelief.study.execution import SeedRun
 
 
@@ -50,3 +53,20 @@ class Status:
     """Since its worker told of it first; in the end, how long the last worker had it."""
     machine: dict[str, Any] = field(default_factory=dict)
     """Where it came to its end (`describe_machine`)."""
+
+
+class Workers(Protocol):
+    """Where runs are done: a `Pool` of Ray, or `InTurn`."""
+
+    @property
+    def at_once(self) -> int:
+        """How many runs can be at work at the same time."""
+
+    def share(self, images: Dataset) -> Any:
+        """A reference to images, for `Task`."""
+
+    def submit(self, task: Task) -> None:
+        """Let a run wait for a free worker."""
+
+    def results(self) -> Iterator[tuple[Task, Status, DeepBeliefError | None]]:
+        """Each run that comes to its end, or its error; also those that are submitted meanwhile."""

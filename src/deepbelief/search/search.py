@@ -3,14 +3,14 @@
 import hashlib
 import shutil
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import torch
 
-from deepbelief.cluster.tasks import Status, Task
+from deepbelief.cluster.tasks import Status, Task, Workers
 from deepbelief.data import Dataset, Images
 from deepbelief.data.split import check_aside, split_rows
 from deepbelief.errors import DeepBeliefError, SettingsError
@@ -35,23 +35,6 @@ from deepbelief.study.records import read_record, write_json
 from deepbelief.system.atomic import is_temporary, sweep
 from deepbelief.system.lock import LOCK, locked
 from deepbelief.system.precision import choose_precision
-
-
-class Workers(Protocol):
-    """Where trials run: a `Pool` of Ray, or `InTurn`."""
-
-    @property
-    def at_once(self) -> int:
-        """How many runs can be at work at the same time."""
-
-    def share(self, images: Dataset) -> Any:
-        """A reference to images, for `Task`."""
-
-    def submit(self, task: Task) -> None:
-        """Let a run wait for a free worker."""
-
-    def results(self) -> Iterator[tuple[Task, Status, DeepBeliefError | None]]:
-        """Each run that comes to its end, or its error."""
 
 
 @final
