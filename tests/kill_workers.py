@@ -2,8 +2,8 @@
 
 `make kill-workers` does 20 kills by SIGKILL, each of one of two workers of `torchrun`, at a random moment of a study:
 `torchrun` ends the other one and starts both anew. `make kill-workers ARGS="--ray --kills 10"` kills those of Ray that
-have a seed each, and whatever else of Ray has something to do just then. What is in the folder of a study that has come
-to its end is compared with that of a study that nobody disturbed, and another study begins.
+have a seed each, and the one to which they tell where they are. What is in the folder of a study that has come to its
+end is compared with that of a study that nobody disturbed, and another study begins.
 
 The last line tells of the kills and of the studies that lost something; if there are any, the exit code is 1.
 """
@@ -78,7 +78,7 @@ class Way:
         title = " ".join(process.cmdline()[:1])
         if self.begin:
             return f"worker {process.environ()['RANK']}" if "worker.py" in process.cmdline() else ""
-        return title if title.startswith("ray::") and "IDLE" not in title else ""
+        return title if title.startswith(("ray::saving_often", "ray::_Board")) else ""
 
 
 def run_and_kill(way: Way, place: Path, out: str, most: int, longest: float, moments: random.Random) -> Counter[str]:

@@ -58,11 +58,8 @@ class Pool:
                 logging_level=logging.ERROR,
                 **({"include_dashboard": False} if self._address == LOCAL else {}),
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise DeepBeliefError(
-                f"there is no cluster of Ray at {self._address} ({one_line(str(error))}): give the address that "
-                "`ray start --head` printed, or local."
-            ) from None
+        except Exception as error:  # of many kinds, also the bare one
+            raise DeepBeliefError(self._no_cluster(one_line(str(error)))) from error
         try:
             self.threads = self._share_of_cores()
             self._board = ray.remote(num_cpus=0, max_restarts=-1)(_Board).remote()
@@ -79,6 +76,15 @@ class Pool:
         for reference in self._at_work:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
+
+    def _no_cluster(self, why: str) -> str:
+        """The sentence where Ray cannot be reached, or does not start."""
+        if self._address == LOCAL:
+            return f"Ray does not start here ({why}): give the same command again when the machine has less to do."
+        return (
+            f"there is no cluster of Ray at {self._address} ({why}): give the address that `ray start --head` "
+            "printed, or local."
+        )
 
     def _share_of_cores(self) -> int:
         """How many threads each run has."""

@@ -8,7 +8,7 @@ from deepbelief.study.recipe import Recipe
 _DBN = frozenset({"pretraining"})
 _TRAINED = {
     "mlp_head": _DBN | {"mlp_head"},
-    "ffnn": frozenset({"baseline"}),
+    "ffnn": _DBN | {"baseline"},  # it sees values as the DBN standardises them
     "finetuned": _DBN | {"readouts", "finetuning"},
     "random_start": _DBN | {"readouts", "finetuning", "random_start"},
 }
