@@ -132,10 +132,11 @@ def test_a_terminal_shows_what_is_at_work_in_a_table() -> None:
 
 def test_notices_of_ray_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     with without_notices_of_ray():
-        print("\033[33m(raylet)\033[0m A worker died or was killed", file=sys.stderr)
-        print("something else", file=sys.stderr)
-        assert sys.stderr.encoding
-    assert capsys.readouterr().err == "something else\n"
+        for stream in (sys.stdout, sys.stderr):
+            print("\033[33m(raylet)\033[0m A worker died or was killed\nin two lines", file=stream)
+            print("something else", file=stream)
+            assert stream.encoding
+    assert tuple(capsys.readouterr()) == ("something else\n", "something else\n")
 
 
 Refused = Callable[[str, str, int], None]

@@ -20,7 +20,9 @@ class RunsTable:
 
     def __init__(self, console: Console) -> None:
         self._console, self._told = console, dict[int, tuple[str, int]]()
-        self._live = Live(console=console, transient=True, auto_refresh=False, redirect_stderr=False)
+        self._live = Live(
+            console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
 
     def __enter__(self) -> "RunsTable":
         if self._console.is_terminal:
@@ -67,13 +69,13 @@ def _table(runs: "Sequence[Status]") -> Table:
 
 @contextmanager
 def without_notices_of_ray() -> Iterator[None]:
-    """Within, the error stream leaves out what Ray writes there of lost workers: the table says so in a word."""
-    stream = sys.stderr
-    sys.stderr = _WithoutNotices(stream)
+    """Within, the standard streams leave out what Ray writes there of lost workers: the table says so in a word."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_WithoutNotices, streams)
     try:
         yield
     finally:
-        sys.stderr = stream
+        sys.stdout, sys.stderr = streams
 
 
 class _WithoutNotices:
