@@ -58,7 +58,9 @@ def test_two_studies_are_the_same_as_one_after_the_other(cluster: Any, digits: D
     assert [run.state for run in shown[-1]] == ["finished"] * 2
     assert {run.state for runs in shown for run in runs} >= {"running", "finished"}
     assert any(run.step is not None and run.step.stages == 19 for run in shown[-1])
+    (tmp_path / "a" / "seed-3" / "checkpoints").mkdir()  # of a worker that was killed at its very end
     run_studies(studies, lambda _: pytest.fail("nothing is left to do"), keep)
+    assert not (tmp_path / "a" / "seed-3" / "checkpoints").exists()
 
 
 @pytest.fixture

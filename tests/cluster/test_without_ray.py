@@ -69,9 +69,12 @@ def test_a_worker_has_its_threads_and_no_other_worker_in_the_folder(
     monkeypatch.setattr(worker, "_PATIENCE", 0.01)
     proof = task.proof, task.proof.read_bytes()
     task.run.folder.mkdir()
+    half_written = task.run.folder / ".999999999.deepbelief.dbn.safetensors"  # no process has this number
+    half_written.touch()
     with FileLock(task.run.folder / ".lock"), pytest.raises(DeepBeliefError, match="another worker is at work in"):
         run_in_worker(task.run, digits, proof, 3, steps.append)
     machine, seconds = run_in_worker(task.run, digits, proof, 3, steps.append)
+    assert not half_written.exists()
     assert machine["threads"] == 3
     assert torch.get_num_threads() == before
     assert seconds > 0
@@ -165,6 +168,7 @@ def test_mistakes_are_told_in_a_sentence(refused: Refused, monkeypatch: pytest.M
     for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
     refused("study tiny.toml --ray local", "use one of the two", 2)
+    refused("search plan.toml", "start it without torchrun", 2)
 
 
 def test_without_ray_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from deepbelief.cli.options import Device, Folder
 from deepbelief.cli.terminal import stop
+from deepbelief.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +54,12 @@ def search(
     from deepbelief.study.recipe import parse_recipe, recipe_source
     from deepbelief.system.machine import choose_device
     from deepbelief.system.memory import keep_freed_memory
+    from deepbelief.system.processes import started_together
 
+    if started_together():
+        raise SettingsError(
+            "a search is for one process: start it without torchrun, and with --ray local on all cores."
+        )
     keep_freed_memory()
     console, folder = Console(), out or Path("runs") / plan.stem
     wanted = load_plan(plan)

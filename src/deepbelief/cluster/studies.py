@@ -28,7 +28,10 @@ def run_studies(
     with ExitStack() as held:
         runs = [(study, held.enter_context(study.claimed())) for study in studies]
         left = [(study, [run for run in of if not run.is_finished(study.dataset)]) for study, of in runs]
-        for study, to_do in left:
+        for (study, of), (_, to_do) in zip(runs, left, strict=True):
+            for run in of:
+                if run not in to_do:
+                    run.run(study.dataset)  # which removes what is needed no longer, if that was not done
             if not to_do:
                 finished(study, study.write_results())
         if count := sum(len(to_do) for _, to_do in left):

@@ -14,6 +14,7 @@ from deepbelief.cluster.tasks import Step
 from deepbelief.data import Dataset
 from deepbelief.errors import DeepBeliefError
 from deepbelief.study.execution import SeedRun
+from deepbelief.system.atomic import sweep
 from deepbelief.system.lock import locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.memory import keep_freed_memory
@@ -49,6 +50,7 @@ def run_in_worker(
         with_threads(threads),
         locked(run.folder, "worker", "end that process, and give the same command again", _PATIENCE),
     ):
+        sweep(run.folder)  # of what a worker that was killed here has left half-written
         run.run(images, Teller(tell, host))
         return describe_machine(run.device), time.monotonic() - begun
 
