@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, final
 
@@ -13,6 +13,7 @@ from torch import distributed as torch_distributed
 
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.system.meeting import meet
+from deepbelief.system.shared_memory import SharedMemory
 
 # PyTorch's functions for this have no types.
 _distributed: Any = torch_distributed
@@ -32,6 +33,8 @@ class Processes:
 
     count: int = 1
     rank: int = 0
+    memory: SharedMemory | None = field(default=None, compare=False, repr=False)
+    """Through which those of one host add up; None: by messages."""
 
     @property
     def is_first(self) -> bool:
@@ -53,7 +56,8 @@ class Processes:
         if self.count == 1:
             return
         with _sending():
-            self._add_up(tensors)
+            if self.memory is None or not self.memory.add_up(tensors):
+                self._add_up(tensors)
 
     @staticmethod
     def _add_up(tensors: Sequence[Tensor]) -> None:
@@ -210,7 +214,8 @@ def joined() -> Iterator[Processes]:
             _distributed.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_LONGEST_WAIT)
     before = _here
     if _distributed.is_available() and _distributed.is_initialized():
-        _here = Processes(_distributed.get_world_size(), _distributed.get_rank())
+        count, rank = _distributed.get_world_size(), _distributed.get_rank()
+        _here = Processes(count, rank, SharedMemory(count, rank))
     try:
         yield _here
     finally:
