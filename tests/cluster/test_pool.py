@@ -24,7 +24,7 @@ from deepbelief.study.run import Study
 from tests.cluster.conftest import MakeTask
 from tests.conftest import TINY
 
-LONG = "150"  # epochs of each layer, a second or two
+LONG = "100"  # epochs of each layer, a second or two
 
 
 def weights_of(folder: Path) -> dict[str, bytes]:
@@ -65,14 +65,19 @@ def test_two_studies_are_the_same_as_one_after_the_other(cluster: Any, digits: D
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers write a checkpoint after each epoch."""
+    """Workers write a checkpoint after each epoch, and the first two begin at the same time."""
     work = pool_module._work
 
-    def saving_often(*given: Any) -> Any:
+    def saving_often(run: Any, *given: Any) -> Any:
+        import time
+
         from deepbelief.learning import resumption
 
         resumption._SECONDS_BETWEEN_CHECKPOINTS = 0.0
-        return work(*given)
+        (run.folder.parent / f"began-{run.seed}").touch()
+        while not all((run.folder.parent / f"began-{seed}").exists() for seed in (0, 1)):
+            time.sleep(0.05)
+        return work(run, *given)
 
     saving_often.__module__ = "__main__"  # so that it is sent whole: no worker can import this file
     monkeypatch.setattr(pool_module, "_work", saving_often)
@@ -107,6 +112,7 @@ def fail_in(pool: Pool, task_of: MakeTask, images: Any, folder: Path) -> None:
     assert "elsewhere: give a folder with --out that all machines of the cluster share" in str(errors[elsewhere])
 
 
+@pytest.mark.timeout(900)  # Ray is slow to start workers on a machine with much to do
 @pytest.mark.usefixtures("often")
 def test_a_killed_worker_and_a_machine_that_goes_away_lose_nothing(
     cluster: Any, task_of: MakeTask, digits: Dataset, tmp_path: Path
