@@ -55,17 +55,22 @@ def train(images: int, dtype: torch.dtype, messages: bool, weights: Path) -> Non
             torch.save(dbn.layer(1).weights.detach(), weights)
 
 
-def run(count: int, way: str, images: int, dtype: str, weights: Path) -> tuple[float, float]:
-    """The seconds of an epoch in so many processes: those that the first one's threads were at work, and all."""
+def shared_environments(count: int) -> list[dict[str, str]]:
+    """What `torchrun` would tell each of so many processes of this host, with one thread for each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    return [{**os.environ, **shared, "RANK": str(rank)} for rank in range(count)]
+
+
+def run(count: int, way: str, images: int, dtype: str, weights: Path) -> tuple[float, float]:
+    """The seconds of an epoch in so many processes: those that the first one's threads were at work, and all."""
     command = [sys.executable, __file__, "--one", dtype, "--images", str(images), "--out", str(weights)]
     command += ["--messages"] if way == "messages" else []
     running = [
-        subprocess.Popen(command, env={**os.environ, **shared, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
-        for rank in range(count)
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for environment in shared_environments(count)
     ]
     answers = [process.communicate()[0] for process in running]
     at_work, seconds = json.loads(answers[0])
