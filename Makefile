@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test release-check notebooks kill fuzz mutants bench check format data clean
+.PHONY: help study test test-oldest wheel-test release-check notebooks kill kill-workers fuzz mutants bench check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -47,6 +47,9 @@ browser:
 
 kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
+
+kill-workers: $(VENV)/installed-dev ## kill workers of torchrun at 20 random moments; nothing may be lost (ARGS="--ray --kills 10": of Ray)
+	@$(BIN)/python tests/kill_workers.py $(ARGS)
 
 fuzz: $(VENV)/installed-fuzz ## change files of each kind at random: each is read, or refused by a sentence (an hour; ARGS="table --seconds 60")
 	@$(BIN)/python tests/fuzz.py $(ARGS)

@@ -73,6 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "system",
     },
     "study": STUDIED,
+    "cluster": {"data", "study", "system"},
+    "search": {"cluster", "data", "learning/rbm", "settings", "study", "system"},
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
@@ -80,7 +82,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explorer": MODELS
     | {"checkpoint", "data", "pretrained", "progress", "randomness", "report/text", "study", "system"},
     "cli": STUDIED
-    | {"evaluation", "explorer", "pretrained", "progress", "report", "sharing", "study", "tables", PACKAGE},
+    | {"cluster", "evaluation", "explorer", "pretrained", "progress", "report", "search", "sharing", "study", "tables"}
+    | {PACKAGE},
     "__init__": STUDIED | {"evaluation", "pretrained", "sharing", "study"},
     "__main__": {"cli"},
 }
