@@ -17,6 +17,8 @@ from typing import Any
 
 from estimator_tables import compared_table, few_table, speed_table, text_table
 from evaluated import autoattack_table, evaluation_picture, evaluation_tables
+from pretrained import pretrained_table
+from scale_tables import foretold_table, limits_table, processes_table
 
 from deepbelief.evaluation.records import Evaluated, read_evaluated
 from deepbelief.report.tables import Table, defence_table, published_tables, results_table
@@ -32,7 +34,18 @@ PAGES = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("generative", "labels", "recipes", "reference", "robustness", "scikit-learn", "speed")
+        for name in (
+            "generative",
+            "labels",
+            "many-processes",
+            "pretrained",
+            "recipes",
+            "reference",
+            "robustness",
+            "scale",
+            "scikit-learn",
+            "speed",
+        )
     ),
 )
 # The records of labels.py: the model's name, and the error that is published of it.
@@ -49,6 +62,7 @@ ESTIMATORS = {
     "estimators-speed": speed_table,
     "sparse-text": text_table,
 }
+SCALE = ("processes", "scale fixed", "scale growing", "batch limits")
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
 
@@ -402,6 +416,7 @@ def blocks() -> dict[str, str]:
         written["generative"] = titled(generative_table(*generative), *generative)
     if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
         written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
+    written["pretrained"] = markdown(pretrained_table())
     by_class = kept("by-class")
     written["by class"] = "Not measured yet." if by_class is None else titled(by_class_table(by_class), by_class)
     written |= dict.fromkeys(("search dbns", "search networks"), "Not measured yet.")
@@ -413,6 +428,14 @@ def blocks() -> dict[str, str]:
         measured = "Not measured yet." if record is None else titled(labels_table(record), record)
         written[name.replace("-", " ")] = measured
     written["labels summary"] = markdown(labels_summary())
+    scale, processes = kept("scale"), kept("processes")
+    written |= dict.fromkeys(SCALE, "Not measured yet.")
+    if processes:
+        written["processes"] = titled(processes_table(processes, scale), processes)
+    if scale:
+        written["scale fixed"] = titled(foretold_table(scale, 2048, None), scale)
+        written["scale growing"] = titled(foretold_table(scale, None, 32), scale)
+        written["batch limits"] = titled(limits_table(scale), scale)
     for name, table_of in ESTIMATORS.items():
         record = kept(name)
         written[name.replace("-", " ")] = "Not measured yet." if record is None else titled(table_of(record), record)

@@ -17,6 +17,7 @@ from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
 from deepbelief.cli.robustness import robustness
 from deepbelief.cli.sample import sample
+from deepbelief.cli.search import search
 from deepbelief.cli.share import share
 from deepbelief.cli.study import study
 from deepbelief.cli.terminal import stop, write_in_any_encoding
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(study, robustness, report, explore),
+    *(study, search, robustness, report, explore),
     *(train, encode, classify, impute, sample, likelihood),
     *(export, share, data, recipe),
 )

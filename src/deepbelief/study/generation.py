@@ -79,7 +79,8 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
         fit_label_biases(top, seen)
     path, shape = context.models / "labelled.safetensors", list(context.dataset.image_shape)
     training = training_summary(settings, job.records, job.best_epoch)
-    save_labelled_dbn(path, model, image_shape=shape, training=[training])
+    if context.writes:
+        save_labelled_dbn(path, model, image_shape=shape, training=[training])
     made = images_of_each_class(model, section, section.of_each_class, random)
     found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():

@@ -66,15 +66,18 @@ def pretraining(context: Context) -> Findings:
         for record in context.train("pretraining", WithSnapshots(job, dbn, context)):
             line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
             context.progress.step(len(job.records), total, line)
+            chains = job.chains if context.tensorboard else None  # of all processes: each of them has to ask
             if context.board is not None:
-                context.board.look(record, dbn, evenly_spaced(context.training, _LOOKED_AT), job.chains)
+                context.board.look(record, dbn, evenly_spaced(context.training, _LOOKED_AT), chains)
     except DivergedError:
-        save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
+        if context.writes:
+            save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
         raise
     by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
     kept = [best_epoch(records, each.patience) for records, each in zip(by_layer, recipe.pretraining, strict=True)]
     each = zip(recipe.pretraining, by_layer, kept, strict=True)
-    save_dbn(path, dbn, image_shape=shape, epochs=kept, training=[training_summary(*layer) for layer in each])
+    if context.writes:
+        save_dbn(path, dbn, image_shape=shape, epochs=kept, training=[training_summary(*layer) for layer in each])
 
     last = job.records[-1]
     found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")
