@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test kill fuzz mutants bench docs check format data clean
+.PHONY: help study test test-oldest wheel-test release-check notebooks kill kill-workers fuzz mutants bench docs check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -48,6 +48,9 @@ browser:
 kill: $(VENV)/installed-dev ## kill studies at 100 random moments; nothing may be lost (some minutes; ARGS="--kills 20")
 	@$(BIN)/python tests/kill.py $(ARGS)
 
+kill-workers: $(VENV)/installed-dev ## kill workers of torchrun at 20 random moments; nothing may be lost (ARGS="--ray --kills 10": of Ray)
+	@$(BIN)/python tests/kill_workers.py $(ARGS)
+
 fuzz: $(VENV)/installed-fuzz ## change files of each kind at random: each is read, or refused by a sentence (an hour; ARGS="table --seconds 60")
 	@$(BIN)/python tests/fuzz.py $(ARGS)
 
@@ -60,6 +63,13 @@ test-oldest: ## the tests with the oldest versions that pyproject.toml promises 
 wheel-test: data $(VENV)/installed-dev ## wheel and source archive: each built, installed elsewhere, its recipe smoke run
 	@$(BIN)/python tests/distribution.py
 
+release-check: data $(VENV)/installed-release ## both checked for PyPI, the wheel tried with every Python at hand; they stay in dist/
+	@$(BIN)/python tests/distribution.py --release
+
+PACE ?= lesson
+notebooks: data $(VENV)/installed-dev ## the notebooks as .ipynb with their outputs, in build/notebooks (PACE=published, lesson or seconds)
+	@$(BIN)/python docs/notebooks.py --pace $(PACE)
+
 bench: data $(VENV)/installed-bench ## speed beside other libraries, growth with size, precision (half an hour; tables, JSON)
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 	$(BIN)/python benchmarks/scaling.py
@@ -69,7 +79,7 @@ bench: data $(VENV)/installed-bench ## speed beside other libraries, growth with
 mutants: $(VENV)/installed-mutation ## change the code in one place at a time: do the tests notice? (hours; ARGS="learning --sample 300")
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
-# The explorer's scripts are linted where there is npm, which brings the tool for it.
+# The explorer's scripts and the workflows are linted where there is npm, which brings the tools for it.
 BIOME := javascript/node_modules/.bin/biome
 
 docs: $(VENV)/installed-docs ## the documentation site, without a warning and without network: docs/_build/html/index.html
@@ -133,6 +143,11 @@ $(VENV)/installed-docs: $(VENV)/installed
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
 	@echo "Installing the fuzzer"
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[fuzz]"
+	@touch $@
+
+$(VENV)/installed-release: $(VENV)/installed
+	@echo "Installing the tools for a release"
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[release]"
 	@touch $@
 
 $(VENV)/installed-mutation: $(VENV)/installed-dev

@@ -20,6 +20,7 @@ from deepbelief import DBN, Pretraining, Random, RBMSettings, encode_source, loa
 from deepbelief.data import Images
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.rbm.cuda_graph import cuda_graph
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.machine import peak_memory
 
 Work = Callable[[], None]
@@ -61,12 +62,12 @@ def pixels(task: Task) -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (task.images, task.visible), np.uint8))
 
 
-def deepbelief(task: Task, products: torch.dtype | None = None) -> Work:
-    """An epoch of `Pretraining`."""
+def deepbelief(task: Task, products: torch.dtype | None = None, compiler: Compiler | None = None) -> Work:
+    """An epoch of `Pretraining`; with a compiler its steps are compiled, which is no part of the time."""
     random = Random(0, device=task.device)
     dbn = DBN.from_sizes([task.visible, task.hidden], random, weight_std=0.1)
     images = Images(pixels(task), 255).to(task.device)
-    epochs = Pretraining(dbn, images, [task.settings], random=random, products=products).epochs()
+    epochs = Pretraining(dbn, images, [task.settings], random=random, products=products, compiler=compiler).epochs()
     return lambda: print(next(epochs).reconstruction_error, file=sys.stderr)
 
 
@@ -197,7 +198,9 @@ def encoding_products(task: Task) -> Work:
 
 CONTENDERS: dict[str, Callable[[Task], Work]] = {
     "deepbelief": deepbelief,
+    "deepbelief compiled": lambda task: deepbelief(task, compiler=Compiler()),
     "deepbelief bf16": lambda task: deepbelief(task, torch.bfloat16),
+    "deepbelief compiled bf16": lambda task: deepbelief(task, torch.bfloat16, Compiler()),
     "products": products,
     "products bf16": lambda task: products(task, torch.bfloat16),
     "textbook": textbook,

@@ -18,6 +18,8 @@ from typing import Any
 from estimator_tables import compared_table, few_table, speed_table, text_table
 from evaluated import autoattack_table, evaluation_picture, evaluation_tables
 from findings import findings_table
+from pretrained import pretrained_table
+from scale_tables import foretold_table, limits_table, processes_table
 from settings_table import settings_table
 
 from deepbelief.evaluation.records import Evaluated, read_evaluated
@@ -35,8 +37,8 @@ PAGES = (
     *(
         f"docs/{name}.md"
         for name in (
-            *("do/choosing-settings", "findings", "generative", "labels", "recipes", "reference", "robustness"),
-            *("scikit-learn", "speed"),
+            *("do/choosing-settings", "findings", "generative", "labels", "many-processes", "pretrained", "recipes"),
+            *("reference", "robustness", "scale", "scikit-learn", "speed"),
         )
     ),
 )
@@ -54,6 +56,7 @@ ESTIMATORS = {
     "estimators-speed": speed_table,
     "sparse-text": text_table,
 }
+SCALE = ("processes", "scale fixed", "scale growing", "batch limits")
 PICTURES = {"default": ["psychometric", "receptive-fields-1", "of-each-class"]}
 
 
@@ -409,6 +412,7 @@ def blocks() -> dict[str, str]:
         written["generative"] = titled(generative_table(*generative), *generative)
     if trajectory := [record for name in ("digits", "mnist") if (record := kept(f"trajectory-{name}"))]:
         written["trajectory"] = titled(trajectory_table(*trajectory), *trajectory)
+    written["pretrained"] = markdown(pretrained_table())
     by_class = kept("by-class")
     written["by class"] = "Not measured yet." if by_class is None else titled(by_class_table(by_class), by_class)
     written |= dict.fromkeys(("search dbns", "search networks"), "Not measured yet.")
@@ -422,6 +426,14 @@ def blocks() -> dict[str, str]:
     settings = kept("settings")
     written["settings"] = "Not measured yet." if settings is None else titled(settings_table(settings), settings)
     written["labels summary"] = markdown(labels_summary())
+    scale, processes = kept("scale"), kept("processes")
+    written |= dict.fromkeys(SCALE, "Not measured yet.")
+    if processes:
+        written["processes"] = titled(processes_table(processes, scale), processes)
+    if scale:
+        written["scale fixed"] = titled(foretold_table(scale, 2048, None), scale)
+        written["scale growing"] = titled(foretold_table(scale, None, 32), scale)
+        written["batch limits"] = titled(limits_table(scale), scale)
     for name, table_of in ESTIMATORS.items():
         record = kept(name)
         written[name.replace("-", " ")] = "Not measured yet." if record is None else titled(table_of(record), record)

@@ -23,6 +23,7 @@ from readme import comparison_table
 from rich.console import Console
 
 from deepbelief.cli.output import print_results
+from deepbelief.system.compilation import cpp_compiler
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import seconds_per_product
 
@@ -33,9 +34,13 @@ PACKAGES = ("deepbelief", "torch", "numpy", *PEERS)
 HOPELESS = 5.0  # bfloat16 so many times slower than float32 is emulated, and not timed
 
 SIZES = [(784, 300, 128), (784, 1000, 128), (784, 1000, 512)]
-CD = ["deepbelief", "products", "textbook", "scikit-learn", "learnergy"]
-PCD = ["deepbelief", "products", "textbook", "rbms"]
+OURS = ["deepbelief", "products"]
+CD = [*OURS, "textbook", "scikit-learn", "learnergy"]
+PCD = [*OURS, "textbook", "rbms"]
 NARROW = ["deepbelief bf16", "products bf16"]
+COMPILED = {"deepbelief": "deepbelief compiled", "deepbelief bf16": "deepbelief compiled bf16"}
+# Images of a round, in whole batches: an epoch ends by measuring 2,000 images, too large a share of few.
+CD_IMAGES, PCD_IMAGES = 59_904, 20_480
 
 
 class Contender:
@@ -106,6 +111,7 @@ def ratio(seconds: list[float], reference: list[float]) -> float:
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 7,
     device: Annotated[str, typer.Option(help="cpu, or cuda for deepbelief against its products alone.")] = "cpu",
+    compiled: Annotated[bool, typer.Option(help="Whether deepbelief runs with compiled steps, too.")] = True,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "speed.json",
 ) -> None:
     """Time everything, print tables, keep the figures."""
@@ -116,14 +122,15 @@ def main(
     if not narrow:
         console.print(f"bfloat16 is left out: its products take {slower:.0f} times float32's here.")
     peers = device == "cpu"
+    compiled = compiled and peers and cpp_compiler() is not None
     comparisons = []
     for visible, hidden, batch in SIZES:
         size = f"{visible}-{hidden}, batch {batch}"
         for persistent, steps, names in ((False, 1, CD), (True, 10, PCD)):
-            images = 5_120 if persistent else 12_800  # a round of ten Gibbs steps is long enough with fewer
-            task = Task(visible, hidden, batch, steps, persistent, images, device)
+            task = Task(visible, hidden, batch, steps, persistent, PCD_IMAGES if persistent else CD_IMAGES, device)
             title = f"{'PCD' if persistent else 'CD'}-{steps}, {size}"
-            chosen = [*(names if peers else names[:2]), *narrow]
+            chosen = [*(names if peers else OURS), *narrow]
+            chosen += [COMPILED[name] for name in chosen if compiled and name in COMPILED]
             comparisons.append(compare(title, task, chosen, rounds, console))
     if peers:
         title = "Encoding to the top layer, 784-300-300-700"

@@ -73,12 +73,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "system",
     },
     "study": STUDIED,
+    "cluster": {"data", "study", "system"},
+    "search": {"cluster", "data", "learning/rbm", "settings", "study", "system"},
     "evaluation": STUDIED | {"study"},
     "report": {"evaluation/records", "study/records", "system"},
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
-    "explorer": MODELS | {"checkpoint", "data", "progress", "randomness", "report/text", "study", "system"},
-    "cli": STUDIED | {"evaluation", "explorer", "progress", "report", "sharing", "study", "tables", PACKAGE},
-    "__init__": STUDIED | {"evaluation", "sharing", "study"},
+    "pretrained": MODELS | {"checkpoint", "data"},
+    "explorer": MODELS
+    | {"checkpoint", "data", "pretrained", "progress", "randomness", "report/text", "study", "system"},
+    "cli": STUDIED
+    | {"cluster", "evaluation", "explorer", "pretrained", "progress", "report", "search", "sharing", "study", "tables"}
+    | {PACKAGE},
+    "__init__": STUDIED | {"evaluation", "pretrained", "sharing", "study"},
     "__main__": {"cli"},
 }
 

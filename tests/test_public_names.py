@@ -14,6 +14,7 @@ SUBPACKAGES = [
     "learning",
     "likelihood",
     "models",
+    "pretrained",
     "report",
     "robustness",
     "sampling",
@@ -26,7 +27,7 @@ SUBPACKAGES = [
 
 def test_the_top_level_holds_what_a_page_of_examples_needs() -> None:
     names = set(deepbelief.__all__) - {*SUBPACKAGES}
-    assert 20 <= len(names) <= 40
+    assert 20 <= len(names) <= 42
     assert {"DBN", "Pretraining", "fgsm", "Defended", "receptive_fields", "load_run"} <= names
     assert all(inspect.getdoc(getattr(deepbelief, name)) for name in names)
 

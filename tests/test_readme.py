@@ -84,6 +84,7 @@ def test_pages_with_python_are_run() -> None:
         "docs/incomplete-data.md",
         "docs/large-data.md",
         "docs/many-processes.md",
+        "docs/pretrained.md",
         "docs/robustness.md",
         "docs/scikit-learn.md",
         "docs/sharing.md",
@@ -121,6 +122,16 @@ def test_the_python_about_many_processes_runs_in_one() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_the_python_about_pretrained_models_runs() -> None:
+    (code,) = blocks_of("docs/pretrained.md", "python")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told, shares = done.stdout.splitlines()
+    assert "'readout_2': 0.97" in told
+    undefended, defended = map(float, shares.split())
+    assert min(undefended, defended) > 0.5
 
 
 def test_the_python_about_scikit_learn_runs() -> None:

@@ -8,7 +8,7 @@ from making.plain_text import escaped
 
 ROOMS = (
     *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness", "evaluation", "study"),
-    *("report", "sharing", "sklearn", "watching", "checkpoint", "errors", "randomness"),
+    *("report", "sharing", "pretrained", "sklearn", "watching", "checkpoint", "errors", "randomness"),
 )
 # What the library says for itself and not for its users.
 HIDDEN = {"one_line"}

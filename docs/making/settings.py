@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args, get_origin
 
 from deepbelief.evaluation import Plan
 from deepbelief.learning import AutoencoderSettings, HybridSettings, RegressionSettings, UpDownSettings
+from deepbelief.search.plan import SearchPlan
 from deepbelief.study import Recipe
 
 TOLD = tomllib.loads((Path(__file__).parents[1] / "reference" / "settings.toml").read_text(encoding="utf-8"))
 PARTS = {
     "A recipe": Recipe,
     "A plan of `deepbelief robustness`": Plan,
+    "A plan of `deepbelief search`": SearchPlan,
     "Trainings of the library alone": (AutoencoderSettings, RegressionSettings, HybridSettings, UpDownSettings),
 }
 LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "entries, at least"}

@@ -188,6 +188,20 @@ test("a chain's labels are one group, whose probabilities the temperature evens 
   }
 });
 
+test("the weights of a chain grow to their full strength in half of its first steps", () => {
+  const strengths = (anneal) => {
+    const model = { stack: new Stack([], null, null), top: rbm(6, 4, 1), values: 6 };
+    const chain = new Chain(model, { anneal, random: 5 });
+    return Array.from({ length: 7 }, () => {
+      const strength = chain.beta();
+      chain.step();
+      return strength;
+    });
+  };
+  assert.deepEqual(strengths(8), [0, 0.25, 0.5, 0.75, 1, 1, 1]);
+  assert.deepEqual(strengths(0), [1, 1, 1, 1, 1, 1, 1]);
+});
+
 test("the same seed gives the same numbers, another one others, and they are uniform and normal", () => {
   assert.deepEqual(numbers(5, 7), numbers(5, 7));
   assert.notDeepEqual(numbers(5, 7), numbers(5, 8));

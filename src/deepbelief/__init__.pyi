@@ -3,6 +3,7 @@ from . import insight as insight
 from . import learning as learning
 from . import likelihood as likelihood
 from . import models as models
+from . import pretrained as pretrained
 from . import report as report
 from . import robustness as robustness
 from . import sampling as sampling
@@ -41,6 +42,7 @@ from .models.units import Gaussian as Gaussian
 from .models.units import ReLU as ReLU
 from .models.views import encode_source as encode_source
 from .models.views import standardise as standardise
+from .pretrained.model import load_pretrained as load_pretrained
 from .randomness import Random as Random
 from .robustness.attacks.fgsm import fgsm as fgsm
 from .robustness.defence import Defended as Defended

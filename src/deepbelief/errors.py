@@ -27,6 +27,14 @@ class DataWarning(UserWarning):
     """Data that can be used but may not be what was meant; the command line prints it as one sentence."""
 
 
+class CompileWarning(UserWarning):
+    """Work that was to be compiled and is done uncompiled, only slower; the command line prints it as one sentence.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", CompileWarning)  # for a program that does not mind
+    """
+
+
 def one_line(text: str) -> str:
     """Text from a file or an unexpected error as a part of a sentence: on one line, cut if it is long."""
     printable = "".join(character if character.isprintable() else " " for character in text)

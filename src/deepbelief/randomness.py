@@ -27,6 +27,16 @@ def _negative_fractions(size: int, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(-(order + 0.5) / size).to(dtype)
 
 
+def is_on(probability: Tensor, steps: Tensor, negative_fractions: Tensor, scratch: Tensor | None = None) -> Tensor:
+    """Where (k + f) / 65536 < p, of p, k and -f of the same shape; written to `scratch` as 0 and 1, else as bool.
+
+    >>> is_on(torch.tensor([0.2, 0.7]), torch.tensor([0.5, 0.5]) * 65536, torch.zeros(2)).tolist()
+    [False, True]
+    """
+    difference = torch.sub(steps, probability, alpha=_STEPS, out=scratch)  # k - 65536 p, exact where it is near -f
+    return torch.lt(difference, negative_fractions, out=scratch)
+
+
 @final
 class Random:
     """A stream of random numbers, set by a seed and a name; streams with different names are independent.
@@ -111,12 +121,15 @@ class Random:
             # Not `torch.bernoulli`: on a GPU it stops at a NaN, and then nothing runs there any more.
             torch.lt(self.uniform_(uniform), probability, out=uniform)
         else:
-            whole = self._whole(out.shape)
-            bits = self._sixteen_bits(math.prod(whole) + 1)
-            uniform.copy_(self._own(torch.from_numpy(bits[:-1]).view(whole)))
-            torch.sub(uniform, probability, alpha=_STEPS, out=uniform)  # k - 65536 p, exact where it is near -f
-            torch.lt(uniform, self._own(self._fractions(whole, int(bits[-1]), uniform.dtype)), out=uniform)
+            is_on(probability, uniform, self.thresholds(uniform), scratch=uniform)
         return out if uniform is out else out.copy_(uniform)
+
+    def thresholds(self, steps: Tensor) -> Tensor:
+        """What binary states of the shape of `steps` are drawn by on the CPU: k, written there, and -f; see `is_on`."""
+        whole = self._whole(steps.shape)
+        bits = self._sixteen_bits(math.prod(whole) + 1)
+        steps.copy_(self._own(torch.from_numpy(bits[:-1]).view(whole)))
+        return self._own(self._fractions(whole, int(bits[-1]), steps.dtype))
 
     @staticmethod
     def _fractions(shape: tuple[int, ...], offset: int, dtype: torch.dtype) -> Tensor:

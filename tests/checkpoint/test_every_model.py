@@ -117,3 +117,23 @@ def test_what_is_kept_has_a_limit_that_the_file_still_opens_with(tmp_path: Path)
     save_model(tmp_path / "dbn", dbn, notes="\x00" * (2**20 // 6 - 100))  # each takes six characters in JSON
     load_dbn(tmp_path / "dbn")
     assert len(load_state(tmp_path / "dbn").progress["notes"]) == 2**20 // 6 - 100
+
+
+@pytest.mark.parametrize("name", EVERY_MODEL)
+def test_in_half_precision_a_file_holds_rounded_numbers_and_gives_float32(tmp_path: Path, name: str) -> None:
+    model = EVERY_MODEL[name]
+    save_model(tmp_path / "half", model, half=True, image_shape=[1, 6])
+    loaded = load_model(tmp_path / "half")
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor.half().float())
+        assert load_state(tmp_path / "half").tensors[key].dtype == torch.float16
+    assert read_description(tmp_path / "half")["image_shape"] == [1, 6]
+
+
+def test_numbers_too_large_for_half_precision_are_not_written(tmp_path: Path) -> None:
+    dbn = stack(Bernoulli(6), Bernoulli(5))
+    with torch.no_grad():
+        dbn.layer(1).weights[0, 0] = 70_000
+    with pytest.raises(SettingsError, match=r"float16 cannot hold .*weights.*: save without half"):
+        save_model(tmp_path / "half", dbn, half=True)
+    assert not (tmp_path / "half").exists()

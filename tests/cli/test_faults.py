@@ -26,7 +26,7 @@ from deepbelief.learning import resumption
 from deepbelief.learning.backprop.classifier import MinibatchSettings, MinibatchTraining
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.report import page
-from deepbelief.study import run
+from deepbelief.study import execution
 from deepbelief.study.context import Context, Findings
 from deepbelief.system.atomic import is_temporary
 from tests.cli.test_cli import assert_refused, deepbelief, quickly
@@ -94,7 +94,7 @@ def measured(context: Context) -> Findings:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: str) -> Path:
     """A folder with a recipe whose study has two quick stages and no report."""
-    monkeypatch.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": measured})
+    monkeypatch.setattr(execution, "stages_of", lambda *_: {"trained": trained, "measured": measured})
     monkeypatch.setattr(resumption, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     monkeypatch.setattr(page, "build_report", lambda folder: folder / "report.html")
     monkeypatch.setattr(explorer_page, "build_explorer", lambda folder, _: folder / "explorer.html")
@@ -204,7 +204,7 @@ def test_a_clock_that_is_set_back(quick: Path, monkeypatch: pytest.MonkeyPatch) 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(run, "stages_of", lambda *_: {"trained": trained, "measured": interrupted})
+        stopped.setattr(execution, "stages_of", lambda *_: {"trained": trained, "measured": interrupted})
         assert study(quick, "run").returncode == 130
     for path in (quick / "run").rglob("*"):
         os.utime(path, (1e10, 1e10))
@@ -217,9 +217,9 @@ def test_a_clock_that_is_set_back(quick: Path, monkeypatch: pytest.MonkeyPatch) 
 QUICK = """
 import sys
 from deepbelief.cli import main
-from tests.cli.test_faults import explorer_page, measured, page, run, trained
+from tests.cli.test_faults import execution, explorer_page, measured, page, trained
 
-run.stages_of = lambda *_: {"trained": trained, "measured": measured}
+execution.stages_of = lambda *_: {"trained": trained, "measured": measured}
 page.build_report = lambda folder: folder / "report.html"
 explorer_page.build_explorer = lambda folder, _: folder / "explorer.html"
 """

@@ -77,7 +77,7 @@ def run(code: str, folder: Path) -> str:
 # The pages of `reference/` and of `do/` whose code is run, all in one Python, which takes most of its time to begin.
 ROOMS = [
     *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness", "checkpoint", "errors"),
-    *("randomness", "watching", "sklearn", "study", "evaluation"),
+    *("randomness", "watching", "sklearn", "study", "evaluation", "pretrained"),
 ]
 TASKS = ["choosing-units", "own-images", "reading-a-bracket"]
 # What these pages say -> what is run instead, which is done sooner.

@@ -1,6 +1,7 @@
 """Small trainings of every kind that processes can share, and a program that runs them in each of the processes.
 
 python -m tests.learning.shared_trainings all FOLDER            # every training, its end written to FOLDER
+python -m tests.learning.shared_trainings all_by_messages FOLDER    # without memory that processes share
 python -m tests.learning.shared_trainings first_half FOLDER     # three epochs, and a checkpoint in FOLDER
 python -m tests.learning.shared_trainings second_half FOLDER    # goes on from that
 python -m tests.learning.shared_trainings other_seeds FOLDER    # a mistake
@@ -34,6 +35,7 @@ from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.models.units import Bernoulli, Categorical, Gaussian, ReLU
 from deepbelief.randomness import Random
 from deepbelief.system.processes import joined
+from deepbelief.system.shared_memory import SharedMemory
 from tests.small_models import some_values
 
 N = 43  # in batches of ten: four whole ones, and one of three
@@ -130,6 +132,12 @@ def all_of_them(folder: Path, first: bool) -> None:
             save_file({key: value.clone().contiguous() for key, value in found.items()}, folder / f"{name}.safetensors")
 
 
+def all_by_messages(folder: Path, first: bool) -> None:
+    """As on several hosts."""
+    SharedMemory.add_up = lambda self, tensors: False  # type: ignore[method-assign]
+    all_of_them(folder, first)
+
+
 def first_half(folder: Path, first: bool) -> None:
     """Epochs of layer 1, and a checkpoint."""
     training = halves()
@@ -179,6 +187,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     work = {
         "all": all_of_them,
+        "all_by_messages": all_by_messages,
         "first_half": first_half,
         "second_half": second_half,
         "killed": killed,

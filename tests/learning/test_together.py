@@ -1,7 +1,5 @@
 """Trainings that processes share: the model of one process, whatever their number."""
 
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,44 +19,23 @@ from deepbelief.randomness import Random
 from deepbelief.system import processes
 from deepbelief.system.processes import Processes
 from tests.learning.shared_trainings import TRAININGS, everything, first_half, halves, items, rbm_training, second_half
+from tests.started_together import errors_of, start
 
 ROOT = Path(__file__).parents[2]
-
-
-def start(work: str, count: int, folder: Path) -> list[subprocess.Popen[str]]:
-    """`shared_trainings` in so many processes that work together."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.learning.shared_trainings", work, str(folder)],
-            env={**os.environ, **shared, "RANK": str(rank)},
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-
-
-def errors_of(running: list[subprocess.Popen[str]]) -> list[str]:
-    """What each process wrote to its error stream; empty where it ended well."""
-    errors = [process.communicate()[1] for process in running]
-    return [error if process.returncode else "" for process, error in zip(running, errors, strict=True)]
+PROGRAM = "tests.learning.shared_trainings"
 
 
 def finish(work: str, count: int, folder: Path) -> None:
-    errors = errors_of(start(work, count, folder))
+    errors = errors_of(start(PROGRAM, work, count, folder))
     assert not any(errors), "\n".join(errors)
 
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """The ends of all trainings in two and in four processes, the latter more than the last batch has rows."""
+    """The ends of all trainings in two processes, and in four, more than the last batch has rows, by messages alone."""
     folders = {count: tmp_path_factory.mktemp(f"{count}-processes") for count in (2, 4)}
-    running = {count: start("all", count, folder) for count, folder in folders.items()}
+    work = {2: "all", 4: "all_by_messages"}
+    running = {count: start(PROGRAM, work[count], count, folder) for count, folder in folders.items()}
     for count in running:
         errors = errors_of(running[count])
         assert not any(errors), "\n".join(errors)
@@ -102,7 +79,7 @@ def test_killed_workers_go_on_and_end_with_the_same_model(tmp_path: Path) -> Non
 
 
 def test_processes_with_other_seeds_are_told(tmp_path: Path) -> None:
-    errors = errors_of(start("other_seeds", 2, tmp_path))
+    errors = errors_of(start(PROGRAM, "other_seeds", 2, tmp_path))
     assert any("DeepBeliefError: the processes do not have the same data or random numbers" in one for one in errors)
 
 

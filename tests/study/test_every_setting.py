@@ -97,6 +97,7 @@ ELSEWHERE = {  # what is no stage's, and where it is tested
     "title": "only told",
     "published": "only told",
     "precision": "test_run.py",
+    "compile": "test_run.py",
     "data.name": "the command line loads it: test_cli.py",
 }
 

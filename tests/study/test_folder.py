@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from deepbelief.data import Dataset, load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
-from deepbelief.study import run
+from deepbelief.study import execution
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.records import read_results, read_stage
@@ -44,7 +44,7 @@ def second(context: Context) -> Findings:
 
 @pytest.fixture(autouse=True)
 def quick_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "stages_of", lambda recipe, dataset: {"first": first, "second": second})
+    monkeypatch.setattr(execution, "stages_of", lambda recipe, dataset: {"first": first, "second": second})
     RAN.clear()
 
 
@@ -85,7 +85,7 @@ def test_the_folder_is_claimed_under_the_lock(
     class Late(filelock.FileLock):  # type: ignore[misc]
         def acquire(self, *options: Any, **more: Any) -> Any:
             monkeypatch.undo()
-            monkeypatch.setattr(run, "stages_of", lambda recipe, dataset: {"first": first})
+            monkeypatch.setattr(execution, "stages_of", lambda recipe, dataset: {"first": first})
             other.run()
             return super().acquire(*options, **more)
 

@@ -26,6 +26,8 @@ from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
 from deepbelief.study.stages import STAGES
 from deepbelief.system import precision
+from deepbelief.system.compilation import Compiler
+from tests.learning.recorded import Recorder
 
 ASKED_FOR = [stage for stage in STAGES if stage not in ("mlp_head", "random_start")]
 
@@ -103,6 +105,36 @@ def test_what_auto_chose_stays(tmp_path: Path, tiny: str, monkeypatch: pytest.Mo
     assert products == [torch.bfloat16] * 2
     study(auto, tmp_path / "run").run()
     assert read_results(tmp_path / "run").machine["precision"] == "bf16"
+
+
+def test_a_study_goes_on_compiled_or_not_as_it_began(
+    tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, uses = list[float](), list[bool]()
+
+    def choose(name: str, device: torch.device, computed: float) -> Compiler | None:
+        asked.append(computed)
+        return Recorder() if name == "on" else None
+
+    def noted(self: Context) -> None:
+        uses.append(self.compiler is not None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepbelief.study.run.choose_compiler", choose)
+    monkeypatch.setattr("deepbelief.study.run.Compiler", Recorder)
+    on = f'compile = "on"\n{tiny}'
+    for stage in ("readouts", "baseline"):
+        with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+            stopped.setitem(STAGES, stage, noted)
+            study(on, tmp_path / "run").run()
+    assert uses == [True, True] and len(asked) == 1
+    # Two layers, 3 and 2 epochs, of 64 + 20 and 20 + 12 units, CD-1 in batches of 10.
+    images = len(load_dataset("digits").train)
+    assert asked[0] == pytest.approx(images * (3 * 84 + 2 * 32))
+    study(on, tmp_path / "run").run()
+    assert read_results(tmp_path / "run").machine["compiled"] is True
+    with pytest.raises(SettingsError, match="compile is 'on' there and 'auto' here"):
+        study(tiny, tmp_path / "run").run()
 
 
 def test_a_folder_from_before_a_setting_existed_is_continued(

@@ -37,19 +37,33 @@ class _Kind:
     otherwise: str
 
 
-def save_model(path: Path | str, model: nn.Module, /, **further: Any) -> None:
+def save_model(path: Path | str, model: nn.Module, /, *, half: bool = False, **further: Any) -> None:
     """Save a model of any kind that has a file; `load_model` gives it back, bit for bit.
 
     Kept are its architecture and units, its standardisation, and a digest of all of it. Further keywords are kept
     beside it (JSON values), such as `training`, what it learnt from, and how; `read_description` gives them back.
 
+    Args:
+        path: the file.
+        model: the model.
+        half: round its numbers to float16, which takes half the space of float32; the model is loaded in float32.
+        further: JSON values to keep beside it.
+
     Raises:
-        SettingsError: no file can hold such a model, or what is to be kept beside it.
+        SettingsError: no file can hold such a model, or what is to be kept beside it, or float16 cannot hold a number.
+
+    >>> import tempfile
+    >>> from deepbelief import DBN
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "dbn.safetensors"
+    ...     save_model(path, DBN.from_sizes([6, 4], 0), half=True)
+    ...     load_model(path).layer(1).weights.dtype
+    torch.float32
     """
     kind = type(model).__name__
     if kind not in _KINDS:
         raise SettingsError(f"{kind} is no model that a file can hold: give one of {', '.join(_KINDS)}.")
-    save_module(path, model, {"model": kind, **_KINDS[kind].describe(model)}, further)
+    save_module(path, model, {"model": kind, **_KINDS[kind].describe(model)}, further, half)
 
 
 def load_model(path: Path | str) -> nn.Module:

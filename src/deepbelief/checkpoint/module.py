@@ -14,19 +14,27 @@ from deepbelief.errors import SettingsError
 _REAL: Final = ("F64", "F32", "F16", "BF16")  # safetensors' names of real numbers
 _OF_LAYERS: Final = ("units", "sizes", "top", "dbn", "layers", "readout")  # what descriptions call layers and parts
 _MOST_WORDS: Final = 5000  # of a description's layers: hundreds of layers; to build one takes time, however small it is
+_HALF: Final = "half"  # what the description of a file calls that its numbers were rounded to float16
 _LONGEST: Final = 2**21  # bytes of a header: all of these words, the tensors that they are for, and `_MOST_FURTHER`
 _MOST_FURTHER: Final = 2**20  # characters of JSON that are kept beside a model
 
 
 def save_module(
-    path: Path | str, module: nn.Module, description: Mapping[str, Any], further: Mapping[str, Any]
+    path: Path | str,
+    module: nn.Module,
+    description: Mapping[str, Any],
+    further: Mapping[str, Any],
+    half: bool = False,
 ) -> None:
     """Save a module's `state_dict` with a description that is enough to build it again, for `load_module`.
 
+    With `half` the numbers are rounded to float16, and loaded as float32.
+
     Raises:
         SettingsError: what is to be kept `further` beside it has a name of the description, is nothing that JSON
-            holds, or is too long; or the description is longer than that of any model.
+            holds, or is too long; the description is longer than that of any model; or float16 cannot hold a number.
     """
+    description = {**description, _HALF: True} if half else description
     if taken := sorted({*description} & {*further}):
         raise SettingsError(f"{taken[0]} is a name of the file's own: give what is kept beside a model another name.")
     if (fault := _fault(further)) or (fault := _fault(description)):
@@ -38,7 +46,16 @@ def save_module(
         raise SettingsError(f"what is kept beside a model must be JSON values ({error}).") from None
     if len(text) > _MOST_FURTHER:
         raise SettingsError(f"what is kept beside a model has {len(text)} characters: keep {_MOST_FURTHER} at most.")
-    save_state(path, TrainingState(dict(module.state_dict()), progress))
+    tensors = dict(module.state_dict())
+    save_state(path, TrainingState(_halved(tensors, path) if half else tensors, progress))
+
+
+def _halved(tensors: Mapping[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+    """The tensors in float16."""
+    halved = {name: tensor.half() for name, tensor in tensors.items()}
+    if large := [name for name, tensor in halved.items() if not tensor.isfinite().all()]:
+        raise SettingsError(f"{path} is not written (float16 cannot hold {large[0]}): save without half.")
+    return halved
 
 
 def read_description(path: Path | str) -> dict[str, Any]:
@@ -52,7 +69,7 @@ def read_description(path: Path | str) -> dict[str, Any]:
 
 
 def load_module(path: Path | str, build: Callable[[Mapping[str, Any]], nn.Module]) -> nn.Module:
-    """The module in a file, on the CPU, bit for bit as it was saved.
+    """The module in a file, on the CPU, bit for bit as it was saved; float32 if it was saved in half precision.
 
     `build` makes it from its description, on the device "meta": whatever a description claims takes neither memory
     nor random numbers before it is known that the file has the tensors for it. An `UnusableFileError` of `build`, such
@@ -77,6 +94,8 @@ def load_module(path: Path | str, build: Callable[[Mapping[str, Any]], nn.Module
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise damaged(path, f"{name} holds NaN or infinite values")
+    if description.get(_HALF):
+        tensors = {name: tensor.float() for name, tensor in tensors.items()}
     first, _ = next(module.named_parameters())
     module.to(tensors[first].dtype).to_empty(device="cpu")
     for buffer in module.buffers():

@@ -17,11 +17,12 @@ from deepbelief.cli.recipe import recipe
 from deepbelief.cli.report import report
 from deepbelief.cli.robustness import robustness
 from deepbelief.cli.sample import sample
+from deepbelief.cli.search import search
 from deepbelief.cli.share import share
 from deepbelief.cli.study import study
 from deepbelief.cli.terminal import stop, write_in_any_encoding
 from deepbelief.cli.train import train
-from deepbelief.errors import DataWarning, DeepBeliefError, SettingsError
+from deepbelief.errors import CompileWarning, DataWarning, DeepBeliefError, SettingsError
 
 app = typer.Typer(
     help="Deep Belief Networks: train them, look inside them, stress-test what they learnt.",
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(study, robustness, report, explore),
+    *(study, search, robustness, report, explore),
     *(train, encode, classify, impute, sample, likelihood),
     *(export, share, data, recipe),
 )
@@ -45,7 +46,8 @@ def main() -> None:
     threading.excepthook = _pass_over_thread
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("default", DataWarning)
+            for category in (DataWarning, CompileWarning):
+                warnings.simplefilter("default", category)
             warnings.showwarning = _show_warning
             app()
     except SettingsError as error:
@@ -70,5 +72,5 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
 ) -> None:
     """Print a warning of ours as a sentence, as errors are; of others also where it comes from."""
-    place = "" if issubclass(category, DataWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    place = "" if issubclass(category, DataWarning | CompileWarning) else f"{filename}:{lineno}: {category.__name__}: "
     print(f"deepbelief: {place}{message}", file=sys.stderr)

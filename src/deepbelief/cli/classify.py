@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
-from deepbelief.cli.options import Device, Folder, Part
+from deepbelief.cli.options import Device, Folder, Part, model_path
 
 
 def classify(
-    model: Annotated[Path, typer.Argument(help="A folder that `deepbelief train` or `deepbelief study` wrote.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            callback=model_path,
+            help="A folder that `deepbelief train` or `deepbelief study` wrote, or pretrained:mnist.",
+        ),
+    ],
     dataset: Annotated[
         str,
         typer.Argument(
@@ -20,7 +26,7 @@ def classify(
         Path, typer.Option(help="The file to write: .csv or .parquet, or .npy for the probabilities alone.")
     ],
     classifier: Annotated[
-        str | None, typer.Option(help="Which one of a study, such as readout_2.", show_default="finetuned")
+        str | None, typer.Option(help="Which one, such as readout_2.", show_default="of a study finetuned")
     ] = None,
     part: Annotated[Part, typer.Option(help="Which images, where there are both.")] = Part.test,
     data: Folder = None,
@@ -29,11 +35,14 @@ def classify(
     """Write the most probable class of each row and the probability of every class.
 
     Example: deepbelief classify runs/patients new-patients.csv --out outcomes.csv
+
+    Example: deepbelief classify pretrained:fashion-mnist photos --out clothes.csv
     """
-    from deepbelief.cli.classes import accuracy_of, of_study, write_classes
+    from deepbelief.cli.classes import accuracy_of, of_pretrained, of_study, write_classes
     from deepbelief.cli.inputs import table_for
     from deepbelief.data.table_files import check_table_file
     from deepbelief.errors import SettingsError
+    from deepbelief.pretrained.model import find_pretrained
     from deepbelief.system.machine import choose_device
     from deepbelief.tables.folder import load_table_model
 
@@ -41,6 +50,8 @@ def classify(
     chosen, told = choose_device(device), ""
     if (model / "results.json").is_file():
         names, probabilities = of_study(model, classifier, dataset, data, part, chosen)
+    elif (known := find_pretrained(model)) is not None:
+        names, probabilities = of_pretrained(known, classifier, dataset, data, part, chosen)
     else:
         if classifier is not None:
             raise SettingsError(f"{model} is no study and has one classifier alone: leave --classifier out.")

@@ -31,13 +31,13 @@ def encode(
     from deepbelief.cli.features import check_ending, encode_to_file, write_features
     from deepbelief.cli.inputs import images_for, table_for
     from deepbelief.system.machine import choose_device
-    from deepbelief.tables.folder import find_table_model
+    from deepbelief.tables.folder import dbn_file, find_table_model
 
     check_ending(out)
     chosen = choose_device(device)
     if (trained := find_table_model(model)) is None:
         pixels = images_for(model, images, data, part)
-        shape = encode_to_file(model, pixels, out, layer, chosen)
+        shape = encode_to_file(dbn_file(model), pixels, out, layer, chosen)
         typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")
         return
     table = table_for(trained, images, data, part)

@@ -22,7 +22,13 @@ class WeightChoice(StrEnum):
 
 
 def explore(
-    model: Annotated[Path, typer.Argument(help="A study's folder, a model's file, or the folder of a shared model.")],
+    model: Annotated[
+        Path | None, typer.Argument(help="A study's folder, a model's file, or the folder of a shared model.")
+    ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="fashion-mnist|mnist", help="Instead of MODEL: one that comes with the package."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The .html file to write.")] = Path("explorer.html"),
     weights: Annotated[
         WeightChoice, typer.Option(help="The type of the weights; auto: small, with errors below 0.001.")
@@ -39,6 +45,8 @@ def explore(
 ) -> None:
     """Write one page that plays with a trained network: draw, disturb, dream; it needs no server and no network.
 
+    Example: deepbelief explore --pretrained fashion-mnist
+
     Example: deepbelief explore runs/default --out explorer.html
 
     Example: deepbelief explore dbn.safetensors --images fashion-mnist --no-open
@@ -49,10 +57,27 @@ def explore(
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"a page is a file that ends in .html, not {out.name}: give --out explorer.html.")
-    payload = write_page(_found(model, seed, images, data), out, weights.value)
+    found = (
+        _named(pretrained, model, seed, images) if model is None or pretrained else _found(model, seed, images, data)
+    )
+    payload = write_page(found, out, weights.value)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, weights {payload.header['weights']['type']}")
     if open_page:
         webbrowser.open(out.resolve().as_uri())
+
+
+def _named(name: str | None, model: Path | None, seed: int | None, images: str | None) -> "Found":
+    """What there is to show of a pretrained model."""
+    from deepbelief.explorer.sources import of_pretrained
+    from deepbelief.pretrained import load_pretrained
+
+    if name is None:
+        raise SettingsError("there is nothing to show: give a MODEL, or --pretrained fashion-mnist.")
+    if model is not None:
+        raise SettingsError(f"{model} and --pretrained {name} are two models: give one of them.")
+    if seed is not None or images is not None:
+        raise SettingsError("a pretrained model has one seed and brings its own images: leave --seed and --images out.")
+    return of_pretrained(load_pretrained(name))
 
 
 def _found(model: Path, seed: int | None, images: str | None, data: Path | None) -> "Found":

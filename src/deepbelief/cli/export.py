@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepbelief.cli.options import model_path
 from deepbelief.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ class What(StrEnum):
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A model's file, the folder of a shared model, or a study's.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            callback=model_path,
+            help="A model's file, the folder of a shared model or of a study, or pretrained:mnist.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
     what: Annotated[
         What | None, typer.Option(help="What it computes.", show_default="classifier of classifiers, else encoder")
@@ -30,7 +37,7 @@ def export(
         int | None, typer.Option(min=1, help="Up to which hidden layer.", show_default="the top one")
     ] = None,
     classifier: Annotated[
-        str | None, typer.Option(help="Of a study: one of its classifiers, such as finetuned.", show_default="its DBN")
+        str | None, typer.Option(help="One of its classifiers, such as readout_1.", show_default="its DBN")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of a study: which seed.", show_default="its first")] = None,
 ) -> None:
@@ -64,8 +71,9 @@ def export(
 
 
 def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module":
-    """The model in a file or folder; of a study the DBN or one of its classifiers."""
+    """The model in a file or folder; of a study or a pretrained model the DBN or one of the classifiers."""
     from deepbelief.checkpoint import load_model
+    from deepbelief.pretrained.model import find_pretrained
     from deepbelief.sharing import from_pretrained
     from deepbelief.sharing.run import named_classifier
     from deepbelief.study import load_run
@@ -73,6 +81,8 @@ def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module
     if (model / "results.json").exists():
         run = load_run(model, seed)
         return run.dbn if classifier is None else named_classifier(run, classifier)
+    if (known := find_pretrained(model)) is not None and seed is None:
+        return known.dbn if classifier is None else known.classifier(classifier)
     if classifier is not None or seed is not None:
         raise SettingsError(f"{model} is no finished study, and only one has --classifier and --seed: leave them out.")
     return from_pretrained(model) if model.is_dir() else load_model(model)

@@ -9,7 +9,8 @@ from typing import Final, Literal, final
 import torch
 from torch import Tensor
 
-from deepbelief.checkpoint import load_dbn, load_labelled_dbn, load_state
+from deepbelief.checkpoint import load_dbn, load_state
+from deepbelief.cli.inputs import labelled_model
 from deepbelief.cli.pictures import check_ending, grid, write_picture
 from deepbelief.data import Images
 from deepbelief.errors import SettingsError
@@ -140,7 +141,7 @@ def draw_samples(
         DeepBeliefError: the model cannot be read.
     """
     check_ending(out)
-    labelled = load_labelled_dbn(model).to(device).requires_grad_(False) if settings.task == "classes" else None
+    labelled = labelled_model(model).to(device).requires_grad_(False) if settings.task == "classes" else None
     dbn = load_dbn(model).to(device).requires_grad_(False) if labelled is None else labelled.below
     shape = _image_shape(model, dbn, settings.image_shape)
     if images is not None and images.width != dbn.sizes[0]:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import typer
 
-from deepbelief.checkpoint import load_dbn
+from deepbelief.checkpoint import load_dbn, load_labelled_dbn
 from deepbelief.cli.options import Part
 from deepbelief.cli.output import download_line
 from deepbelief.data import Images, SourceLike, UserTable, load_images, load_user_table
 from deepbelief.data.dataset import located
 from deepbelief.models.dbn import DBN
+from deepbelief.models.labelled import LabelledDBN
+from deepbelief.pretrained.model import find_pretrained
 from deepbelief.tables.folder import dbn_file, find_table_model
 from deepbelief.tables.model import TableModel
 
@@ -24,6 +26,16 @@ def images_for(model: Path, name: str, folder: Path | None, part: Part) -> Image
     """
     real = load_dbn(dbn_file(model)).layer(1).visible.highest > 1
     return load_images(name, folder, part.value, real=real, progress=download_line)
+
+
+def labelled_model(file: Path) -> LabelledDBN:
+    """The DBN with labels in a file, or that which stands on the DBN in a pretrained model's file.
+
+    Raises:
+        DeepBeliefError: the file is missing or damaged, or holds another kind of model.
+    """
+    known = find_pretrained(file.parent)
+    return load_labelled_dbn(file) if known is None else known.labelled
 
 
 def table_for(model: TableModel, name: str, folder: Path | None, part: Part) -> UserTable:

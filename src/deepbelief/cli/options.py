@@ -10,6 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
+PRETRAINED = "pretrained:"
+"""What the name of a model that comes with the package starts with, where a command takes a path."""
+
+
+def model_path(given: Any) -> Any:
+    """The path of a model as it was given, or the folder of the pretrained model that is named."""
+    if not str(given).startswith(PRETRAINED):
+        return given
+    from deepbelief.pretrained.folders import pretrained_folder
+
+    return pretrained_folder(str(given).removeprefix(PRETRAINED))
+
+
 Folder = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with the data set's files.", show_default="looked for, else downloaded"),
@@ -17,7 +30,9 @@ Folder = Annotated[
 Model = Annotated[
     Path,
     typer.Argument(
-        help="A DBN, such as runs/default/seed-0/models/dbn.safetensors, or a folder of `deepbelief train`."
+        callback=model_path,
+        help="A DBN, such as runs/default/seed-0/models/dbn.safetensors, a folder of `deepbelief train`, or "
+        "pretrained:mnist.",
     ),
 ]
 TrainedFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `deepbelief train` wrote.")]
@@ -33,6 +48,9 @@ class Part(StrEnum):
 
 PrecisionChoice = StrEnum("PrecisionChoice", ["auto", "bf16", "fp32", "fp64"])
 """The recipe's `precision` (`PrecisionName`, which help must not load)."""
+
+CompileChoice = StrEnum("CompileChoice", ["auto", "on", "off"])
+"""The recipe's `compile` (`CompileName`)."""
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -14,6 +14,7 @@ from deepbelief.data import Dataset, Images, load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models import DBN, FeedForward, LabelledDBN, ReadoutClassifier
 from deepbelief.models.units import Bernoulli, Gaussian
+from deepbelief.pretrained.model import Pretrained
 from deepbelief.progress import Progress
 from deepbelief.report.text import contestant_name
 from deepbelief.study.loading import load_run
@@ -110,7 +111,7 @@ def find_run(
     }
     name = str(record.facts["name"])
     found = Found(
-        f"What a deep belief network has learnt from {SPELT.get(name, name)}",
+        _title(name),
         run.dbn,
         _image_shape(tuple(record.facts["image_shape"])),
         (low, high),
@@ -156,6 +157,26 @@ def of_model(model: nn.Module, path: Path, images: Images | None = None) -> Foun
             "DBN, of one with labels, or of a read-out of one."
         )
     return replace(found, classes=tuple(map(str, range(classes))))
+
+
+def of_pretrained(model: Pretrained) -> Found:
+    """The parts of a pretrained model."""
+    return Found(
+        _title(model.name),
+        model.dbn,
+        model.image_shape,
+        classes=model.class_names,
+        contestants=tuple(
+            Contestant(f"readout_{layer}", one.readout, one.layers) for layer, one in enumerate(model.readouts, start=1)
+        ),
+        labelled=model.labelled,
+        images=model.images,
+        curves=dict(model.curves),
+    )
+
+
+def _title(name: str) -> str:
+    return f"What a deep belief network has learnt from {SPELT.get(name, name)}"
 
 
 def _network(classifier: object) -> FeedForward:

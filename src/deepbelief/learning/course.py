@@ -84,6 +84,7 @@ class Training(ABC, Generic[R]):
         patience: see above.
         measured: whether there are held-out items.
         random: whatever the training draws.
+        compiled: whether its steps are compiled: they then differ by rounding, and a training goes on as it began.
 
     Raises:
         SettingsError: there is a patience and nothing to measure.
@@ -92,12 +93,19 @@ class Training(ABC, Generic[R]):
     _record_kind: type[R]
 
     def __init__(
-        self, model: nn.Module, kept: nn.Module, epochs: int, patience: int, measured: bool, random: Random
+        self,
+        model: nn.Module,
+        kept: nn.Module,
+        epochs: int,
+        patience: int,
+        measured: bool,
+        random: Random,
+        compiled: bool = False,
     ) -> None:
         if patience and not measured:
             raise SettingsError(NOTHING_TO_MEASURE)
         self._model, self._kept, self._random = model, kept, random
-        self._epochs, self._patience = epochs, patience
+        self._epochs, self._patience, self._is_compiled = epochs, patience, compiled
         self._best: dict[str, Tensor] = {}  # the parameters of the best epoch, where there is a patience
         self.records: list[R] = []
         """One for each epoch so far."""
@@ -145,10 +153,18 @@ class Training(ABC, Generic[R]):
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"memory.{name}": tensor for name, tensor in self._memory().items()}
         tensors |= {f"random.{name}": tensor for name, tensor in self._random.state().items()}
-        return TrainingState(tensors, {"records": values_of(self.records)})
+        how = {"compiled": True} if self._is_compiled else {}
+        return TrainingState(tensors, {"records": values_of(self.records), **how})
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            SettingsError: it is that of a training whose steps were compiled, and these are not, or the other way.
+        """
+        if (compiled := state.progress.get("compiled", False)) != self._is_compiled:
+            began, give = ("compiled", "a") if compiled else ("uncompiled", "no")
+            raise SettingsError(f"this training began with {began} steps: give {give} compiler to go on with it.")
         self._model.load_state_dict(tensors_under("model.", state.tensors))
         self._remember(tensors_under("memory.", state.tensors))
         self.records = [self._record_kind(*values) for values in state.progress["records"]]

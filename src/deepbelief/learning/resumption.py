@@ -68,6 +68,8 @@ def save_checkpoint(path: Path, training: Resumable[Any], seconds: float) -> Non
 def resume(path: Path, training: Resumable[Any]) -> float:
     """Continue from a file of `save_checkpoint`; returns the seconds.
 
+    Of processes that learn together each reads the file, and none goes on before all of them have.
+
     Raises:
         DeepBeliefError: the file is damaged, or of another training or kind of device.
     """
@@ -87,6 +89,7 @@ def resume(path: Path, training: Resumable[Any]) -> float:
         raise _damaged(f"{path} is damaged (it is not the state of this training)")
     if not all(tensor.isfinite().all() for tensor in state.tensors.values()):
         raise _damaged(f"{path} is damaged (it holds NaN or infinite values)")
+    here().check_alike(len(training.records))
     return seconds
 
 

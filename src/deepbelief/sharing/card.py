@@ -43,6 +43,8 @@ class Card:
     """The name of the data that the model learnt from."""
     results: Mapping[str, Metric] = field(default_factory=dict)
     """What was measured, by a name such as "accuracy on the test images"; see `Metric.over_seeds`."""
+    use: str = ""
+    """The Python that loads and uses the model; by default that of `from_pretrained`."""
 
 
 def card_text(model: nn.Module, card: Card, kept: Mapping[str, Any]) -> str:
@@ -54,7 +56,7 @@ def card_text(model: nn.Module, card: Card, kept: Mapping[str, Any]) -> str:
         *_header(title, card),
         f"# {title}",
         f"{what}, made with deepbelief {__version__} for Python and PyTorch.",
-        *_use(kind),
+        *_use(kind, card.use),
         "## Layers",
         _table(("layer", "units", "kind"), _layers(model)),
         *(["## Data", f"It learnt from {_cell(card.data)}."] if card.data else []),
@@ -83,12 +85,14 @@ def _header(title: str, card: Card) -> list[str]:
     return ["\n".join(["---", *lines, "---"])]
 
 
-def _use(kind: str) -> list[str]:
-    call = _USE.get(kind, _CLASSIFY)
+def _use(kind: str, code: str) -> list[str]:
+    loaded = (
+        "from deepbelief.sharing import from_pretrained\n\n"
+        'model = from_pretrained("user/name")  # its name on the hub, or the folder of this file\n'
+    )
     return [
         "## Use",
-        "```python\nfrom deepbelief.sharing import from_pretrained\n\n"
-        f'model = from_pretrained("user/name")  # its name on the hub, or the folder of this file\n{call}\n```',
+        f"```python\n{code or loaded + _USE.get(kind, _CLASSIFY)}\n```",
         "Values are a batch of rows, as the data are, on their original scale.",
     ]
 

@@ -11,6 +11,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
 from deepbelief.study.recipe import Recipe
+from deepbelief.system.processes import here
 
 _BYTES: Final = 4  # of a number in float32
 
@@ -33,7 +34,7 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
 
     Raises:
         SettingsError: the images for validation, the classes, the size of a batch, the example to attack or the kind
-            of the visible units do not fit the data.
+            of the visible units do not fit the data; or several processes cannot learn together by these settings.
     """
     dataset.check_split(recipe.data.validation, seed)
     training = dataset.train
@@ -48,6 +49,7 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
             f"images{_or_more(recipe)}."
         )
     for name, settings in _trainings(recipe, dataset):
+        settings.check_processes(here(), ())
         if settings.drop_last and items < settings.batch_size:
             raise SettingsError(
                 f"{items} training images fill no batch of {settings.batch_size}: make {name}.batch_size smaller, or "

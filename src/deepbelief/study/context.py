@@ -30,7 +30,9 @@ from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.precision import Precision
+from deepbelief.system.processes import here
 from deepbelief.watching import Log, MetricsLog, TensorBoardLog, follow
 
 # The stages that train networks which are no linear read-outs.
@@ -71,6 +73,8 @@ class Context:
     progress: StudyProgress
     finished: Path | None = None
     """The folder of this seed of a finished study, whose models are used where `folder` has none of that name."""
+    compiler: Compiler | None = None
+    """Compiles the steps of pre-training; None: nothing is compiled."""
     tensorboard: bool = False
     """Whether trainings write event files for TensorBoard, too."""
     board: TensorBoardLog | None = field(default=None, init=False)
@@ -156,6 +160,11 @@ class Context:
     # The models, loaded from the run's folder when first asked for.
 
     @property
+    def writes(self) -> bool:
+        """Whether this process writes; of several together only the first does."""
+        return here().is_first
+
+    @property
     def models(self) -> Path:
         """The folder of the models that are trained here."""
         return self.folder / "models"
@@ -193,7 +202,8 @@ class Context:
 
     def save_snapshot(self, dbn: DBN, layer: int, epoch: int) -> None:
         """Save a layer of a DBN as it is after this epoch of its training, for `snapshot` to load."""
-        save_dbn(self.snapshots / f"layer_{layer}_epoch_{epoch}.safetensors", DBN([dbn.layer(layer)]))
+        if self.writes:
+            save_dbn(self.snapshots / f"layer_{layer}_epoch_{epoch}.safetensors", DBN([dbn.layer(layer)]))
 
     def snapshot(self, layer: int, epoch: int) -> RBM:
         """A layer as it was after an epoch of its training."""
@@ -201,7 +211,8 @@ class Context:
 
     def save_network(self, name: str, network: FeedForward, training: dict[str, Any]) -> None:
         """Save a network, for `network` to load, with how it was trained."""
-        save_model(self.models / f"{name}.safetensors", network, training=[training])
+        if self.writes:
+            save_model(self.models / f"{name}.safetensors", network, training=[training])
 
     def network(self, name: str) -> FeedForward:
         """A trained network of this run."""
@@ -268,16 +279,18 @@ class Context:
         predicted = self.clean_predictions if images is self.test_pixels else self.predictions(images)
         return {f"accuracy/{name}{suffix}": share(guess == labels) for name, guess in predicted.items()}
 
-    # Training that survives an interruption.
-
     def train(self, name: str, training: Resumable[Record]) -> Iterator[Record]:
         """Run a training to its end, with checkpoints; it continues from one of the same name if there is one."""
         path = self.checkpoints / f"{name}.safetensors"
-        if path.exists():
+        if here().first_says(path.exists()):
             self.earlier_seconds = max(self.earlier_seconds, resume(path, training))
         folder = self.folder / "watch" / name
-        with TensorBoardLog(folder, self.image_shape) if self.tensorboard else nullcontext() as self.board:
-            logs: list[Log] = [MetricsLog(folder), *([self.board] if self.board else [])]
+        with (
+            TensorBoardLog(folder, self.image_shape)
+            if self.tensorboard and self.writes
+            else nullcontext() as self.board
+        ):
+            logs: list[Log] = [*([MetricsLog(folder)] if self.writes else []), *([self.board] if self.board else [])]
             yield from saving(path, training, follow(training, *logs), self.seconds)
 
     def seconds(self) -> float:

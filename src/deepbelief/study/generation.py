@@ -63,8 +63,15 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
     seen = Labelled(TensorSource(context.features[-1]), context.training.required_labels(), context.classes)
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
-    products = context.precision.products
-    job = Pretraining(DBN([top.rbm]), seen, [settings], random=random, products=products, held_out=held_out)
+    job = Pretraining(
+        DBN([top.rbm]),
+        seen,
+        [settings],
+        random=random,
+        held_out=held_out,
+        products=context.precision.products,
+        compiler=context.compiler,
+    )
     for record in context.train("labels", job):
         context.progress.step(2, _PARTS, f"RBM with labels, epoch {record.epoch}")
     model = LabelledDBN(context.dbn, top)
@@ -72,7 +79,8 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
         fit_label_biases(top, seen)
     path, shape = context.models / "labelled.safetensors", list(context.dataset.image_shape)
     training = training_summary(settings, job.records, job.best_epoch)
-    save_labelled_dbn(path, model, image_shape=shape, training=[training])
+    if context.writes:
+        save_labelled_dbn(path, model, image_shape=shape, training=[training])
     made = images_of_each_class(model, section, section.of_each_class, random)
     found.arrays["of_each_class"] = context.picture(made[:, :_OF_EACH_CLASS].flatten(0, 1))
     with torch.no_grad():

@@ -13,6 +13,7 @@ from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.settings import known_settings, read_settings, sentence, toml_tables
 from deepbelief.study.recipes import RECIPES, recipe_text
 from deepbelief.study.records import MetricName
+from deepbelief.system.compilation import CompileName
 from deepbelief.system.precision import PrecisionName
 
 # Far above any value of an image, and far below the limit of float32.
@@ -187,6 +188,7 @@ class Recipe(Section):
 
     title: str
     precision: PrecisionName = "auto"
+    compile: CompileName = "auto"
     data: DataSection = DataSection()
     dbn: DBNSection = DBNSection()
     pretraining: tuple[RBMSettings, ...]
@@ -292,19 +294,34 @@ def load_recipe(name_or_path: str) -> tuple[str, Recipe]:
     Raises:
         SettingsError: there is no such recipe, it is not TOML, or a setting is unknown or impossible.
     """
+    name = name_or_path if name_or_path in RECIPES else Path(name_or_path).stem
+    return name, parse_recipe(recipe_source(name_or_path), name_or_path)
+
+
+def recipe_source(name_or_path: str) -> str:
+    """The TOML text of a recipe that comes with the package, or of a user's file.
+
+    Raises:
+        SettingsError: there is no such recipe.
+    """
     if name_or_path in RECIPES:
-        return name_or_path, parse_recipe(recipe_text(name_or_path), name_or_path)
+        return recipe_text(name_or_path)
     path = Path(name_or_path)
     missing = (
         f"there is no recipe {name_or_path!r}: give one of {', '.join(RECIPES)}, or the path of a .toml file "
         "(`deepbelief recipe default > my.toml` makes one to edit)."
     )
-    return path.stem, parse_recipe(read_settings(path, "recipe", missing), str(path))
+    return read_settings(path, "recipe", missing)
 
 
 def parse_recipe(text: str, where: str) -> Recipe:
     """Read and check the TOML text of a recipe; `where` names it in messages."""
-    tables = toml_tables(text, where)
+    return recipe_of_tables(toml_tables(text, where), where)
+
+
+def recipe_of_tables(tables: dict[str, Any], where: str) -> Recipe:
+    """The recipe of the tables of a TOML text; `where` names it in messages."""
+    tables = dict(tables)
     hidden = tables.get("dbn", {}).get("hidden", DBNSection().hidden) if isinstance(tables.get("dbn", {}), dict) else ()
     if isinstance(tables.get("pretraining"), dict) and isinstance(hidden, list | tuple) and hidden:
         tables["pretraining"] = _one_table_per_layer(tables["pretraining"], len(hidden), where)

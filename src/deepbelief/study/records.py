@@ -2,7 +2,7 @@
 
 A run's folder::
 
-    study.json                    what the study is: settings, data, device, precision
+    study.json                    what the study is: settings, data, device, precision, whether compiled
     results.json                  all metrics over seeds, settings, versions, machine
     seed-0/stages/<stage>.json    one `StageRecord` per finished stage and seed
     seed-0/stages/<stage>.safetensors   its arrays
@@ -56,13 +56,14 @@ class Record(BaseModel):
 class StudyRecord(Record):
     """`study.json`: what decides a study's results, written before anything else.
 
-    Records from before there was a choice have no `precision`.
+    Records from before there was a choice have no `precision`; in those the steps are not `compiled`.
     """
 
     settings: dict[str, Any]
     data: str
     device: str
     precision: Literal["bf16", "fp32", "fp64"] | None = None
+    compiled: bool = False
 
 
 class StageRecord(Record):

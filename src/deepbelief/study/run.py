@@ -1,11 +1,11 @@
 """Runs a study: all stages for each seed, except those that already have a record."""
 
 import importlib.metadata
+import itertools
 import json
 import platform
-import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -15,9 +15,8 @@ from pydantic import ValidationError
 from deepbelief.data import Dataset
 from deepbelief.errors import SettingsError
 from deepbelief.study.checks import check_fit
-from deepbelief.study.context import Context
-from deepbelief.study.execution import check_records, metrics_over_seeds, run_stages
-from deepbelief.study.progress import Silent, StudyProgress
+from deepbelief.study.execution import SeedRun, check_records, metrics_over_seeds
+from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import (
     LAST_SEED,
@@ -26,11 +25,13 @@ from deepbelief.study.records import (
     read_study,
     write_json,
 )
-from deepbelief.study.stages import Stage, left_out, stages_of
+from deepbelief.study.stages import Stage, left_out
 from deepbelief.system.atomic import is_temporary, sweep
+from deepbelief.system.compilation import choose_compiler
 from deepbelief.system.lock import LOCK, locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
+from deepbelief.system.processes import here
 from deepbelief.watching.tensorboard import summary_writer
 
 _PACKAGES: Final = ("deepbelief", "torch", "numpy", "scipy", "scikit-learn", "matplotlib", "safetensors")
@@ -68,6 +69,7 @@ class Study:
         self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
         self._tensorboard = tensorboard
         self._precision = FP32  # until the folder is claimed
+        self._compiled = False
         self._record = StudyRecord(settings=_settings(recipe), data=dataset.fingerprint, device=self.device.type)
 
     def run(self, progress: StudyProgress | None = None) -> Results:
@@ -78,17 +80,35 @@ class Study:
             DeepBeliefError: another process is at work in the folder, a file in it is damaged, a training diverged, or
                 TensorBoard is asked for and not installed.
         """
+        with self.claimed() as runs:
+            for run in runs:
+                run.run(self.dataset, progress)
+            return self.write_results()
+
+    @contextmanager
+    def claimed(self) -> Iterator[list[SeedRun]]:
+        """Have the folder, and give what is to be run in it, one run a seed; `write_results` comes after them.
+
+        Of processes that work together, the first one claims the folder and has its lock.
+
+        Raises:
+            SettingsError: the folder holds something else, or the data do not fit the recipe.
+            DeepBeliefError: another process is at work in the folder, a record in it is damaged, or TensorBoard is
+                asked for and not installed.
+        """
         self._check()
         if self._tensorboard:
             summary_writer()
-        with locked(self.folder):
-            self._claim_folder()
-            sweep(self.folder)
-            for seed in self.seeds:
-                check_records(self._seed_folder(seed), self._stages)
-            for seed in self.seeds:
-                self._run_seed(seed, progress or Silent())
-            return self._write_results()
+        processes = here()
+        with locked(self.folder) if processes.is_first else nullcontext():
+            with processes.first_goes_first():
+                self._claim_folder()
+                if processes.is_first:
+                    sweep(self.folder)
+                runs = [self._seed_run(seed) for seed in self.seeds]
+                for run in runs:
+                    check_records(run.folder, self._stages)
+            yield runs
 
     def _check(self) -> StudyRecord | None:
         """Refuse a study that cannot be finished, without writing; returns the record of the study in the folder."""
@@ -99,7 +119,9 @@ class Study:
         path = self.folder / "study.json"
         if path.exists():
             stored = read_study(path)
-            if difference := _difference(self._as_now(stored), self._record.model_dump(exclude={"precision"})):
+            if difference := _difference(
+                self._as_now(stored), self._record.model_dump(exclude={"precision", "compiled"})
+            ):
                 raise SettingsError(
                     f"{self.folder} holds a study with other settings ({difference}): give another folder with --out, "
                     "or delete it."
@@ -123,39 +145,50 @@ class Study:
         return {"settings": settings, "data": stored.data, "device": stored.device}
 
     def _claim_folder(self) -> None:
-        """Make sure that the folder belongs to this study, and choose the precision once for all of it."""
+        """Make sure that the folder belongs to this study, and choose once for all of it how it is computed."""
         stored = self._check()  # once more: another process may have claimed it just before
         if stored is not None:
             # What `auto` chose stays: an interrupted study ends as if it had not been.
             self._precision = choose_precision(stored.precision or "fp32", self.device)
+            self._compiled = stored.compiled
             return
         self._precision = choose_precision(self.recipe.precision, self.device)
-        write_json(self.folder / "study.json", self._record.model_copy(update={"precision": self._precision.name}))
+        self._compiled = choose_compiler(self.recipe.compile, self.device, self._computed()) is not None
+        chosen = {"precision": self._precision.name, "compiled": self._compiled}
+        write_json(self.folder / "study.json", self._record.model_copy(update=chosen))
 
-    def _run_seed(self, seed: int, progress: StudyProgress) -> None:
+    def _computed(self) -> float:
+        """How many values of units the pre-training of all seeds computes."""
+        sizes, images = [self.dataset.train.width, *self.recipe.dbn.hidden], len(self.dataset.train)
+        layers = zip(self.recipe.pretraining, itertools.pairwise(sizes), strict=True)
+        return len(self.seeds) * sum(settings.values_computed(images, sum(layer)) for settings, layer in layers)
+
+    def _seed_run(self, seed: int) -> SeedRun:
         folder = self._seed_folder(seed)
-        context = Context(
-            self.recipe,
-            self.dataset,
-            seed,
-            self.device,
-            self._precision,
-            folder,
-            progress,
-            tensorboard=self._tensorboard,
-        )
-        run_stages(context, self._stages)
-        shutil.rmtree(context.snapshots, ignore_errors=True)  # needed no longer, if all stages have their records
+        return SeedRun(self.recipe, seed, self.device, self._precision, folder, self._tensorboard, self._compiled)
 
     @property
     def _stages(self) -> dict[str, Stage]:
-        return stages_of(self.recipe, self.dataset)
+        return self._seed_run(self.seeds[0]).stages(self.dataset)
 
     def _seed_folder(self, seed: int) -> Path:
         return self.folder / f"seed-{seed}"
 
-    def _write_results(self) -> Results:
-        results = Results(
+    def write_results(self, machine: dict[str, Any] | None = None) -> Results:
+        """Gather what the seeds have measured in `results.json`, when all of them have come to their end.
+
+        Args:
+            machine: on which they ran (`describe_machine`), if it was not this one.
+        """
+        with here().first_goes_first():  # what the seeds have measured is there when it says so
+            results = self._results(machine or describe_machine(self.device))
+            if here().is_first:
+                write_json(self.folder / "results.json", results)
+        return results
+
+    def _results(self, machine: dict[str, Any]) -> Results:
+        processes = {"processes": here().count} if here().count > 1 else {}
+        return Results(
             recipe=self.name,
             title=self.recipe.title,
             settings=_settings(self.recipe),
@@ -167,10 +200,8 @@ class Study:
             metrics=metrics_over_seeds([*map(self._seed_folder, self.seeds)], self._stages),
             data={"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-            machine={**describe_machine(self.device), "precision": self._precision.name},
+            machine={**machine, "precision": self._precision.name, "compiled": self._compiled, **processes},
         )
-        write_json(self.folder / "results.json", results)
-        return results
 
 
 def _is_ours(path: Path) -> bool:

@@ -51,6 +51,11 @@ NEED_LABELS: Final = frozenset(
 )
 
 
+# The stages that train by batches: processes that work together (`system/processes.py`) share these. All other stages
+# are done by the first of them, while the others wait.
+TOGETHER: Final = frozenset({"pretraining", "mlp_head", "baseline", "finetuning", "random_start", "generation"})
+
+
 def stages_of(recipe: Recipe, dataset: Dataset) -> dict[str, Stage]:
     """The stages of a recipe on these data, in order."""
     missing = left_out(recipe, dataset)

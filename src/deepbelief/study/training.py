@@ -50,24 +50,34 @@ def pretraining(context: Context) -> Findings:
     if recipe.dbn.visible == "gaussian":
         standardise(dbn, context.training)
     held_out = context.held_out if len(context.held_out) else None
-    products = context.precision.products
     kind = JointTraining if recipe.dbn.training == "joint" else Pretraining
-    job = kind(dbn, context.training, recipe.pretraining, random=random, held_out=held_out, products=products)
+    job = kind(
+        dbn,
+        context.training,
+        recipe.pretraining,
+        random=random,
+        held_out=held_out,
+        products=context.precision.products,
+        compiler=context.compiler,
+    )
     total = sum(settings.epochs for settings in recipe.pretraining)
     path, shape = context.models / "dbn.safetensors", list(context.dataset.image_shape)
     try:
         for record in context.train("pretraining", WithSnapshots(job, dbn, context)):
             line = f"layer {record.layer} epoch {record.epoch} reconstruction error {record.reconstruction_error:.4f}"
             context.progress.step(len(job.records), total, line)
+            chains = job.chains if context.tensorboard else None  # of all processes: each of them has to ask
             if context.board is not None:
-                context.board.look(record, dbn, evenly_spaced(context.training, _LOOKED_AT), job.chains)
+                context.board.look(record, dbn, evenly_spaced(context.training, _LOOKED_AT), chains)
     except DivergedError:
-        save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
+        if context.writes:
+            save_dbn(path, dbn, image_shape=shape)  # the last good state, to look at
         raise
     by_layer = [[record for record in job.records if record.layer == layer] for layer in range(1, len(dbn) + 1)]
     kept = [best_epoch(records, each.patience) for records, each in zip(by_layer, recipe.pretraining, strict=True)]
     each = zip(recipe.pretraining, by_layer, kept, strict=True)
-    save_dbn(path, dbn, image_shape=shape, epochs=kept, training=[training_summary(*layer) for layer in each])
+    if context.writes:
+        save_dbn(path, dbn, image_shape=shape, epochs=kept, training=[training_summary(*layer) for layer in each])
 
     last = job.records[-1]
     found = Findings(headline=f"reconstruction error of layer {last.layer} {last.reconstruction_error:.4f}")

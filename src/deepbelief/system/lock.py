@@ -13,15 +13,23 @@ LOCK: Final = ".lock"  # the name of its file
 
 
 @contextmanager
-def locked(folder: Path, work: str = "study", advice: str = "wait for it, or give --out") -> Iterator[None]:
+def locked(
+    folder: Path, work: str = "study", advice: str = "wait for it, or give --out", patience: float = 0.0
+) -> Iterator[None]:
     """Make a folder for some work, and keep other processes from claiming it and from working in it.
+
+    Args:
+        folder: to have.
+        work: what is done there, for messages.
+        advice: what to do where another process is at work there.
+        patience: seconds to wait for it to end.
 
     Raises:
         DeepBeliefError: another process is at work there, or there can be no such folder.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = FileLock(folder / LOCK, timeout=0).acquire()
+        held = FileLock(folder / LOCK, timeout=patience).acquire()
     except Timeout:
         raise DeepBeliefError(f"another {work} is at work in {folder}: {advice}.") from None
     except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, final
 
 import torch
@@ -12,10 +13,14 @@ from torch import distributed as torch_distributed
 
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.system.meeting import meet
+from deepbelief.system.shared_memory import SharedMemory
 
 # PyTorch's functions for this have no types.
 _distributed: Any = torch_distributed
 _SMALL: Final = 2**14  # values of a tensor that is sent together with others
+# Some work is done by the first process alone, and the others wait for it. That one of them is gone is not noticed by
+# this time but by a closed connection, or by `torchrun`.
+_LONGEST_WAIT: Final = timedelta(days=7)
 
 
 @final
@@ -28,6 +33,8 @@ class Processes:
 
     count: int = 1
     rank: int = 0
+    memory: SharedMemory | None = field(default=None, compare=False, repr=False)
+    """Through which those of one host add up; None: by messages."""
 
     @property
     def is_first(self) -> bool:
@@ -49,7 +56,8 @@ class Processes:
         if self.count == 1:
             return
         with _sending():
-            self._add_up(tensors)
+            if self.memory is None or not self.memory.add_up(tensors):
+                self._add_up(tensors)
 
     @staticmethod
     def _add_up(tensors: Sequence[Tensor]) -> None:
@@ -203,16 +211,28 @@ def joined() -> Iterator[Processes]:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         with _sending():
             store, rank, count = meet()
-            _distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
+            _distributed.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_LONGEST_WAIT)
     before = _here
     if _distributed.is_available() and _distributed.is_initialized():
-        _here = Processes(_distributed.get_world_size(), _distributed.get_rank())
+        count, rank = _distributed.get_world_size(), _distributed.get_rank()
+        _here = Processes(count, rank, SharedMemory(count, rank))
     try:
         yield _here
     finally:
         _here = before
         if made:
             _distributed.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within, this process works on its own: for work inside `joined()` that one of the processes does for all."""
+    global _here
+    before, _here = _here, ALONE
+    try:
+        yield
+    finally:
+        _here = before
 
 
 def own_device() -> torch.device:

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepbelief.learning.rbm.momentum import Momentum
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
-from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
-from deepbelief.learning.rbm.update import Centring, Momentum, clip, penalise
+from deepbelief.learning.rbm.phases import Phases, keep
+from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace
+from deepbelief.learning.rbm.update import Centring, clip, penalise
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli, Categorical
 from deepbelief.randomness import Random
@@ -46,8 +48,7 @@ def exact_statistics(rbm: RBM, data: Tensor, regularisation: Regularisation | No
         else:
             phases.model.copy_(rbm.visible_mean(state[None]))
             phases.negative.copy_(state)
-        difference = (data - phases.model).sum(dim=0)
-        found = workspace.statistics(len(data), difference, None, model_is_mean=not by_visible)
+        found = workspace.statistics(phases, model_is_mean=not by_visible)
         for name, sums in found.by_parameter().items():
             total[name] = total.get(name, torch.zeros_like(sums)) + probability * sums
     further = {name: total[name] for name in found.further}
@@ -228,5 +229,5 @@ def test_statistics_of_the_precision_do_not_drown_in_bfloat16() -> None:
     phases.negative.copy_(phases.positive)
     squares = (phases.data.double().square() - phases.model.double().square()).sum(dim=0)
     expected = -0.5 * squares * torch.exp(rbm.get_parameter("visible.log_precision").detach().double())
-    found = workspace.statistics(n, v.sum(dim=0), None, model_is_mean=False).further["visible.log_precision"]
+    found = workspace.statistics(phases, model_is_mean=False).further["visible.log_precision"]
     torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-3)

@@ -119,8 +119,8 @@ def test_batches_cover_all_images_once() -> None:
 
 def test_a_ragged_last_batch_is_divided_by_its_own_size() -> None:
     """One epoch over 16 + 6 images is a step on 16 and a step on 6, each averaged over its own images."""
+    from deepbelief.learning.rbm.momentum import Momentum
     from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
-    from deepbelief.learning.rbm.update import Momentum
 
     settings = RBMSettings(epochs=1, batch_size=16, shuffle=False, visible_bias_from_data=False)
     ours, theirs = Random(3), Random(3)

@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepbelief.learning.rbm.momentum import Momentum
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.learning.rbm.step import Step
-from deepbelief.learning.rbm.update import MakeOptimizer, Momentum
+from deepbelief.learning.rbm.update import MakeOptimizer
 from deepbelief.models.rbm import RBM, bernoulli_rbm
 from deepbelief.randomness import Random
 from deepbelief.system.processes import Share

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from deepbelief.learning.labels.discriminative import Discriminative, combine
+from deepbelief.learning.rbm.momentum import Momentum
 from deepbelief.learning.rbm.statistics import Statistics, Workspace
-from deepbelief.learning.rbm.update import Momentum
 from deepbelief.models.labelled import LabelledRBM
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
@@ -97,10 +97,8 @@ class TopRBM:
             rbm.hidden.sample_(field, random, out=hidden)
             rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field[:n]), random, out=phases.model)
             field = torch.mm(phases.model, rbm.weights, out=phases.negative)
-        rbm.hidden.mean_(field)
-        difference = phases.data.sum(dim=0) - phases.model.sum(dim=0)
         chain_end = phases.model[:, : self._values]
-        statistics = self._workspace.statistics(n, difference, None, model_is_mean=False)
+        statistics = self._workspace.statistics(phases, model_is_mean=False, negative_is_field=True)
         if self._discriminative is not None:
             statistics = combine(statistics, self._discriminative.statistics(joined, random), self._weight)
         return statistics, chain_end

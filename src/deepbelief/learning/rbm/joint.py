@@ -24,6 +24,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import without_missing
 from deepbelief.models.views import Encoded
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share, here
 
 _SHARED = ("epochs", "batch_size", "shuffle", "drop_last")  # settings of the batches, which are the same for all layers
@@ -40,7 +41,7 @@ class JointTraining:
 
     Args:
         dbn: changed in place.
-        source, random, held_out, products, optimizer: as for `Pretraining`.
+        source, random, held_out, products, optimizer, compiler: as for `Pretraining`.
         settings: for each layer, from layer 1 up, with the same batches and number of epochs and no patience; or one
             for all.
 
@@ -64,6 +65,7 @@ class JointTraining:
         held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
         optimizer: MakeOptimizer | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self._dbn, self._random = dbn, as_random(random, dbn.layer(1).weights.device)
         items, held, for_each = fitting_stack(dbn, source, held_out, settings)
@@ -78,6 +80,7 @@ class JointTraining:
                 held_out=None if held is None else self._seen_by(layer, held, one.binarise),
                 products=products,
                 optimizer=optimizer,
+                compiler=compiler,
                 layer=layer,
             )
             for layer, one in enumerate(for_each, start=1)
@@ -159,15 +162,16 @@ class JointTraining:
         """Everything to go on from here, bit by bit the same."""
         tensors: dict[str, Tensor] = {}
         for number, training in enumerate(self._layers, start=1):
-            tensors |= {f"{number}.{name}": tensor for name, tensor in training.state().tensors.items()}
-        return TrainingState(tensors, {"records": values_of(self.records)})
+            state = training.state()
+            tensors |= {f"{number}.{name}": tensor for name, tensor in state.tensors.items()}
+        return TrainingState(tensors, {**state.progress, "records": values_of(self.records)})
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
         self.records = [EpochRecord(*values) for values in state.progress["records"]]
         for number, training in enumerate(self._layers, start=1):
             tensors = tensors_under(f"{number}.", state.tensors)
-            training.restore(TrainingState(tensors, {"records": []}))
+            training.restore(TrainingState(tensors, {**state.progress, "records": []}))
 
 
 def check_joint(settings: Sequence[RBMSettings]) -> None:

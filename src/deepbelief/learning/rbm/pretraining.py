@@ -20,6 +20,7 @@ from deepbelief.models.checks import check_known, check_probabilities, fitting, 
 from deepbelief.models.dbn import DBN
 from deepbelief.models.views import Encoded, Standardised, encode_source
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.compilation import Compiler
 
 FEATURE_BYTES: Final = 2**28
 """The features of a layer that take more memory than this are computed batch by batch, in each epoch again."""
@@ -40,6 +41,7 @@ class Pretraining:
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None. Parameters
             and their updates keep their type.
         optimizer: makes an optimizer of PyTorch that takes the place of momentum, see `OptimizerUpdate`.
+        compiler: compiles the element-wise work of a step, see `Compiler`; nothing is compiled if None.
         layers: the layers to train, from 1; all of them if None.
 
     Raises:
@@ -63,6 +65,7 @@ class Pretraining:
         held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
         optimizer: MakeOptimizer | None = None,
+        compiler: Compiler | None = None,
         layers: Sequence[int] | None = None,
     ) -> None:
         self._source, self._held_out, for_each = fitting_stack(dbn, source, held_out, settings)
@@ -70,7 +73,7 @@ class Pretraining:
             dbn.layer(layer)  # which refuses a number that is not there
         self._dbn, self._settings, self._random = dbn, for_each, as_random(random, dbn.layer(1).weights.device)
         self._layers = list(range(1, len(dbn) + 1)) if layers is None else list(layers)
-        self._products, self._optimizer = products, optimizer
+        self._products, self._optimizer, self._compiler = products, optimizer, compiler
         self._training: RBMTraining | None = None  # of the layer at work
         self._finished: list[EpochRecord] = []  # of the layers before it
         self._done = 0  # how many these are
@@ -116,6 +119,7 @@ class Pretraining:
             held_out=held_out,
             products=self._products,
             optimizer=self._optimizer,
+            compiler=self._compiler,
             layer=layer,
         )
         return self._training

@@ -153,6 +153,11 @@ class RBMSettings:
         """How many of n images an epoch uses."""
         return n - n % self.batch_size if self.drop_last else n
 
+    def values_computed(self, n: int, units: int) -> float:
+        """How many values of units the Gibbs steps of a training on n images compute, of an RBM with so many units."""
+        chains = (self.persistent_chains or self.batch_size) / self.batch_size  # for each image
+        return self.epochs * self.images_per_epoch(n) * chains * self.gibbs_steps * units
+
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 1."""
         rate = self.learning_rate / (1.0 + self.learning_rate_decay * (epoch - 1))

@@ -2,14 +2,17 @@
 
 import copy
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 import torch
 from torch import Tensor
 
+from deepbelief.learning.fused import Fused
+from deepbelief.learning.rbm.phases import Phases, Subtraction
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import ALONE, Share
 
 
@@ -67,17 +70,20 @@ class Regularisation:
         return slope.mul_(-share.whole)
 
 
-@dataclass(frozen=True)
-class Phases:
-    """Both phases of one batch of n items beside m states of the model; views of kept memory."""
+@final
+class Narrow:
+    """The weights in the type of the products, where that is another than the parameters', for whoever updates both.
 
-    data: Tensor  # (n, visible): v
-    positive: Tensor  # (n, hidden): the field v W, for E[h | v] to be written over it
-    model: Tensor  # (m, visible): v', to be filled
-    negative: Tensor  # (m, hidden): E[h | v'], to be filled
-    kept_positive: Tensor | None  # (n, hidden): which hidden units take part, 0 or 1; None: all
-    kept_negative: Tensor | None  # (m, hidden)
-    known: Tensor | None = None  # (n, visible): which visible units take part, 0 or 1; None: all
+    Args:
+        weights: (visible, hidden), in the type of the products.
+    """
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights: Final = weights
+        self.are_updated = False
+        """Whether updates write the weights in both types, and take statistics along them in that of the products."""
+        self.are_new = False
+        """Whether they are those of the parameters now."""
 
 
 @final
@@ -94,6 +100,7 @@ class Workspace:
             W / (1 - dropout), and the statistics are its gradient.
         missing: whether values of the data may be missing (NaN). Each item then has an RBM of its own, of the units
             that are known, and there is one state of the model for each item (Salakhutdinov, Mnih & Hinton 2007).
+        compiler: compiles the element-wise work; None: nothing is compiled.
     """
 
     def __init__(
@@ -104,6 +111,7 @@ class Workspace:
         products: torch.dtype | None = None,
         regularisation: Regularisation | None = None,
         missing: bool = False,
+        compiler: Compiler | None = None,
     ) -> None:
         self._master, self._data_rows = rbm, data_rows
         self._regularisation = regularisation or Regularisation()
@@ -117,21 +125,35 @@ class Workspace:
         self._kept = torch.empty_like(self._means) if self._regularisation.dropout else None
         self._known = like.new_empty(data_rows, visible) if missing else None
         self._variable = rbm.hidden.variable_of_each()
-        self._weights, self._sum = torch.empty_like(rbm.weights), rbm.weights.new_empty(hidden)
+        self._weights = torch.empty_like(rbm.weights)
         self._product = self._weights if products == rbm.weights.dtype else torch.empty_like(like)
+        self._sums = [torch.empty_like(units.bias) for units in (rbm.visible, rbm.hidden)]
+        self._scratch = [torch.empty_like(one) for one in self._sums]
+        self._minus_ratio = rbm.weights.new_empty(())
+        self.compiler = compiler if rbm.visible.replayable and rbm.hidden.replayable else None
+        self._copies = [*zip(self.rbm.parameters(), rbm.parameters(), strict=True)]
+        copied = self.rbm is not rbm and not self._regularisation.dropout
+        self.narrow = Narrow(self.rbm.weights) if copied else None
+        """None where the products have the type of the parameters, or the weights are more than copied."""
+        self._subtractions: dict[Subtraction, Fused] = {}
 
     def load(
         self, visible: Tensor, model_rows: int, random: Random, data: Share | None = None, model: Share | None = None
     ) -> Phases:
         """Put the data in place; `data` and `model` say which rows of a batch and of all chains these are, if parts."""
         if self.rbm is not self._master:
-            for narrow, wide in zip(self.rbm.parameters(), self._master.parameters(), strict=True):
-                narrow.copy_(wide)
+            are_new = self.narrow is not None and self.narrow.are_new
+            for copied, parameter in self._copies:
+                if copied is not self.rbm.weights or not are_new:
+                    copied.copy_(parameter)
+            if self.narrow is not None:
+                self.narrow.are_new = False
             if self._regularisation.dropout:
                 self.rbm.weights.div_(self._regularisation.kept)
         n, data_rows = len(visible), self._data_rows
         of_data, of_model = data or ALONE.share(n), model or ALONE.share(model_rows)
-        self._whole, self._ratio = of_data.whole, of_data.whole / max(1, of_model.whole)
+        self._whole = of_data.whole
+        self._minus_ratio.fill_(-of_data.whole / max(1, of_model.whole))
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(data_rows - n, data_rows + model_rows)
         states, means = self._states[self._rows], self._means[self._rows]
@@ -157,46 +179,53 @@ class Workspace:
             known=self._known_here,
         )
 
-    def statistics(self, n: int, visible: Tensor, squared_error: Tensor | None, model_is_mean: bool) -> Statistics:
-        """The difference of both phases' sums; the model's states, however many, count as much as the n data."""
-        states, means = self._states[self._rows], self._means[self._rows]
-        further = self._further(n, states, means, model_is_mean)
-        data_hidden = means[:n]
-        if self._pull is not None:
-            data_hidden = data_hidden.clone()  # the pull is no part of E[h | v]
-            means[:n].add_(self._pull)
-        means[n:].mul_(-self._ratio)
-        product = torch.mm(states.T, means, out=self._product)
+    def statistics(
+        self,
+        phases: Phases,
+        squared_error: Tensor | None = None,
+        *,
+        model_is_mean: bool,
+        positive_is_field: bool = False,
+        negative_is_field: bool = False,
+        activity: Tensor | None = None,
+    ) -> Statistics:
+        """The difference of both phases' sums; the model's states, however many, count as much as the data.
+
+        Args:
+            phases: what `load` gave, filled.
+            squared_error: for `Statistics`.
+            model_is_mean: whether the model's states are means.
+            positive_is_field, negative_is_field: whether a side has the hidden units' field, and not yet their means.
+            activity: where the mean of E[h | v'] over the hidden units goes, (m,).
+        """
+        subtraction = Subtraction(model_is_mean, positive_is_field, negative_is_field)
+        if subtraction not in self._subtractions:
+            units = (self.rbm.visible, self.rbm.hidden, self._master.visible, self._master.hidden)
+            self._subtractions[subtraction] = Fused(
+                subtraction, *units, compiler=self.compiler, scratch=len(self._scratch)
+            )
+        data_hidden = phases.positive if self._pull is None else torch.empty_like(phases.positive)
+        further = self._subtractions[subtraction](
+            *phases,
+            self._pull,
+            None if self._pull is None else data_hidden,
+            activity,
+            self._minus_ratio,
+            *self._sums,
+            *self._scratch,
+        )
+        product = torch.mm(self._states[self._rows].T, self._means[self._rows], out=self._product)
+        stays = product is self._weights or (self.narrow is not None and self.narrow.are_updated)
         return Statistics(
-            weights=product if product is self._weights else self._weights.copy_(product),
-            visible=visible,
-            hidden=torch.sum(means, dim=0, dtype=self._sum.dtype, out=self._sum),
+            weights=product if stays else self._weights.copy_(product),
+            visible=self._sums[0],
+            hidden=self._sums[1],
             batch_size=self._whole,
             squared_error=squared_error,
-            further=further,
-            data_visible=states[:n],
+            further=further or {},
+            data_visible=phases.data,
             data_hidden=data_hidden,
         )
-
-    def _further(self, n: int, states: Tensor, means: Tensor, model_is_mean: bool) -> dict[str, Tensor]:
-        # Of the parameters' own type, whatever that of the products: near the end the two sums almost cancel.
-        visible, hidden, share = self._master.visible, self._master.hidden, self._ratio
-        known, found = self._known_here, dict[str, Tensor]()
-        for side, data, model in (
-            (
-                "visible",
-                visible.further_statistics(states[:n], False, known),
-                visible.further_statistics(states[n:], model_is_mean, known),
-            ),
-            ("hidden", hidden.further_statistics(means[:n], True), hidden.further_statistics(means[n:], True)),
-        ):
-            found |= {f"{side}.{name}": data[name] - share * model[name] for name in data}
-        return found
-
-
-def keep(values: Tensor, kept: Tensor | None) -> Tensor:
-    """The values of the units that take part, 0 for the others; in place."""
-    return values if kept is None else values.mul_(kept)
 
 
 def draw_kept(units: Units, variable: Tensor, like: Tensor, dropout: float, random: Random) -> Tensor:

@@ -8,12 +8,14 @@ from torch import Tensor
 
 from deepbelief.checkpoint import tensors_under
 from deepbelief.learning.rbm.moments import Moments
+from deepbelief.learning.rbm.momentum import Momentum
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
 from deepbelief.learning.rbm.settings import RBMSettings
-from deepbelief.learning.rbm.update import Centring, MakeOptimizer, Momentum, OptimizerUpdate, Update, clip, penalise
+from deepbelief.learning.rbm.update import Centring, MakeOptimizer, OptimizerUpdate, Update, clip, penalise
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
-from deepbelief.system.processes import Share
+from deepbelief.system.compilation import Compiler
+from deepbelief.system.processes import Share, here
 
 
 @final
@@ -34,19 +36,29 @@ class Step:
         phase: gives p, v' and p', by whatever Markov chains.
         settings: how.
         optimizer: makes an optimizer of PyTorch that takes the place of momentum.
+        compiler: compiles the update by momentum; None: nothing is compiled.
     """
 
     def __init__(
-        self, rbm: RBM, phase: NegativePhase, settings: RBMSettings, optimizer: MakeOptimizer | None = None
+        self,
+        rbm: RBM,
+        phase: NegativePhase,
+        settings: RBMSettings,
+        optimizer: MakeOptimizer | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self._rbm, self._settings = rbm, settings
         self.phase: Final = phase
-        self.update: Final[Update] = Momentum(rbm) if optimizer is None else OptimizerUpdate(rbm, optimizer)
         self._centring = Centring(rbm) if settings.centring else None
         # A long step makes large values larger, and the next step longer. A norm of about 1 is usual for them.
         self._max_norm = settings.max_gradient_norm
         if self._max_norm is None:
             self._max_norm = 0.0 if max(rbm.visible.highest, rbm.hidden.highest) <= 1 else 1.0
+        changed = settings.centring or settings.l1 or self._max_norm or here().count > 1
+        narrow = None if changed else phase.narrow
+        self.update: Final[Update] = (
+            Momentum(rbm, compiler, narrow) if optimizer is None else OptimizerUpdate(rbm, optimizer)
+        )
         device = rbm.weights.device
         self.squared_error: Final = torch.zeros((), dtype=torch.float64, device=device)
         """The sum of (v - E[v' | h])^2 of all items and units, for whoever sets it to 0 to read."""
@@ -85,6 +97,11 @@ class Step:
                 self.errors.add(statistics.squared_error / self._rbm.visible.size)
         assert statistics.data_hidden is not None  # every negative phase gives them
         return statistics.data_hidden
+
+    def begin(self) -> None:
+        """Take the parameters as they are now: between epochs, others may change them."""
+        if self.phase.narrow is not None:
+            self.phase.narrow.are_new = False
 
     def state(self) -> dict[str, Tensor]:
         """What is kept from batch to batch, as named tensors."""

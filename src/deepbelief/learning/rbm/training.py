@@ -34,6 +34,7 @@ from deepbelief.models.checks import check_known, check_probabilities, fitting, 
 from deepbelief.models.missing import without_missing
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share, here
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
@@ -58,6 +59,7 @@ class RBMTraining(Training[EpochRecord]):
         held_out: items to measure after each epoch, and to stop early by.
         products: the type of the matrix products, such as `torch.bfloat16`; the parameters' own if None.
         optimizer: makes an optimizer of PyTorch that takes the place of momentum, see `OptimizerUpdate`.
+        compiler: compiles the element-wise work of a step, see `Compiler`; nothing is compiled if None.
         layer: its number in a DBN whose pre-training has looked through the data; None for an RBM by itself.
 
     Inside `deepbelief.system.processes.joined()`, processes that `torchrun` has started share every batch and the
@@ -87,6 +89,7 @@ class RBMTraining(Training[EpochRecord]):
         held_out: SourceLike | None = None,
         products: torch.dtype | None = None,
         optimizer: MakeOptimizer | None = None,
+        compiler: Compiler | None = None,
         layer: int | None = None,
     ) -> None:
         random = as_random(random, rbm.weights.device)
@@ -101,7 +104,8 @@ class RBMTraining(Training[EpochRecord]):
                 held_out = None if held_out is None else Binarised(held_out, random)
         items = as_source(source)
         self._held_out = None if held_out is None else as_source(held_out)
-        super().__init__(rbm, rbm, settings.epochs, settings.patience, self._held_out is not None, random)
+        measured, compiled = self._held_out is not None, compiler is not None
+        super().__init__(rbm, rbm, settings.epochs, settings.patience, measured, random, compiled)
         self.layer, self.rbm, self.settings, self._source = layer or 1, rbm, settings, items
         self._missing = items.missing
         if self._missing and (settings.persistent_chains or settings.centring):
@@ -113,22 +117,24 @@ class RBMTraining(Training[EpochRecord]):
         settings.check_processes(self._processes, (rbm.visible, rbm.hidden))
         self._most = self._processes.most(self._size)
         self._read = items.reader(self._most, products or rbm.weights.dtype)
-        self._step = Step(rbm, self._negative_phase(products), settings, optimizer)
+        self._step = Step(rbm, self._negative_phase(products, compiler), settings, optimizer, compiler)
         self._momentum = optimizer is None
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
             with torch.no_grad():
                 rbm.visible.bias.copy_(self._base_rates(items))
         self._energy_at_start = self._energy()
 
-    def _negative_phase(self, products: torch.dtype | None) -> NegativePhase:
+    def _negative_phase(self, products: torch.dtype | None, compiler: Compiler | None) -> NegativePhase:
         rbm, settings, random = self.rbm, self.settings, self._random
         chains = settings.persistent_chains
         if settings.tempering.is_on:
             rbm.visible.check_states(without_missing(self._some(self._source, BASE_RATE_ITEMS)))
             base = self._base_rates(self._source)
             if settings.tempering.trajectory:
-                return TrajectoryTempering(rbm, self._most, chains, base, random, products)
-            return ParallelTempering(rbm, self._most, chains, settings.tempering.temperatures, base, random, products)
+                return TrajectoryTempering(rbm, self._most, chains, base, random, products, compiler)
+            return ParallelTempering(
+                rbm, self._most, chains, settings.tempering.temperatures, base, random, products, compiler
+            )
         if chains:
             items, clamped = evenly_spaced(self._source, chains).to(rbm.weights), None
             if settings.clamp_labels:
@@ -139,7 +145,7 @@ class RBMTraining(Training[EpochRecord]):
             items, start = items[share.rows], start[share.rows]
             clamped = None if clamped is None else clamped[share.rows]
             return PersistentContrastiveDivergence(
-                rbm, self._most, start, 1, products, settings.regularisation, items, clamped, share
+                rbm, self._most, start, 1, products, settings.regularisation, items, clamped, share, compiler
             )
         return ContrastiveDivergence(
             rbm,
@@ -149,6 +155,7 @@ class RBMTraining(Training[EpochRecord]):
             settings.regularisation,
             settings.visible_samples,
             missing=self._missing > 0,
+            compiler=compiler,
         )
 
     def _one_epoch(self, epoch: int) -> EpochRecord:
@@ -195,6 +202,7 @@ class RBMTraining(Training[EpochRecord]):
         self._rates = settings.learning_rate_at(epoch), settings.momentum_at(epoch)
         self._step.phase.gibbs_steps = settings.gibbs_steps_at(epoch)
         self._step.squared_error.zero_()
+        self._step.begin()
 
     def learn(self, visible: Tensor, share: Share | None = None) -> Tensor:
         """Learn from a batch, (batch, visible); its hidden means in that update, (batch, hidden), see `Step`."""

@@ -1,4 +1,4 @@
-"""From statistics to new parameters: penalties, centring, clipping, momentum."""
+"""From statistics to new parameters: penalties, centring, clipping, optimizers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +8,6 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from deepbelief.checkpoint import tensors_under
 from deepbelief.learning.course import optimizer_memory, restore_optimizer
 from deepbelief.learning.rbm.statistics import Statistics
 from deepbelief.models.rbm import RBM
@@ -16,9 +15,6 @@ from deepbelief.system.processes import ALONE, Share
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 """Makes an optimizer of parameters."""
-
-UpdateOne = Callable[[Tensor, Tensor, Tensor, Tensor, float, float], None]
-"""Moves parameter and velocity in place: (parameter, sums, velocity, divisor, momentum, decay)."""
 
 
 @final
@@ -163,99 +159,3 @@ class OptimizerUpdate(Update):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         restore_optimizer(self._optimizer, tensors)
-
-
-@final
-class Momentum(Update):
-    """The update dW = m dW + lr ((v^T p - v'^T p') / B - decay W), W += dW; all other parameters without decay."""
-
-    def __init__(self, rbm: RBM) -> None:
-        self._parameters, self._units = dict(rbm.named_parameters()), (rbm.visible, rbm.hidden)
-        self.velocity = {name: torch.zeros_like(parameter) for name, parameter in self._parameters.items()}
-        self._divisor = rbm.weights.new_empty(())
-        self._update_one = _fused if _fused_agrees(rbm.weights) else _plain
-
-    @torch.no_grad()
-    def update(
-        self,
-        statistics: Statistics,
-        learning_rate: float,
-        momentum: float,
-        weight_decay: float,
-        rate_share: float = 1.0,
-    ) -> None:
-        rate = learning_rate * rate_share
-        self.move(statistics.by_parameter(), statistics.batch_size, rate, momentum, weight_decay)
-
-    def size(self) -> Tensor:
-        size: Tensor = torch.linalg.vector_norm(self.velocity["weights"], 1)
-        return size
-
-    def forget(self) -> None:
-        for velocity in self.velocity.values():
-            velocity.zero_()
-
-    def state(self) -> dict[str, Tensor]:
-        return {f"velocity.{name}": tensor for name, tensor in self.velocity.items()}
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        for name, tensor in tensors_under("velocity.", tensors).items():
-            self.velocity[name].copy_(tensor)
-
-    @torch.no_grad()
-    def move(
-        self, sums: Mapping[str, Tensor], batch_size: int, learning_rate: float, momentum: float, weight_decay: float
-    ) -> None:
-        """Change the parameters of these names by one step along sums over a batch; the sums are overwritten."""
-        self._divisor.fill_(batch_size / learning_rate)
-        update_one = self._update_one if momentum > 0 else _plain  # without momentum PyTorch's SGD keeps no velocity
-        for name, direction in sums.items():
-            decay = learning_rate * weight_decay if name == "weights" else 0.0
-            update_one(self._parameters[name], direction, self.velocity[name], self._divisor, momentum, decay)
-        for units in self._units:
-            units.constrain_()
-
-
-def _plain(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
-    """V = m V + S / divisor - decay W; W += V."""
-    velocity.mul_(momentum).add_(sums.div_(divisor)).add_(parameter, alpha=-decay)
-    parameter.add_(velocity)
-
-
-def _fused(parameter: Tensor, sums: Tensor, velocity: Tensor, divisor: Tensor, momentum: float, decay: float) -> None:
-    """The same in one pass over memory, where `_plain` takes four: PyTorch's SGD, W -= lr V with lr = -1.
-
-    `torch.optim.SGD(fused=True)` would call the same, but takes longer than it to get there.
-    """
-    torch._fused_sgd_(
-        [parameter],
-        [sums],
-        [velocity],
-        weight_decay=-decay,
-        momentum=momentum,
-        lr=-1.0,
-        dampening=0.0,
-        nesterov=False,
-        maximize=False,
-        is_first_step=False,
-        grad_scale=divisor,
-    )
-
-
-@torch.no_grad()
-def _fused_agrees(like: Tensor) -> bool:
-    """Whether `_fused` does what `_plain` does with tensors of this type on this device, found out by trying.
-
-    PyTorch keeps the function to itself: in another version it may be missing, take other arguments, or mean something
-    else, and it takes neither every device nor every type.
-    """
-    results = []
-    for update_one in (_plain, _fused):
-        parameter, sums, velocity, divisor = (like.new_full((), value) for value in (1.0, 2.0, 3.0, 4.0))
-        try:
-            update_one(parameter, sums, velocity, divisor, 0.25, 0.125)
-        except Exception:  # nobody promises how a private function refuses
-            return False
-        results.append(torch.stack([parameter, velocity]))
-    plain, fused = results
-    return torch.allclose(plain, fused)

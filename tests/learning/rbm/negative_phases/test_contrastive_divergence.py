@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from deepbelief.data import Images, Rows, Source
+from deepbelief.learning.rbm.momentum import Momentum
 from deepbelief.learning.rbm.negative_phases.contrastive_divergence import ContrastiveDivergence
 from deepbelief.learning.rbm.negative_phases.persistent import PersistentContrastiveDivergence
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.learning.rbm.statistics import Regularisation
-from deepbelief.learning.rbm.update import Momentum
 from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import bernoulli_rbm
 from deepbelief.models.views import Encoded

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
-from deepbelief.learning.rbm.statistics import Statistics, Workspace
+from deepbelief.learning.rbm.statistics import Narrow, Statistics, Workspace
 from deepbelief.randomness import Random
 from deepbelief.system.processes import Share
 
@@ -20,6 +20,9 @@ class NegativePhase(ABC):
 
     rate_share: float = 1.0
     """The share of the learning rate that an update may have. It falls where updates have been undone as too large."""
+
+    narrow: Narrow | None = None
+    """The copy of the weights that the products are done with, if there is one that an update may write."""
 
     @abstractmethod
     def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
@@ -52,11 +55,12 @@ def statistics_of_states(
     workspace: Workspace, visible: Tensor, states: Tensor, trace: Trace, random: Random
 ) -> Statistics:
     """Statistics of a batch beside these states of the model, (chains, visible)."""
-    n, chains = len(visible), len(states)
-    phases = workspace.load(visible, chains, random)
-    workspace.rbm.hidden.mean_(phases.positive)
+    phases = workspace.load(visible, len(states), random)
     phases.model.copy_(states)
-    field = torch.mm(phases.model, workspace.rbm.weights, out=phases.negative)
-    trace.add(workspace.rbm.hidden.mean_(field).mean(dim=1))
-    difference = phases.data.sum(dim=0, dtype=states.dtype) - states.sum(dim=0) * (n / chains)
-    return workspace.statistics(n, difference, None, model_is_mean=False)
+    torch.mm(phases.model, workspace.rbm.weights, out=phases.negative)
+    activity = states.new_empty(len(states))
+    statistics = workspace.statistics(
+        phases, model_is_mean=False, positive_is_field=True, negative_is_field=True, activity=activity
+    )
+    trace.add(activity)
+    return statistics

@@ -6,11 +6,16 @@ from typing import final
 import torch
 from torch import Tensor
 
+from deepbelief.learning.fused import Fused
 from deepbelief.learning.rbm.negative_phases.base import NegativePhase
+from deepbelief.learning.rbm.negative_phases.contrastive_divergence import sample
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
-from deepbelief.learning.rbm.statistics import Phases, Regularisation, Statistics, Workspace, keep
+from deepbelief.learning.rbm.phases import Phases, keep
+from deepbelief.learning.rbm.statistics import Regularisation, Statistics, Workspace
 from deepbelief.models.rbm import RBM
+from deepbelief.models.units import Units
 from deepbelief.randomness import Random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import ALONE, Share
 
 
@@ -46,50 +51,48 @@ class PersistentContrastiveDivergence(NegativePhase):
         items: Tensor | None = None,
         clamped: Tensor | None = None,
         share: Share | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self._share = share or ALONE.share(len(chains))
         self.gibbs_steps, self.chains = gibbs_steps, chains
-        self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation)
-        like = self._workspace.rbm.weights
-        self._hidden, self._field = like.new_empty(chains.shape), like.new_empty(len(chains), rbm.visible.size)
-        self._sum, self._model_sum = torch.empty_like(rbm.visible.bias), torch.empty_like(rbm.visible.bias)
+        self._workspace = Workspace(rbm, batch_size, len(chains), products, regularisation, compiler=compiler)
+        self.narrow = self._workspace.narrow
+        seen, compiler = self._workspace.rbm, self._workspace.compiler
+        self._hidden = seen.weights.new_empty(chains.shape)
+        self._field = seen.weights.new_empty(len(chains), rbm.visible.size)
+        self._activity = seen.weights.new_empty(len(chains))
+        self._up = Fused(sample, seen.hidden, compiler=compiler)
+        self._down = Fused(sample_visible, seen.visible, compiler=compiler)
         self._items = items
-        self._clamped = None if clamped is None else clamped.to(like)
+        self._clamped = None if clamped is None else clamped.to(seen.weights)
         self._free = rbm.visible.size if clamped is None else rbm.visible.size - clamped.shape[1]
-        self._trace = Trace(len(chains), like)
+        self._trace = Trace(len(chains), seen.weights)
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
-        rbm, n, hidden = self._workspace.rbm, len(visible), self._hidden
         phases = self._workspace.load(visible, len(self.chains), random, share, self._share)
-        keep(rbm.hidden.mean_(phases.positive), phases.kept_positive)
         with random.part_of(self._share.whole, self._share.rows):
             self._advance(phases, random)
-        self._trace.add(phases.negative.mean(dim=1))
-        self.chains.copy_(hidden)
-        torch.sum(phases.model, dim=0, dtype=self._sum.dtype, out=self._model_sum)
-        torch.sum(phases.data, dim=0, dtype=self._sum.dtype, out=self._sum)
-        self._sum.sub_(self._model_sum, alpha=(n if share is None else share.whole) / self._share.whole)
+        self.chains.copy_(self._hidden)
+        activity = self._activity
+        found = self._workspace.statistics(phases, model_is_mean=False, positive_is_field=True, activity=activity)
+        self._trace.add(activity)
         if self._clamped is not None:
-            self._sum[self._free :] = 0
-        return self._workspace.statistics(n, self._sum, None, model_is_mean=False)
+            found.visible[self._free :] = 0
+        return found
 
     def _advance(self, phases: Phases, random: Random) -> None:
         """Gibbs steps of the chains: their v into `phases.model`, E[h | v] into `phases.negative`."""
-        rbm, hidden = self._workspace.rbm, self._hidden
+        weights, hidden = self._workspace.rbm.weights, self._hidden
         hidden.copy_(self.chains)
         for _ in range(self.gibbs_steps):
             keep(hidden, phases.kept_negative)
-            field = torch.mm(hidden, rbm.weights.T, out=self._field)
-            if self._items is None:
-                rbm.visible.sample_(field, random, out=phases.model)
-            else:
-                rbm.visible.sample_for_(self._items, field, random, out=phases.model)
+            field = torch.mm(hidden, weights.T, out=self._field)
+            self._down(self._items, field, phases.model, random=random)
             if self._clamped is not None:
                 phases.model[:, self._free :] = self._clamped
-            field = torch.mm(phases.model, rbm.weights, out=phases.negative)
-            rbm.hidden.sample_(field, random, out=hidden)
-        keep(phases.negative, phases.kept_negative)
+            field = torch.mm(phases.model, weights, out=phases.negative)
+            self._up(field, None, hidden, random=random)
 
     @torch.no_grad()
     def visible_chains(self) -> Tensor:
@@ -109,3 +112,11 @@ class PersistentContrastiveDivergence(NegativePhase):
         if len(state["chains"]) != self._share.whole:
             raise ValueError(f"there are {self._share.whole} chains, not {len(state['chains'])}")
         self.chains.copy_(state["chains"][self._share.rows])
+
+
+def sample_visible(visible: Units, items: Tensor | None, field: Tensor, out: Tensor, random: Random) -> None:
+    """v into `out`, for each of the items if there are any."""
+    if items is None:
+        visible.sample_(field, random, out=out)
+    else:
+        visible.sample_for_(items, field, random, out=out)

@@ -13,6 +13,7 @@ from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share
 
 
@@ -34,6 +35,7 @@ class ParallelTempering(NegativePhase):
         base_bias: visible biases at beta = 0, see `base_rate_bias`.
         random: the chains' start.
         products: as for `ContrastiveDivergence`; the chains' own products are always the parameters'.
+        compiler: as for `ContrastiveDivergence`; of the statistics, not of the chains.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class ParallelTempering(NegativePhase):
         base_bias: Tensor,
         random: Random,
         products: torch.dtype | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self.gibbs_steps = 1
         self._rbm, self._path = rbm, AnnealedPath(rbm, base_bias.clone())
-        self._workspace = Workspace(rbm, batch_size, chains, products)
+        self._workspace = Workspace(rbm, batch_size, chains, products, compiler=compiler)
+        self.narrow = self._workspace.narrow
         self._shape = (temperatures, chains)
         self.betas = torch.linspace(0, 1, temperatures, dtype=rbm.weights.dtype, device=rbm.weights.device)
         visible = self._path.start(temperatures * chains, random)

@@ -17,6 +17,7 @@ from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.likelihood.bennett import bennett
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share
 
 _RESERVOIR: Final = 10  # states of a snapshot for each chain
@@ -95,6 +96,7 @@ class TrajectoryTempering(NegativePhase):
         base_bias: visible biases of independent units with the data's means, see `base_rate_bias`.
         random: the states of independent units.
         products: as for `ContrastiveDivergence`; the chains' own products are always the parameters'.
+        compiler: as for `ContrastiveDivergence`; of the statistics, not of the chains.
     """
 
     def __init__(
@@ -105,9 +107,11 @@ class TrajectoryTempering(NegativePhase):
         base_bias: Tensor,
         random: Random,
         products: torch.dtype | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self.gibbs_steps = 1
-        self._rbm, self._workspace = rbm, Workspace(rbm, batch_size, chains, products)
+        self._rbm, self._workspace = rbm, Workspace(rbm, batch_size, chains, products, compiler=compiler)
+        self.narrow = self._workspace.narrow
         self.snapshot = _independent(rbm, base_bias, _RESERVOIR * chains, random)
         self.chains = _some(self.snapshot.states, chains, random)
         self.snapshots = 0  # after that of independent units

@@ -1,0 +1,1 @@
+"""A search for settings of a recipe that measures on held-out training images alone."""
