@@ -15,8 +15,8 @@ from deepbelief.study.progress import Silent, StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Metric, StageRecord, read_stage, write_stage
 from deepbelief.study.stages import TOGETHER, Stage, stages_of
-from deepbelief.system.machine import peak_memory
 from deepbelief.system.compilation import Compiler
+from deepbelief.system.machine import peak_memory
 from deepbelief.system.precision import Precision
 from deepbelief.system.processes import alone, here
 
