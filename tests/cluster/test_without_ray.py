@@ -78,7 +78,7 @@ def test_a_worker_has_its_threads_and_no_other_worker_in_the_folder(
     assert machine["threads"] == 3
     assert torch.get_num_threads() == before
     assert seconds > 0
-    assert [(step.stage, step.number, step.stages) for step in steps] == [("pretraining", 1, 1)]
+    assert {(step.stage, step.number, step.stages) for step in steps} == {("pretraining", 1, 1)}  # more, if it is slow
 
 
 def test_threads_are_put_back_after_an_error() -> None:

@@ -121,7 +121,7 @@ def test_a_study_goes_on_compiled_or_not_as_it_began(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("deepbelief.study.run.choose_compiler", choose)
-    monkeypatch.setattr("deepbelief.study.run.Compiler", Recorder)
+    monkeypatch.setattr("deepbelief.study.execution.Compiler", Recorder)
     on = f'compile = "on"\n{tiny}'
     for stage in ("readouts", "baseline"):
         with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
