@@ -5,7 +5,8 @@ OUT ?= runs/$(basename $(notdir $(RECIPE)))
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# Python compiles a file when it is first imported: to compile all that is installed takes longer than to install it.
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install --no-compile -c $(CONSTRAINTS)
 
 # An environment's pip3.12 says which Python it is of. Without a word an environment stays as it is; PYTHON=python3.12
 # asks for that one, and an environment of another Python makes way for it.
@@ -22,7 +23,7 @@ apt_install = { command -v apt-get >/dev/null && echo "Trying to install the pac
 	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1"; \
 	$$apt install -y $(1) || { $$apt update && $$apt install -y $(1); }; } >/dev/null 2>&1 </dev/null; }
 
-.PHONY: help study test test-oldest wheel-test release-check notebooks kill kill-workers fuzz mutants bench docs check format data clean
+.PHONY: help study test test-long test-oldest wheel-test release-check notebooks kill kill-workers fuzz mutants bench docs check format data clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -33,7 +34,7 @@ study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a fil
 	$(BIN)/deepbelief study $(RECIPE) --out $(OUT) $(ARGS)
 
 # A process for each core, each with one thread. A file's tests stay in one process, which makes their studies once.
-PYTEST := -m pytest -n logical --maxprocesses 8 --dist loadfile
+PYTEST := -m pytest -n logical --maxprocesses 8 --dist loadfile -m "not long"
 
 test: data check browser ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
 	@OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(PYTEST_ARGS)
@@ -54,11 +55,14 @@ kill-workers: $(VENV)/installed-dev ## kill workers of torchrun at 20 random mom
 fuzz: $(VENV)/installed-fuzz ## change files of each kind at random: each is read, or refused by a sentence (an hour; ARGS="table --seconds 60")
 	@$(BIN)/python tests/fuzz.py $(ARGS)
 
+test-long: $(VENV)/installed-dev ## the few tests that take too long for each change
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
 test-oldest: ## the tests with the oldest versions that pyproject.toml promises (PYTHON=python3.11; PYTEST_ARGS)
 	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
 		CONSTRAINTS=constraints-oldest.txt PYTHON=$(if $(filter python3,$(PYTHON)),python3.11,$(PYTHON)) \
 		data .venv-oldest/installed-dev
-	@OMP_NUM_THREADS=1 .venv-oldest/bin/python $(PYTEST) -m "not study" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 .venv-oldest/bin/python $(PYTEST) -m "not study and not long" $(PYTEST_ARGS)
 
 wheel-test: data $(VENV)/installed-dev ## wheel and source archive: each built, installed elsewhere, its recipe smoke run
 	@$(BIN)/python tests/distribution.py
@@ -122,35 +126,35 @@ $(ENVIRONMENT):
 
 $(VENV)/installed: pyproject.toml $(CONSTRAINTS) $(ENVIRONMENT)
 	@echo "Installing deepbelief (a few minutes the first time)"
-	@$(PIP) install -c $(CONSTRAINTS) -e .
+	@$(PIP_INSTALL) -e .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools for checks and tests"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[dev]"
+	@$(PIP_INSTALL) -e ".[dev]"
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed
 	@echo "Installing the libraries to compare with"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[bench]"
+	@$(PIP_INSTALL) -e ".[bench]"
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed
 	@echo "Installing what makes the documentation"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[docs]"
+	@$(PIP_INSTALL) -e ".[docs]"
 	@touch $@
 
 $(VENV)/installed-fuzz: $(VENV)/installed-dev
 	@echo "Installing the fuzzer"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[fuzz]"
+	@$(PIP_INSTALL) -e ".[fuzz]"
 	@touch $@
 
 $(VENV)/installed-release: $(VENV)/installed
 	@echo "Installing the tools for a release"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[release]"
+	@$(PIP_INSTALL) -e ".[release]"
 	@touch $@
 
 $(VENV)/installed-mutation: $(VENV)/installed-dev
 	@echo "Installing the mutation tester"
-	@$(PIP) install -c $(CONSTRAINTS) -e ".[mutation]"
+	@$(PIP_INSTALL) -e ".[mutation]"
 	@touch $@

@@ -112,6 +112,7 @@ def fail_in(pool: Pool, task_of: MakeTask, images: Any, folder: Path) -> None:
     assert "elsewhere: give a folder with --out that all machines of the cluster share" in str(errors[elsewhere])
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # Ray is slow to start workers on a machine with much to do
 @pytest.mark.usefixtures("often")
 def test_a_killed_worker_and_a_machine_that_goes_away_lose_nothing(

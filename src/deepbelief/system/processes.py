@@ -218,6 +218,11 @@ def joined() -> Iterator[Processes]:
         _here = Processes(count, rank, SharedMemory(count, rank))
     try:
         yield _here
+        if made:
+            # A thread of gloo may still have the last tensor, and must not give it back while Python ends. Its own
+            # barrier has none (https://github.com/pytorch/pytorch/pull/179291).
+            with _sending():
+                _distributed.barrier()
     finally:
         _here = before
         if made:
