@@ -5,8 +5,7 @@ OUT ?= runs/$(basename $(notdir $(RECIPE)))
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-# Python compiles a file when it is first imported: to compile all that is installed takes longer than to install it.
-PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install --no-compile -c $(CONSTRAINTS)
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -qq install -c $(CONSTRAINTS)
 
 # An environment's pip3.12 says which Python it is of. Without a word an environment stays as it is; PYTHON=python3.12
 # asks for that one, and an environment of another Python makes way for it.
@@ -33,11 +32,13 @@ help: ## this list
 study: data ## the whole study into runs/RECIPE (RECIPE=default, a name or a file; ARGS="more options"; OUT=folder)
 	$(BIN)/deepbelief study $(RECIPE) --out $(OUT) $(ARGS)
 
-# A process for each core, each with one thread. A file's tests stay in one process, which makes their studies once.
+# A process for each core, each with one thread. A file's tests stay in one process, which makes their studies once. Tests
+# start hundreds of processes, each of which would compile this package anew if Python were told not to keep what it compiled.
+RUN_TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 PYTEST := -m pytest -n logical --maxprocesses 8 --dist loadfile -m "not long"
 
 test: data check browser ## all checks and tests (PYTEST_ARGS="-k name"; PYTHON=python3.12, with another Python)
-	@OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+	@$(RUN_TESTS) $(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
 # Pages are tried in Chromium, and by node. Where neither is there nor can be had, their tests say so and are skipped.
 .PHONY: browser
@@ -56,13 +57,13 @@ fuzz: $(VENV)/installed-fuzz ## change files of each kind at random: each is rea
 	@$(BIN)/python tests/fuzz.py $(ARGS)
 
 test-long: $(VENV)/installed-dev ## the few tests that take too long for each change
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+	@$(RUN_TESTS) $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 test-oldest: ## the tests with the oldest versions that pyproject.toml promises (PYTHON=python3.11; PYTEST_ARGS)
 	@PIP_CONSTRAINT=constraints-oldest.txt $(MAKE) --no-print-directory VENV=.venv-oldest \
 		CONSTRAINTS=constraints-oldest.txt PYTHON=$(if $(filter python3,$(PYTHON)),python3.11,$(PYTHON)) \
 		data .venv-oldest/installed-dev
-	@OMP_NUM_THREADS=1 .venv-oldest/bin/python $(PYTEST) -m "not study and not long" $(PYTEST_ARGS)
+	@$(RUN_TESTS) .venv-oldest/bin/python $(PYTEST) -m "not study and not long" $(PYTEST_ARGS)
 
 wheel-test: data $(VENV)/installed-dev ## wheel and source archive: each built, installed elsewhere, its recipe smoke run
 	@$(BIN)/python tests/distribution.py
