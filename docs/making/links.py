@@ -20,7 +20,7 @@ class Link(NamedTuple):
 
 def pages() -> list[Path]:
     """Every page that people read: those of `docs/`, and those at the top of the repository."""
-    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
     return [*top, *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
 
 

@@ -11,6 +11,8 @@ from making.links import LINK, ROOT, pages
 # What is written in the place of a line such as <!-- site: commands -->.
 WRITTEN = {"commands": commands.text, "settings": settings.text, "names": names.text}
 MARKER = re.compile(r"^<!-- site: (\w+) ?([\w.]*) -->.*?<!-- end site -->$", flags=re.MULTILINE | re.DOTALL)
+# A link with its text, such as [text](path#anchor).
+WHOLE_LINK = re.compile(r"(?<!`)\[([^][]*)\]\((?!https?:|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 LISTED = re.compile(r"^- \[[^]]*\]\(([^)]+\.md)\)", flags=re.MULTILINE)
 
 
@@ -40,7 +42,13 @@ def staged_text(page: Path, text: str) -> str:
 
 
 def with_links(page: Path, text: str) -> str:
-    """The text of a page with its links from where it stands on the site."""
+    """The text of a page with its links from where it stands on the site; those to what is not there are their text."""
+    known = {*pages()}
+
+    def is_there(path: Path) -> bool:
+        return path.is_file() and (path.suffix != ".md" or path in known)
+
+    text = WHOLE_LINK.sub(lambda link: link[0] if is_there((page.parent / link[2]).resolve()) else link[1], text)
 
     def moved(link: re.Match[str]) -> str:
         if not link[1]:

@@ -27,9 +27,23 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 def test_links_are_the_same_on_the_site() -> None:
     page = DOCS / "learn" / "index.md"
-    text = "[a](../../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/e.png)"
-    site = "[a](../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/e.png)"
+    text = (
+        "[a](../../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/explorer.webp)"
+    )
+    site = "[a](../README.md#results), [b](../speed.md), [c](#here), [d](https://e.org), ![e](../images/explorer.webp)"
     assert stage.with_links(page, text) == site
+    elsewhere = "[a folder](../../notebooks), [a card](../../src/deepbelief/pretrained/mnist/README.md)"
+    assert stage.with_links(page, elsewhere) == "a folder, a card"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_what_the_site_links_to_is_on_the_site(page: Path) -> None:
+    there = {stage.place(one) for one in pages()}
+    for link in links(stage.with_links(page, page.read_text("utf-8"))):
+        if link.path.endswith(".md"):
+            assert Path(os.path.normpath(stage.place(page).parent / link.path)) in there, link
+        else:
+            assert (not link.path.endswith("/") and Path(link.path).suffix) or not link.path, link
 
 
 def sentence_lengths(text: str) -> list[int]:
