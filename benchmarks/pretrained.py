@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from deepbelief import DBN, FeedForward, Pretraining, Random, RBMSettings, accuracy, encode_source, fgsm, load_dataset
 from deepbelief.checkpoint import load_dbn, load_labelled_rbm, read_description, save_model
 from deepbelief.data import Dataset, Images, Labelled, TensorSource
+from deepbelief.explorer.sources import LABELLED_TITLE
 from deepbelief.learning import ConvergedSettings, ConvergedTraining, training_summary
 from deepbelief.learning.labels.calibration import fit_label_biases
 from deepbelief.models import Bernoulli, LabelledDBN, LabelledRBM, ReadoutClassifier
@@ -32,7 +33,6 @@ from deepbelief.sharing.pretrained import CARD
 from deepbelief.study.records import SPELT, Metric
 from deepbelief.system.atomic import replacing, write_atomically
 
-TITLES: Final = {LABELLED: "RBM with labels"}
 SHOWN: Final = 100  # test images that travel with a model
 
 IMAGES_FROM: Final = {
@@ -169,7 +169,7 @@ def curves(classifiers: dict[str, nn.Module], test: Images) -> dict[str, Any]:
 
 def card(name: str, model: LabelledDBN, accuracies: dict[str, float], summaries: list[dict[str, Any]]) -> str:
     """The card of a model: that of a shared one, with where its parts are and whose images come with it."""
-    told = {LABELLED: "accuracy of the RBM with labels"}
+    told = {LABELLED: f"accuracy of the {LABELLED_TITLE}"}
     told |= {one: f"accuracy of a linear read-out of hidden {one[8:]}" for one in accuracies if one != LABELLED}
     results = {f"{told[one]}, on the test images": Metric.over_seeds([value]) for one, value in accuracies.items()}
     use = f'from deepbelief import load_pretrained\n\nmodel = load_pretrained("{name}")\nmodel.dbn.encode(values)'
@@ -193,7 +193,7 @@ def pretrained_table() -> Table:
         for one, reached in told["accuracies"].items():
             curves = ((told["curves"][kind], level) for kind, level in shown.values())
             disturbed = [curve["accuracies"][one][curve["levels"].index(level)] for curve, level in curves]
-            title = TITLES.get(one) or f"read-out {one[8:]}"
+            title = LABELLED_TITLE if one == LABELLED else f"read-out {one[8:]}"
             rows.append((f"{SPELT[name]}, {title}", *(f"{100 * share:.1f} %" for share in (reached, *disturbed))))
     return Table("", ("", "clean", *shown), tuple(rows))
 

@@ -37,11 +37,16 @@ VISIBLE, HIDDEN, BATCH = 784, 1000, 512
 WAYS = ("memory", "messages")
 
 
+def do_without_memory() -> None:
+    """From now on add up by messages alone, as on several hosts."""
+    SharedMemory.add_up = lambda self, tensors: False  # type: ignore[method-assign]
+
+
 def train(images: int, dtype: torch.dtype, messages: bool, weights: Path) -> None:
     """One process's part: the seconds of an epoch after a first one, those at work and all, on the output."""
     torch.set_num_threads(1)
     if messages:
-        SharedMemory.add_up = lambda self, tensors: False  # type: ignore[method-assign]
+        do_without_memory()
     with joined() as processes:
         pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (images, VISIBLE), np.uint8))
         dbn = DBN.from_sizes([VISIBLE, HIDDEN], Random(0), weight_std=0.1).to(dtype)

@@ -33,28 +33,32 @@ def line(points: dict[int, float]) -> tuple[float, float]:
     return float(start), float(slope)
 
 
+def own_seconds(measured: dict[str, Any], workers: int, batch: int) -> float:
+    """What each of the workers does in a step on a batch that they share: all but the sums.
+
+    It computes its share, and draws the random numbers of the whole batch.
+    """
+    start, each = line({int(size): seconds for size, seconds in measured["steps"].items()})
+    of_others = 1 - 1 / workers  # whose numbers are not among those of its share
+    return start + each * batch / workers + measured["drawing_row"] * batch * of_others
+
+
 def step_seconds(measured: dict[str, Any], workers: int, batch: int, network: Network, hidden_messages: bool) -> float:
     """The model: a step of all workers on a batch that they share.
 
-    Each computes its share, draws the random numbers of the whole batch, and sends its sums. Messages are hidden where
-    those of one step travel while the next is computed, which needs sums that are one step old.
+    Messages are hidden where those of one step travel while the next is computed, which needs sums that are one step
+    old.
     """
-    start, each = line({int(size): seconds for size, seconds in measured["steps"].items()})
-    drawing = measured["drawing_row"] * batch * (1 - 1 / workers)  # of the rows of others
-    computing, sending = (
-        start + each * batch / workers + drawing,
-        network.seconds(workers, 4 * measured["task"]["parameters"]),
-    )
+    computing = own_seconds(measured, workers, batch)
+    sending = network.seconds(workers, 4 * measured["task"]["parameters"])
     return max(computing, sending) if hidden_messages else computing + sending
 
 
 def local_step(measured: dict[str, Any], processes: int, way: str, batch: int) -> float:
     """The model, for processes of the host that was measured, where more than its cores take turns."""
-    start, each = line({int(size): seconds for size, seconds in measured["steps"].items()})
     turns = max(1, processes / measured["machine"]["cores"])
-    computing = start + each * batch / processes + measured["drawing_row"] * batch * (1 - 1 / processes)
     sums = {(one["processes"], one["by"]): one["all_parameters"] for one in measured["sums"]}
-    return computing * turns + sums.get((processes, way), 0.0)
+    return own_seconds(measured, processes, batch) * turns + sums.get((processes, way), 0.0)
 
 
 def processes_table(record: dict[str, Any], measured: dict[str, Any] | None) -> Table:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from deepbelief.explorer.encoding import Encoded, Floats, as_floats, as_int8, decoded, in_steps
 from deepbelief.explorer.rounding import passing_on, rounded
-from deepbelief.explorer.sources import LABELLED, Contestant, Found
+from deepbelief.explorer.sources import Contestant, Found
 from deepbelief.models import DBN
 from deepbelief.models.readout import side_by_side
+from deepbelief.pretrained.model import LABELLED
 from deepbelief.randomness import Random
 
 WeightType = Literal["auto", "float32", "float16", "int8"]

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from deepbelief.explorer.choice import Choice, Encode
 from deepbelief.explorer.encoding import Block, as_bytes, as_floats
-from deepbelief.explorer.sources import LABELLED, LABELLED_TITLE, Contestant, Found
+from deepbelief.explorer.sources import LABELLED_TITLE, Contestant, Found
 from deepbelief.models import DBN, RBM, LabelledDBN
 from deepbelief.models.units import Gaussian, Units
+from deepbelief.pretrained.model import LABELLED
 
 FORMAT: Final = 1
 _SHOWN: Final = 100  # test images

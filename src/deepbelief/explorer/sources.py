@@ -14,15 +14,13 @@ from deepbelief.data import Dataset, Images, load_dataset
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models import DBN, FeedForward, LabelledDBN, ReadoutClassifier
 from deepbelief.models.units import Bernoulli, Gaussian
-from deepbelief.pretrained.model import Pretrained
+from deepbelief.pretrained.model import LABELLED, Pretrained
 from deepbelief.progress import Progress
 from deepbelief.report.text import contestant_name
 from deepbelief.study.loading import load_run
 from deepbelief.study.records import SPELT, Results, read_stage, stage_file
 
 Curves = dict[str, dict[str, object]]
-LABELLED: Final = "labelled"
-"""The name of the contestant that is an RBM with labels on top of the DBN."""
 LABELLED_TITLE: Final = "RBM with labels"
 """What it is called on the page."""
 

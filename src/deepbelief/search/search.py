@@ -32,8 +32,8 @@ from deepbelief.search.values import recipe_with
 from deepbelief.study.checks import check_fit
 from deepbelief.study.execution import SeedRun, metrics_over_seeds
 from deepbelief.study.records import read_record, write_json
-from deepbelief.system.atomic import is_temporary, sweep
-from deepbelief.system.lock import LOCK, locked
+from deepbelief.system.atomic import sweep
+from deepbelief.system.lock import is_unused, locked
 from deepbelief.system.precision import choose_precision
 
 
@@ -78,9 +78,10 @@ class Search:
         self._stages = stages_for(plan.measure, recipe)
         check_aside(name, training.strata, plan.held_out, plan.seed)
         kept, aside = split_rows(training.strata, plan.held_out, plan.seed)
-        self._images = Dataset(name, training.subset(kept), training.subset(aside), image_shape, class_names)
+        self.images = Dataset(name, training.subset(kept), training.subset(aside), image_shape, class_names)
+        """What trials learn from, with the held-out training images in the place of test images."""
         for seed in range(plan.seeds):
-            check_fit(recipe, self._images, seed)
+            check_fit(recipe, self.images, seed)
         self._wanted_precision = recipe.precision
 
     def run(
@@ -115,7 +116,7 @@ class Search:
         wanted: dict[str, Any] = {
             "plan": self.plan.model_dump(mode="json", exclude={"trials"}),  # more of them can be asked for later
             "recipe": self._tables,
-            "data": _fingerprint(self._images),
+            "data": hashlib.sha256(self.images.fingerprint.encode()).hexdigest(),
             "device": self._device.type,
         }
         if path.exists():
@@ -124,7 +125,7 @@ class Search:
                 raise SettingsError(
                     f"{self.folder} holds a search with another plan, recipe or data: give another folder with --out."
                 )
-        elif any(not (one.name == LOCK or is_temporary(one)) for one in self.folder.iterdir()):
+        elif not is_unused(self.folder):
             raise SettingsError(f"{self.folder} is not empty and holds no search: give another folder with --out.")
         else:
             chosen = choose_precision(self._wanted_precision, self._device)
@@ -141,7 +142,7 @@ class Search:
         recipe = recipe_with(self._tables, trial.values, f"trial {trial.number}")
         folder = folder_of(self.folder, trial.number)
         for seed in range(self.plan.seeds):
-            check_fit(recipe, self._images, seed)
+            check_fit(recipe, self.images, seed)
         return [
             SeedRun(recipe, seed, self._device, self._precision, folder / f"seed-{seed}", only=self._stages)
             for seed in range(self.plan.seeds)
@@ -149,12 +150,7 @@ class Search:
 
     def measured(self, run: SeedRun) -> float:
         """What a run that is over has measured on the held-out images."""
-        return metrics_over_seeds([run.folder], run.stages(self._images))[self.plan.measure].mean
-
-    @property
-    def images(self) -> Dataset:
-        """What trials learn from, with the held-out training images in the place of test images."""
-        return self._images
+        return metrics_over_seeds([run.folder], run.stages(self.images))[self.plan.measure].mean
 
 
 @final
@@ -233,7 +229,3 @@ class _Trials:
     def _keep(self, trial: TrialRecord) -> None:
         self._trials[trial.number] = trial
         write_trial(self._search.folder, trial)
-
-
-def _fingerprint(images: Dataset) -> str:
-    return hashlib.sha256(images.fingerprint.encode()).hexdigest()

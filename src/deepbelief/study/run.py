@@ -26,9 +26,9 @@ from deepbelief.study.records import (
     write_json,
 )
 from deepbelief.study.stages import Stage, left_out
-from deepbelief.system.atomic import is_temporary, sweep
+from deepbelief.system.atomic import sweep
 from deepbelief.system.compilation import choose_compiler
-from deepbelief.system.lock import LOCK, locked
+from deepbelief.system.lock import is_unused, locked
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import FP32, choose_precision
 from deepbelief.system.processes import here
@@ -129,7 +129,7 @@ class Study:
             return stored
         if self.folder.exists() and not self.folder.is_dir():
             raise SettingsError(f"{self.folder} is a file: give the name of a folder with --out.")
-        if self.folder.exists() and not all(_is_ours(path) for path in self.folder.iterdir()):
+        if self.folder.exists() and not is_unused(self.folder):
             raise SettingsError(f"{self.folder} is not empty and holds no study: give another folder with --out.")
         return None
 
@@ -202,11 +202,6 @@ class Study:
             versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
             machine={**machine, "precision": self._precision.name, "compiled": self._compiled, **processes},
         )
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file may be in an empty run's folder: our lock, or a temporary file of a killed process."""
-    return path.name == LOCK or is_temporary(path)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:

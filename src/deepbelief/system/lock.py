@@ -8,8 +8,14 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from deepbelief.errors import DeepBeliefError
+from deepbelief.system.atomic import is_temporary
 
 LOCK: Final = ".lock"  # the name of its file
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether a folder has nothing in it but a lock, and temporary files of processes that were killed."""
+    return all(path.name == LOCK or is_temporary(path) for path in folder.iterdir())
 
 
 @contextmanager
