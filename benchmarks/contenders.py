@@ -22,6 +22,7 @@ from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.rbm.cuda_graph import cuda_graph
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.machine import peak_memory
+from deepbelief.system.products import product
 
 Work = Callable[[], None]
 TOP = [784, 300, 300, 700]  # the network whose encoding is timed
@@ -71,7 +72,7 @@ def deepbelief(task: Task, products: torch.dtype | None = None, compiler: Compil
     return lambda: print(next(epochs).reconstruction_error, file=sys.stderr)
 
 
-def products(task: Task, dtype: torch.dtype = torch.float32) -> Work:
+def products(task: Task, dtype: torch.dtype = torch.float32, multiply: Callable[..., Tensor] = torch.mm) -> Work:
     """The matrix products of the same epoch and nothing else: the floor."""
     device, n = torch.device(task.device), task.batch
     random = Random(0, device=device)
@@ -80,12 +81,12 @@ def products(task: Task, dtype: torch.dtype = torch.float32) -> Work:
     out_hidden, out_visible, out_weights = map(torch.empty_like, (hidden, visible, weights))
 
     def step() -> None:
-        torch.mm(visible, weights, out=out_hidden)  # p
+        multiply(visible, weights, out=out_hidden)  # p
         for _ in range(task.steps):
-            torch.mm(hidden, weights.T, out=out_visible)  # v'
-            torch.mm(visible, weights, out=out_hidden)  # p'
-        torch.mm(visible.T, hidden, out=out_weights)  # v^T p
-        torch.mm(visible.T, hidden, out=out_weights)  # v'^T p'
+            multiply(hidden, weights.T, out=out_visible)  # v'
+            multiply(visible, weights, out=out_hidden)  # p'
+        multiply(visible.T, hidden, out=out_weights)  # v^T p
+        multiply(visible.T, hidden, out=out_weights)  # v'^T p'
 
     if device.type == "cuda":  # a floor for steps that are replayed
         step()
@@ -181,7 +182,7 @@ def encoding(task: Task) -> Work:
     return lambda: print(encode_source(dbn, images).shape, file=sys.stderr)
 
 
-def encoding_products(task: Task) -> Work:
+def encoding_products(task: Task, multiply: Callable[..., Tensor] = torch.mm) -> Work:
     """The products of the same, on batches of the same size."""
     batch, random = 2048, Random(0)
     layers = [random.uniform((batch, size)) for size in TOP]
@@ -191,7 +192,7 @@ def encoding_products(task: Task) -> Work:
         for start in range(0, task.images, batch):
             n = min(batch, task.images - start)
             for below, weight, above in zip(layers, weights, layers[1:], strict=False):
-                torch.mm(below[:n], weight, out=above[:n])
+                multiply(below[:n], weight, out=above[:n])
 
     return work
 
@@ -202,6 +203,7 @@ CONTENDERS: dict[str, Callable[[Task], Work]] = {
     "deepbelief bf16": lambda task: deepbelief(task, torch.bfloat16),
     "deepbelief compiled bf16": lambda task: deepbelief(task, torch.bfloat16, Compiler()),
     "products": products,
+    "products oneDNN": lambda task: products(task, multiply=product),
     "products bf16": lambda task: products(task, torch.bfloat16),
     "textbook": textbook,
     "scikit-learn": scikit_learn,
@@ -209,6 +211,7 @@ CONTENDERS: dict[str, Callable[[Task], Work]] = {
     "rbms": rbms,
     "encoding": encoding,
     "encoding products": encoding_products,
+    "encoding products oneDNN": lambda task: encoding_products(task, product),
 }
 
 

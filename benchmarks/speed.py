@@ -26,6 +26,7 @@ from deepbelief.cli.output import print_results
 from deepbelief.system.compilation import cpp_compiler
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import seconds_per_product
+from deepbelief.system.products import onednn_is_faster
 
 HERE = Path(__file__).parent
 EPOCH = 60_000  # images, to which times are scaled
@@ -122,6 +123,7 @@ def main(
     if not narrow:
         console.print(f"bfloat16 is left out: its products take {slower:.0f} times float32's here.")
     peers = device == "cpu"
+    faster = peers and onednn_is_faster()
     compiled = compiled and peers and cpp_compiler() is not None
     comparisons = []
     for visible, hidden, batch in SIZES:
@@ -129,13 +131,14 @@ def main(
         for persistent, steps, names in ((False, 1, CD), (True, 10, PCD)):
             task = Task(visible, hidden, batch, steps, persistent, PCD_IMAGES if persistent else CD_IMAGES, device)
             title = f"{'PCD' if persistent else 'CD'}-{steps}, {size}"
-            chosen = [*(names if peers else OURS), *narrow]
+            chosen = [*(names if peers else OURS), *narrow, *(["products oneDNN"] if faster else [])]
             chosen += [COMPILED[name] for name in chosen if compiled and name in COMPILED]
             comparisons.append(compare(title, task, chosen, rounds, console))
     if peers:
         title = "Encoding to the top layer, 784-300-300-700"
         task = Task(784, 700, 2048, images=EPOCH)
-        comparisons.append(compare(title, task, ["encoding", "encoding products"], rounds, console))
+        chosen = ["encoding", "encoding products", *(["encoding products oneDNN"] if faster else [])]
+        comparisons.append(compare(title, task, chosen, rounds, console))
     record = {
         "machine": describe_machine(where),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES if installed(name)},

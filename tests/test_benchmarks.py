@@ -36,7 +36,9 @@ from deepbelief.system.precision import BF16  # noqa: E402
 
 
 @pytest.mark.parametrize("persistent", [False, True])
-@pytest.mark.parametrize("name", ["deepbelief", "deepbelief bf16", "products", "textbook", "scikit-learn"])
+@pytest.mark.parametrize(
+    "name", ["deepbelief", "deepbelief bf16", "products", "products oneDNN", "textbook", "scikit-learn"]
+)
 def test_contenders_work(name: str, persistent: bool) -> None:
     work = contenders.CONTENDERS[name](contenders.Task(20, 5, batch=8, steps=2, persistent=persistent, images=32))
     work()

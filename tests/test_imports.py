@@ -44,17 +44,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arrays": set(),
     "data": {"arrays", "progress", "randomness", "system"},
     "models/units": {"arrays", "randomness"},
-    "models": {"arrays", "data", "models/units", "randomness"},
+    "models": {"arrays", "data", "models/units", "randomness", "system/products"},
     "checkpoint": MODELS | {"randomness", "system"},
-    "likelihood": MODELS | {"arrays", "data", "progress", "randomness"},
-    "sampling": MODELS | {"arrays", "randomness"},
+    "likelihood": MODELS | {"arrays", "data", "progress", "randomness", "system/products"},
+    "sampling": MODELS | {"arrays", "randomness", "system/products"},
     "insight": {"data", "models", "randomness"},
     "robustness": {"arrays", "randomness"},
     "learning": {"checkpoint", "data", "randomness", "settings", "system"},
     "learning/rbm": MODELS
     | {"arrays", "checkpoint", "data", "learning", "likelihood", "randomness", "settings", "system"},
     "learning/backprop": MODELS | {"arrays", "checkpoint", "data", "learning", "randomness", "settings", "system"},
-    "learning/labels": MODELS | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings"},
+    "learning/labels": MODELS
+    | {"arrays", "checkpoint", "data", "learning", "learning/rbm", "randomness", "settings", "system/products"},
     "watching": MODELS | {"arrays", "insight", "learning", "system"},
     "sklearn": MODELS
     | {"arrays", "data", "learning/backprop", "learning/labels", "learning/rbm", "randomness", "system"},

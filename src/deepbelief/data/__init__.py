@@ -56,7 +56,7 @@ __all__ = [
 
 
 def load_dataset(
-    name_or_path: str, folder: Path | None = None, *, real: bool = False, progress: Progress | None = None
+    name_or_path: Path | str, folder: Path | str | None = None, *, real: bool = False, progress: Progress | None = None
 ) -> Dataset:
     """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz, .npy or .csv file.
 
@@ -80,12 +80,12 @@ def load_dataset(
         return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
         return load_npy(Path(name_or_path), real)
-    return load_named(name_or_path, folder, progress)
+    return load_named(str(name_or_path), folder, progress)
 
 
 def load_images(
-    name_or_path: str,
-    folder: Path | None = None,
+    name_or_path: Path | str,
+    folder: Path | str | None = None,
     part: Part = "test",
     *,
     real: bool = False,
@@ -115,5 +115,5 @@ def load_images(
         return load_parquet_images(Path(name_or_path), real)
     if Path(name_or_path).is_dir() and name_or_path not in NAMES:
         return load_folder_images(Path(name_or_path))
-    dataset = load_named(name_or_path, folder, progress)
+    dataset = load_named(str(name_or_path), folder, progress)
     return dataset.train if part == "train" else dataset.test

@@ -86,7 +86,7 @@ NAMES: Final = tuple(_TEST_SETS)
 """The names `load_corrupted` takes."""
 
 
-def load_corrupted(name: str, folder: Path | None = None, progress: Progress | None = None) -> dict[str, Images]:
+def load_corrupted(name: str, folder: Path | str | None = None, progress: Progress | None = None) -> dict[str, Images]:
     """Load corrupted test images by their name, ``mnist-c`` or ``fashion-mnist-c``, for each corruption.
 
     ``mnist-c`` (Mu & Gilmer 2019) is the test set of MNIST under each of 15 corruptions, and untouched as ``identity``.
@@ -110,7 +110,7 @@ def load_corrupted(name: str, folder: Path | None = None, progress: Progress | N
     if name not in _TEST_SETS:
         raise SettingsError(f"There are no corrupted images named {name!r}; use {' or '.join(NAMES)}.")
     known = _TEST_SETS[name]
-    return _read(known, _archive(known, folder, progress))
+    return _read(known, _archive(known, None if folder is None else Path(folder), progress))
 
 
 def _archive(known: CorruptedTestSet, folder: Path | None, progress: Progress | None) -> Path:

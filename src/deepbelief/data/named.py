@@ -107,7 +107,7 @@ NAMES: Final = (*_IDX_DATASETS, "digits")
 """The names `load_named` takes."""
 
 
-def load_named(name: str, folder: Path | None = None, progress: Progress | None = None) -> Dataset:
+def load_named(name: str, folder: Path | str | None = None, progress: Progress | None = None) -> Dataset:
     """Load a data set by its name; ``digits`` comes with scikit-learn and needs no ``folder``.
 
     The files of the others are looked for in ``folder`` if one is given, and nowhere else. Otherwise in the folder that
@@ -128,7 +128,7 @@ def load_named(name: str, folder: Path | None = None, progress: Progress | None 
         )
     known = _IDX_DATASETS[name]
     if folder is not None:
-        return _read(known, _given(known, folder))
+        return _read(known, _given(known, Path(folder)))
     for candidate in _places(known):
         try:
             return _read(known, candidate)

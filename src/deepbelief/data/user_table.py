@@ -64,7 +64,7 @@ class UserTable:
 
 
 def load_user_table(
-    name_or_path: str, folder: Path | None = None, part: Part = "test", progress: Progress | None = None
+    name_or_path: Path | str, folder: Path | str | None = None, part: Part = "test", progress: Progress | None = None
 ) -> UserTable:
     """Load .csv, .parquet, .npy and .npz files, a folder of images, or a part of a data set known by its name.
 
@@ -86,10 +86,10 @@ def load_user_table(
         return _of_array(path, read_npy(path))
     if suffix == ".npz":
         return _of_npz(path, part)
-    if path.is_dir() and name_or_path not in NAMES:
+    if path.is_dir() and str(name_or_path) not in NAMES:
         pixels, labels = read_image_folder(path)
         return _of_array(path, pixels, None if labels is None else np.array(labels))
-    return _of_dataset(load_named(name_or_path, folder, progress), part)
+    return _of_dataset(load_named(str(name_or_path), folder, progress), part)
 
 
 def _of_array(path: Path, array: NDArray[Any], labels: NDArray[Any] | None = None) -> UserTable:

@@ -45,7 +45,8 @@ class Evaluation:
         DeepBeliefError: the folder holds no finished study.
     """
 
-    def __init__(self, run: Path, plan: Plan, dataset: Dataset, device: torch.device | str = "cpu") -> None:
+    def __init__(self, run: Path | str, plan: Plan, dataset: Dataset, device: torch.device | str = "cpu") -> None:
+        run = Path(run)
         self._run, self._plan, self._device = run, plan, torch.device(device)
         self._study = read_results(run)
         if not self._study.contestants:

@@ -16,6 +16,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.models import RBM, AnnealedPath
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 _BETWEEN_REPORTS: Final = 100  # temperatures
 _SEGMENTS: Final = ((0.5, 500), (0.9, 4_000), (1.0, 10_000))  # last beta, temperatures (Salakhutdinov & Murray 2008)
@@ -148,7 +149,7 @@ def _anneal(
     visible = path.start(settings.chains, random)
     log_weights = torch.full((settings.chains,), path.log_z0(), dtype=torch.float64, device=visible.device)
     for done, (low, high) in enumerate(pairwise(settings.betas), start=1):
-        signal = visible @ path.rbm.weights
+        signal = product(visible, path.rbm.weights)
         log_weights += path.log_ratio(visible, signal, low, high)
         if high < 1:
             visible = path.step(signal, high, random)

@@ -16,6 +16,7 @@ from deepbelief.models import DBN, AnnealedPath, Units
 from deepbelief.models.missing import check_known_values, known_variables, without_missing
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 _WIDE: Final = 3.0  # nats
 _FEW: Final = 0.1  # of the chains
@@ -214,9 +215,9 @@ def _sample_up(dbn: DBN, given: TensorLike, random: Random) -> tuple[Tensor, Ten
     visible, below = as_seen(dbn, given)
     for number in range(1, len(dbn)):
         rbm = dbn.layer(number)
-        field = without_missing(visible) @ rbm.weights
+        field = product(without_missing(visible), rbm.weights)
         hidden = rbm.hidden.sample(field, random)
-        below += log_probability(rbm.visible, visible, hidden @ rbm.weights.T)
+        below += log_probability(rbm.visible, visible, product(hidden, rbm.weights.T))
         below -= log_probability(rbm.hidden, hidden, field)
         visible = hidden
     return below, visible

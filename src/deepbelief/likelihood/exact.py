@@ -11,6 +11,7 @@ from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.models.missing import check_known_values, known_variables, without_missing
 from deepbelief.models.rbm import RBM
+from deepbelief.system.products import product
 
 MOST_STATES: Final = 2**25
 """The most states of one side that `exact_log_z` enumerates: minutes for an RBM with 784 visible units."""
@@ -51,7 +52,7 @@ def exact_log_z(rbm: RBM) -> float:
     for start in range(0, listed.states, rows):
         numbers = torch.arange(start, min(start + rows, listed.states), device=weights.device)
         values = listed.state(numbers)
-        blocks.append(torch.logsumexp(summed.log_partition(values @ weights) - listed.energy(values), dim=0))
+        blocks.append(torch.logsumexp(summed.log_partition(product(values, weights)) - listed.energy(values), dim=0))
     return float(torch.logsumexp(torch.stack(blocks), dim=0))
 
 
@@ -90,7 +91,7 @@ def exact_log_probability(rbm: RBM, visible: TensorLike) -> Tensor:
     for start in range(0, rbm.hidden.states, rows):
         numbers = torch.arange(start, min(start + rows, rbm.hidden.states), device=given.device)
         hidden = rbm.hidden.state(numbers)
-        field = hidden @ rbm.weights.T
+        field = product(hidden, rbm.weights.T)
         logs = field @ there.T + rbm.visible.log_partitions(field) @ missing.T - rbm.hidden.energy(hidden)[:, None]
         total = torch.logaddexp(total, torch.logsumexp(logs, dim=0))
     return total - rbm.visible.energy(there) - exact_log_z(rbm)

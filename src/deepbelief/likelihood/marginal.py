@@ -11,6 +11,7 @@ from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.models.missing import known_variables, without_missing
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random
+from deepbelief.system.products import product
 
 
 @torch.no_grad()
@@ -68,7 +69,7 @@ def _anneal(
     log_weights += rbm.hidden.log_partition(path.hidden_field(torch.zeros_like(rbm.hidden.bias[None]), 0.0))
     visible = torch.where(known, there, path.start(len(given), random))
     for done, (low, high) in enumerate(pairwise(settings.betas), start=1):
-        signal = visible @ rbm.weights
+        signal = product(visible, rbm.weights)
         log_weights += path.log_ratio(visible, signal, low, high)
         if high < 1:
             visible = torch.where(known, there, path.step(signal, high, random))

@@ -13,6 +13,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import known_variables, without_missing
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
+from deepbelief.system.products import product
 
 
 def check_latent(dbn: DBN) -> None:
@@ -50,7 +51,7 @@ class Posterior:
         self._sizes: Final = [rbm.hidden.size for rbm in self._rbms[:-1]]
         self._visible = visible
         self._known = known_variables(self._rbms[0].visible, visible)
-        self._signal = without_missing(visible) @ self._rbms[0].weights
+        self._signal = product(without_missing(visible), self._rbms[0].weights)
 
     def of(self, items: Tensor) -> Self:
         """The same for these items alone, given by their numbers, int64."""
@@ -63,14 +64,14 @@ class Posterior:
         found, field = [], self._signal
         for rbm, above in zip(self._rbms, self._rbms[1:], strict=False):
             found.append(rbm.hidden.sample(field, random))
-            field = found[-1] @ above.weights
+            field = product(found[-1], above.weights)
         return torch.cat(found, dim=1)
 
     def log_joint(self, states: Tensor) -> Tensor:
         """log p(v, h_1, ..., h_M) + log Z, with Z of the RBM on top, shape (items,), float64."""
         total, below = torch.zeros(len(states), dtype=torch.float64, device=states.device), self._visible
         for rbm, down, own in zip(self._rbms, self._down, torch.split(states, self._sizes, dim=1), strict=False):
-            total += log_probability(rbm.visible, below, own @ down)
+            total += log_probability(rbm.visible, below, product(own, down))
             below = own
         return total - self._rbms[-1].free_energy(below).double()
 
@@ -107,11 +108,11 @@ class Posterior:
     def _conditional(self, layers: Sequence[Tensor], number: int) -> tuple[Tensor, list["_LogPartition"]]:
         """log p of one layer given the others: a part linear in its units, and log partitions that they move."""
         rbm, above, own = self._rbms[number], self._rbms[number + 1], layers[number]
-        linear = above.visible.bias + (layers[number - 1] @ rbm.weights if number else self._signal)
+        linear = above.visible.bias + (product(layers[number - 1], rbm.weights) if number else self._signal)
         known = self._known if number == 0 else None
         moving = [_LogPartition(rbm.visible, self._down[number], own, -1, known)]
         if number + 1 < len(layers):
-            linear = linear + layers[number + 1] @ self._down[number + 1]
+            linear = linear + product(layers[number + 1], self._down[number + 1])
         else:
             moving.append(_LogPartition(above.hidden, above.weights, own, 1))
         return linear, moving
@@ -127,7 +128,7 @@ class _LogPartition:
     def __init__(self, units: Units, weights: Tensor, states: Tensor, sign: int, known: Tensor | None = None) -> None:
         self._units, self._weights, self._sign = units, weights, sign
         self._known = None if known is None or known.all() else known
-        self._field = states @ weights
+        self._field = product(states, weights)
         self._value = self._log_partition(self._field)
         self._changed, self._field_changed = self._value, torch.empty_like(self._field)
 

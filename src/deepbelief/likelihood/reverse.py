@@ -12,6 +12,7 @@ from deepbelief.likelihood.ais import AISSettings, report
 from deepbelief.models.annealed_path import AnnealedPath
 from deepbelief.progress import Progress
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 _ROWS: Final = 1000  # chains at a time
 
@@ -55,10 +56,10 @@ def raise_bound(
     found, done = [], 0
     for block in blocks:
         log_weights, states = -path.rbm.free_energy(block).double() - path.log_z0(), block
-        signal = states @ path.rbm.weights
+        signal = product(states, path.rbm.weights)
         for low, high in reversed(list(pairwise(settings.betas))):
             states = path.step(signal, high, random)
-            signal = states @ path.rbm.weights
+            signal = product(states, path.rbm.weights)
             log_weights -= path.log_ratio(states, signal, low, high)
             done += 1
             report(progress, "RAISE", done, total)

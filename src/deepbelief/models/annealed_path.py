@@ -10,6 +10,7 @@ from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
+from deepbelief.system.products import product
 
 BASE_RATE_ITEMS: Final = 10_000
 """The number of evenly spaced items of the data that are enough to estimate its means."""
@@ -60,7 +61,7 @@ class AnnealedPath:
 
     def sample_visible(self, hidden: Tensor, beta: float | Tensor, random: Random) -> Tensor:
         """v ~ p_beta(v | h)."""
-        return self.rbm.visible.sample(self.visible_field(hidden @ self.rbm.weights.T, beta), random)
+        return self.rbm.visible.sample(self.visible_field(product(hidden, self.rbm.weights.T), beta), random)
 
     def step(self, signal: Tensor, beta: float | Tensor, random: Random) -> Tensor:
         """A Gibbs step at beta: h ~ p_beta(h | v) from v W, then v' ~ p_beta(v' | h)."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.models.dbn import DBN
+from deepbelief.system.products import product
 
 
 @final
@@ -63,7 +64,7 @@ class Autoencoder(nn.Module):
         values, first = self.encode(given), self.decoder.layer(1)
         for number in range(len(self.decoder), 1, -1):
             values = self.decoder.layer(number).visible_mean(values)
-        field = values @ first.weights.T
+        field = product(values, first.weights.T)
         return constant + first.visible.energy(seen) + first.visible.log_partition(field) - (field * seen).sum(dim=-1)
 
 

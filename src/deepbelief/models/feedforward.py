@@ -15,6 +15,15 @@ from deepbelief.data.labels import as_labels
 from deepbelief.errors import DataError, SettingsError
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import affine, product
+
+
+@final
+class _Linear(nn.Linear):
+    """PyTorch's linear layer with the products of this package."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return affine(input, self.weight, self.bias)
 
 
 @final
@@ -39,7 +48,7 @@ class FeedForward(nn.Module):
         self.activation: Final = activation
         self.layers = nn.ModuleList()
         for inputs, outputs in pairwise(sizes):
-            layer = nn.Linear(inputs, outputs, device="meta")  # without PyTorch's own initial values
+            layer = _Linear(inputs, outputs, device="meta")  # without PyTorch's own initial values
             layer.to_empty(device=random.device)
             bound = 1.0 / math.sqrt(inputs)
             with torch.no_grad():
@@ -90,7 +99,7 @@ def softmax_regression(
     come first because a CPU multiplies such flat matrices faster; in closed form it takes half the time of autograd.
     With `counts`, (n,), each row counts that many times.
     """
-    log_softmax = torch.addmm(bias[:, None], weights, rows.T).log_softmax(dim=0)
+    log_softmax = product(weights, rows.T).add_(bias[:, None]).log_softmax(dim=0)
     columns = torch.arange(len(labels), device=labels.device)
     losses = -log_softmax[labels, columns]
     error = log_softmax.exp_()
@@ -98,7 +107,7 @@ def softmax_regression(
     if counts is not None:
         losses, error = losses * counts, error.mul_(counts)
     loss = losses.sum()
-    return loss, error @ rows, error.sum(dim=1)
+    return loss, product(error, rows), error.sum(dim=1)
 
 
 def predict(classifier: Callable[[Tensor], Tensor], source: SourceLike, batch_size: int = 2000) -> Tensor:

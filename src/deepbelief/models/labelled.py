@@ -13,6 +13,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Bernoulli, Categorical, Joint, Units
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 
 @final
@@ -55,7 +56,7 @@ class LabelledRBM(nn.Module):
 
         a_y + log sum_h exp((v W + U_y) h - E_h(h)), W and U being the weights of the values and of the labels.
         """
-        field = self._v(values) @ self.rbm.weights[: self.values]
+        field = product(self._v(values), self.rbm.weights[: self.values])
         # One label at a time: all at once would take that many times the memory.
         logs = [self.rbm.hidden.log_partition(field + label) for label in self.rbm.weights[self.values :]]
         return torch.stack(logs, dim=-1) + self.rbm.visible.bias[self.values :]

@@ -8,6 +8,7 @@ from deepbelief.arrays import TensorLike, as_batch
 from deepbelief.errors import SettingsError
 from deepbelief.models.units import Bernoulli, Units
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 
 @final
@@ -54,37 +55,37 @@ class RBM(nn.Module):
 
     def hidden_mean(self, visible: TensorLike) -> Tensor:
         """E[h | v] = hidden.mean(v W): (batch, visible) -> (batch, hidden)."""
-        return self.hidden.mean(self._v(visible) @ self.weights)
+        return self.hidden.mean(product(self._v(visible), self.weights))
 
     forward = hidden_mean  # so that RBMs can be layers of a `torch.nn.Sequential`
 
     def visible_mean(self, hidden: TensorLike) -> Tensor:
         """E[v | h] = visible.mean(h W^T): (batch, hidden) -> (batch, visible)."""
-        return self.visible.mean(self._h(hidden) @ self.weights.T)
+        return self.visible.mean(product(self._h(hidden), self.weights.T))
 
     def sample_hidden(self, visible: TensorLike, random: Random | int) -> Tensor:
         """h ~ p(h | v): (batch, visible) -> (batch, hidden)."""
-        return self.hidden.sample(self._v(visible) @ self.weights, as_random(random, self.weights.device))
+        return self.hidden.sample(product(self._v(visible), self.weights), as_random(random, self.weights.device))
 
     def sample_visible(self, hidden: TensorLike, random: Random | int) -> Tensor:
         """v ~ p(v | h): (batch, hidden) -> (batch, visible)."""
-        return self.visible.sample(self._h(hidden) @ self.weights.T, as_random(random, self.weights.device))
+        return self.visible.sample(product(self._h(hidden), self.weights.T), as_random(random, self.weights.device))
 
     def energy(self, visible: TensorLike, hidden: TensorLike) -> Tensor:
         """E(v, h) in nats, shape (batch,)."""
         v, h = self._v(visible), self._h(hidden)
-        return self.visible.energy(v) + self.hidden.energy(h) - ((v @ self.weights) * h).sum(dim=-1)
+        return self.visible.energy(v) + self.hidden.energy(h) - (product(v, self.weights) * h).sum(dim=-1)
 
     def free_energy(self, visible: TensorLike) -> Tensor:
         """F(v) = E_v(v) - log sum_h exp(v W h - E_h(h)) in nats, shape (batch,): p(v) = exp(-F(v)) / Z."""
         v = self._v(visible)
-        return self.visible.energy(v) - self.hidden.log_partition(v @ self.weights)
+        return self.visible.energy(v) - self.hidden.log_partition(product(v, self.weights))
 
     def reconstruct(self, visible: TensorLike, steps: int = 1) -> Tensor:
         """`steps` passes up and down through means, shape (batch, visible); differentiable, without sampling."""
         values = self._v(visible)
         for _ in range(steps):
-            field = self.hidden_mean(values) @ self.weights.T
+            field = product(self.hidden_mean(values), self.weights.T)
             values = self.visible.mean_for(values, field)
         return values
 

@@ -14,6 +14,7 @@ from deepbelief.models.dbn import DBN
 from deepbelief.models.missing import without_missing
 from deepbelief.models.standardisation import Standardisation
 from deepbelief.models.units import Gaussian
+from deepbelief.system.products import product
 
 _SUMMED: Final = 1000  # items at a time, for means and standard deviations
 _BATCH: Final = 2048  # items at a time, for features
@@ -140,7 +141,7 @@ def _hidden_means(dbn: DBN, values: Tensor, outs: Sequence[Tensor], missing: boo
         values = without_missing(values)
     for number, out in enumerate(outs, start=1):
         rbm = dbn.layer(number)
-        values = rbm.hidden.mean_(torch.mm(values, rbm.weights, out=out))
+        values = rbm.hidden.mean_(product(values, rbm.weights, out=out))
     return values
 
 

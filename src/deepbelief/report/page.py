@@ -23,7 +23,7 @@ from deepbelief.study.records import EXPLORER, Results, stage_again, stage_file
 from deepbelief.system.atomic import write_atomically
 
 
-def build_report(run: Path) -> Path:
+def build_report(run: Path | str) -> Path:
     """Draw the pictures of a study and write its page, `run/report.html`; returns the page's path.
 
     Reads `results.json`, the records of the first seed and those of an evaluation, nothing else: the same records give
@@ -33,6 +33,7 @@ def build_report(run: Path) -> Path:
     Raises:
         DeepBeliefError: the folder is not a run, or a record in it is damaged.
     """
+    run = Path(run)
     story = load_run(run, [stage for stage, _, _ in STORY])
     chapters: dict[str, Chapter] = {}
     images: dict[str, Markup] = {}

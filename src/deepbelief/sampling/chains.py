@@ -13,6 +13,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.models import RBM, AnnealedPath, Units
 from deepbelief.models.missing import broken_groups
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 T = TypeVar("T")
 
@@ -68,8 +69,8 @@ def clamped_chain(
     clamped = None if known is None else as_known(known, given, rbm.visible)
     path, visible = AnnealedPath(rbm, rbm.visible.bias), given
     for beta in itertools.repeat(1.0) if betas is None else betas:
-        hidden = path.sample_hidden(visible @ rbm.weights, beta, random)
-        mean = path.visible_field(hidden @ rbm.weights.T, beta)
+        hidden = path.sample_hidden(product(visible, rbm.weights), beta, random)
+        mean = path.visible_field(product(hidden, rbm.weights.T), beta)
         visible = rbm.visible.sample_(mean, random, out=torch.empty_like(mean))  # writes the mean over the field
         if clamped is not None:
             visible, mean = torch.where(clamped, given, visible), torch.where(clamped, given, mean)

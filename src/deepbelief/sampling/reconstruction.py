@@ -6,6 +6,7 @@ from deepbelief.arrays import TensorLike
 from deepbelief.models.dbn import DBN
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random, as_random
+from deepbelief.system.products import product
 
 
 def sampled_reconstruction(
@@ -37,10 +38,10 @@ def sampled_reconstruction(
     for _ in range(steps):
         for number in range(1, top + 1):
             rbm = dbn.layer(number)
-            values = _drawn(rbm.hidden, values @ rbm.weights, random)
+            values = _drawn(rbm.hidden, product(values, rbm.weights), random)
         for number in range(top, 1, -1):
             rbm = dbn.layer(number)
-            values = _drawn(rbm.visible, values @ rbm.weights.T, random)
+            values = _drawn(rbm.visible, product(values, rbm.weights.T), random)
         values = dbn.layer(1).visible_mean(values) if top else values
     return dbn.decode(values, 0)
 

@@ -59,14 +59,14 @@ class Study:
         name: str,
         recipe: Recipe,
         dataset: Dataset,
-        folder: Path,
+        folder: Path | str,
         seeds: Sequence[int] = (0,),
         device: torch.device | str = "cpu",
         tensorboard: bool = False,
     ) -> None:
         self.name = name.encode(errors="replace").decode()  # a file's name need not be text, and records are
         self.recipe, self.dataset = recipe, dataset
-        self.folder, self.seeds, self.device = folder, list(seeds), torch.device(device)
+        self.folder, self.seeds, self.device = Path(folder), list(seeds), torch.device(device)
         self._tensorboard = tensorboard
         self._precision = FP32  # until the folder is claimed
         self._compiled = False

@@ -63,10 +63,20 @@ def _peak_resident() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def processor_maker() -> str:
+    """Who made the processor, as it says itself, such as `AuthenticAMD`; empty where that cannot be read."""
+    return _cpu_information("vendor_id") or ""
+
+
 def _processor() -> str:
     """The processor's name; Python's own `platform.processor` is empty on Linux."""
+    return _cpu_information("model name") or platform.processor() or "unknown"
+
+
+def _cpu_information(name: str) -> str | None:
+    """What Linux tells of the first core under a name; None elsewhere, or where it tells nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)

@@ -11,6 +11,7 @@ from deepbelief.learning.rbm.statistics import Statistics, Workspace
 from deepbelief.models.labelled import LabelledRBM
 from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
+from deepbelief.system.products import product
 
 
 @final
@@ -32,7 +33,7 @@ class Direction:
 
     def _field_of(self, given: Tensor) -> Tensor:
         weights = self._rbm.weights if self._up else self._rbm.weights.T
-        return torch.mm(given, weights, out=self._field[: len(given)])
+        return product(given, weights, out=self._field[: len(given)])
 
     @torch.no_grad()
     def sample(self, given: Tensor, random: Random) -> Tensor:
@@ -56,7 +57,7 @@ class Direction:
         }
         error = torch.sub(wanted, predicted, out=predicted)
         low, high = (given, error) if self._up else (error, given)
-        sums["weights"] = torch.mm(low.T, high, out=self._weights)
+        sums["weights"] = product(low.T, high, out=self._weights)
         sums[f"{self._side}.bias"] = torch.sum(error, dim=0, out=self._bias)
         self.momentum.move(sums, len(given), learning_rate, momentum, weight_decay)
         return error
@@ -95,8 +96,8 @@ class TopRBM:
         field, hidden = phases.positive, self._hidden[:n]
         for _ in range(self.gibbs_steps):
             rbm.hidden.sample_(field, random, out=hidden)
-            rbm.visible.sample_(torch.mm(hidden, rbm.weights.T, out=self._field[:n]), random, out=phases.model)
-            field = torch.mm(phases.model, rbm.weights, out=phases.negative)
+            rbm.visible.sample_(product(hidden, rbm.weights.T, out=self._field[:n]), random, out=phases.model)
+            field = product(phases.model, rbm.weights, out=phases.negative)
         chain_end = phases.model[:, : self._values]
         statistics = self._workspace.statistics(phases, model_is_mean=False, negative_is_field=True)
         if self._discriminative is not None:

@@ -9,6 +9,7 @@ from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.statistics import Statistics, draw_kept
 from deepbelief.models.labelled import LabelledRBM
 from deepbelief.randomness import Random
+from deepbelief.system.products import product
 
 
 @final
@@ -55,7 +56,7 @@ class Discriminative:
         """Sums of a batch [v, one-hot y], shape (batch, values + classes); valid until the next call."""
         model, n, width = self._model, len(joined), self._model.values
         values, labels = joined[:, :width], joined[:, width:]
-        field = torch.mm(values, model.rbm.weights[:width], out=self._field[:n])
+        field = product(values, model.rbm.weights[:width], out=self._field[:n])
         kept = None
         if self._dropout:
             kept = draw_kept(model.rbm.hidden, self._variable, field, self._dropout, random).to(field.dtype)
@@ -91,7 +92,7 @@ class Discriminative:
                 means.mul_(kept)
             slope.addcmul_(means, share[:, label : label + 1])
             torch.mv(means.T, share[:, label], out=self._weights[width + label])
-        torch.mm(values.T, slope, out=self._weights[:width])
+        product(values.T, slope, out=self._weights[:width])
         torch.sum(error, dim=0, out=self._visible[width:])
         return Statistics(
             weights=self._weights,

@@ -14,6 +14,7 @@ from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import ALONE, Share
+from deepbelief.system.products import product
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Workspace:
         if self._known is not None:
             self._known_here = self._known[:n].copy_(~values.isnan())
             values.nan_to_num_(nan=0.0)
-        field, regularisation = torch.mm(values, self.rbm.weights, out=means[:n]), self._regularisation
+        field, regularisation = product(values, self.rbm.weights, out=means[:n]), self._regularisation
         self._pull = regularisation.pull(self.rbm.hidden, field, of_data) if regularisation.sparsity_cost else None
         kept = None
         if self._kept is not None:
@@ -214,10 +215,10 @@ class Workspace:
             *self._sums,
             *self._scratch,
         )
-        product = torch.mm(self._states[self._rows].T, self._means[self._rows], out=self._product)
-        stays = product is self._weights or (self.narrow is not None and self.narrow.are_updated)
+        sums = product(self._states[self._rows].T, self._means[self._rows], out=self._product)
+        stays = sums is self._weights or (self.narrow is not None and self.narrow.are_updated)
         return Statistics(
-            weights=product if stays else self._weights.copy_(product),
+            weights=sums if stays else self._weights.copy_(sums),
             visible=self._sums[0],
             hidden=self._sums[1],
             batch_size=self._whole,

@@ -36,6 +36,7 @@ from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random, as_random
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share, here
+from deepbelief.system.products import product
 
 _MONITORED: Final = 2000  # items that are measured after an epoch
 _VALUES: Final = 1_600_000  # of items measured together, which are fewer if they are wide
@@ -140,7 +141,7 @@ class RBMTraining(Training[EpochRecord]):
             if settings.clamp_labels:
                 clamped = _labels_of_chains(self._source, chains).to(items)
                 items[:, items.shape[1] - clamped.shape[1] :] = clamped
-            start = rbm.hidden.sample(items @ rbm.weights, random)
+            start = rbm.hidden.sample(product(items, rbm.weights), random)
             share = self._processes.share(chains)
             items, start = items[share.rows], start[share.rows]
             clamped = None if clamped is None else clamped[share.rows]

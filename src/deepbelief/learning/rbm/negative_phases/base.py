@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from deepbelief.learning.rbm.negative_phases.mixing import Trace
 from deepbelief.learning.rbm.statistics import Narrow, Statistics, Workspace
 from deepbelief.randomness import Random
 from deepbelief.system.processes import Share
+from deepbelief.system.products import product
 
 
 class NegativePhase(ABC):
@@ -57,7 +57,7 @@ def statistics_of_states(
     """Statistics of a batch beside these states of the model, (chains, visible)."""
     phases = workspace.load(visible, len(states), random)
     phases.model.copy_(states)
-    torch.mm(phases.model, workspace.rbm.weights, out=phases.negative)
+    product(phases.model, workspace.rbm.weights, out=phases.negative)
     activity = states.new_empty(len(states))
     statistics = workspace.statistics(
         phases, model_is_mean=False, positive_is_field=True, negative_is_field=True, activity=activity

@@ -14,6 +14,7 @@ from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import ALONE, Share
+from deepbelief.system.products import product
 
 
 @final
@@ -71,13 +72,13 @@ class ContrastiveDivergence(NegativePhase):
         field = phases.positive
         for step in range(self.gibbs_steps):
             self._up(field, kept, hidden, random=random)
-            torch.mm(hidden, weights.T, out=phases.model if means is None else means)
+            product(hidden, weights.T, out=phases.model if means is None else means)
             if step == 0:
                 scratch = self._difference[:n]
                 self._down(phases.data, means, phases.model, known, self._squared_error, scratch, random=random)
             else:
                 self._further_down(phases.data, means, phases.model, known, None, None, random=random)
-            field = torch.mm(phases.model, weights, out=phases.negative)
+            field = product(phases.model, weights, out=phases.negative)
         if kept is not None:
             phases = phases._replace(kept_negative=kept)  # the chain of an item lacks what the item lacks
         return self._workspace.statistics(

@@ -17,6 +17,7 @@ from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import ALONE, Share
+from deepbelief.system.products import product
 
 
 @final
@@ -87,11 +88,11 @@ class PersistentContrastiveDivergence(NegativePhase):
         hidden.copy_(self.chains)
         for _ in range(self.gibbs_steps):
             keep(hidden, phases.kept_negative)
-            field = torch.mm(hidden, weights.T, out=self._field)
+            field = product(hidden, weights.T, out=self._field)
             self._down(self._items, field, phases.model, random=random)
             if self._clamped is not None:
                 phases.model[:, self._free :] = self._clamped
-            field = torch.mm(phases.model, weights, out=phases.negative)
+            field = product(phases.model, weights, out=phases.negative)
             self._up(field, None, hidden, random=random)
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ from deepbelief.models.rbm import RBM
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.processes import Share
+from deepbelief.system.products import product
 
 
 @final
@@ -56,7 +57,7 @@ class ParallelTempering(NegativePhase):
         self._shape = (temperatures, chains)
         self.betas = torch.linspace(0, 1, temperatures, dtype=rbm.weights.dtype, device=rbm.weights.device)
         visible = self._path.start(temperatures * chains, random)
-        self.hidden = self._path.sample_hidden(visible @ rbm.weights, self._rows(self.betas), random)
+        self.hidden = self._path.sample_hidden(product(visible, rbm.weights), self._rows(self.betas), random)
         self._proposed, self._accepted = (self.betas.new_zeros(temperatures - 1) for _ in range(2))
         self._parity = 0
         self._trace = Trace(chains, rbm.weights)
@@ -74,7 +75,7 @@ class ParallelTempering(NegativePhase):
         path, betas = self._path, self._rows(self.betas)
         for _ in range(self.gibbs_steps):
             visible = path.sample_visible(self.hidden, betas, random)
-            signal = visible @ self._rbm.weights
+            signal = product(visible, self._rbm.weights)
             self.hidden = path.sample_hidden(signal, betas, random)
         return self._swap(visible, path.slope(visible, self.hidden, signal), random)
 
