@@ -1,5 +1,7 @@
 """The errors a user can cause and fix: each message is one sentence that says what is wrong, where, and what to do."""
 
+from collections.abc import Collection
+
 
 class DeepBeliefError(Exception):
     """Something failed that the user can fix (a damaged file, a full disk, a foreign run folder).
@@ -21,6 +23,15 @@ class SettingsError(DeepBeliefError, ValueError):
 
 class DataError(DeepBeliefError):
     """A data set that cannot be found, downloaded or read."""
+
+
+def check_name(what: str, given: object, known: Collection[str]) -> None:
+    """Raise a `SettingsError` if what is given is none of the known names.
+
+    >>> check_name("head", "readout", ["finetuned", "readout"])
+    """
+    if given not in known:
+        raise SettingsError(f"{what} is {given!r}: give one of {', '.join(known)}.")
 
 
 class DataWarning(UserWarning):

@@ -74,7 +74,7 @@ def test_neighbouring_one_hot_groups_are_told_apart_by_their_sums() -> None:
 @pytest.mark.parametrize(
     ("units", "message"),
     [
-        (["real"], "units names 1 columns, and there are 3"),
+        (["real"], "units has the kinds of 1 of 3 columns"),
         ("count", "units has 'count': give 'auto', 'binary'"),
         (["real", "real", "text"], "units has 'text'"),
         ({"x7": "real"}, "units names the column 'x7', which is not there"),

@@ -19,6 +19,7 @@ from deepbelief.models.units import Bernoulli, Gaussian, Joint
 from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from deepbelief.sklearn.columns import recognised
 from deepbelief.sklearn.rows import SparseRows
+from deepbelief.system.compilation import Compiler, cpp_compiler
 
 IMAGES = (load_digits().data / 16).astype(np.float32)
 LABELS = load_digits().target
@@ -99,7 +100,7 @@ def test_units_are_recognised_or_declared() -> None:
         "Bernoulli",
         "Gaussian",
     ]
-    for units, message in ((["real"], "units names 1 columns, and there are 4"), ("count", "units has 'count'")):
+    for units, message in ((["real"], "units has the kinds of 1 of 4 columns"), ("count", "units has 'count'")):
         with pytest.raises(SettingsError, match=message):
             RBMTransformer(4, units=units, **QUICK).fit(table)
     with pytest.raises(DataError, match="item 0 has the value"):
@@ -123,6 +124,52 @@ def test_other_settings_reach_the_training_and_wrong_ones_are_named() -> None:
     assert np.abs(persistent.transform(IMAGES) - plain.transform(IMAGES)).max() > 1e-3
     with pytest.raises(ValueError, match="epochs"):
         RBMTransformer(16, epochs=0).fit(IMAGES)
+
+
+WRONG: dict[str, tuple[Any, ...]] = {
+    "hidden_layer_sizes": (0, (), (10, -1), (2.5,), "ab", None),
+    "settings": (3, {"no such": 1}),
+    "batch_size": (0, -1, "x", 2.5, None),
+    "epochs": (0, "x", 1.5),
+    "learning_rate": (-1, "x"),
+    "precision": ("half", None, 16),
+    "compile": ("yes", None),
+    "units": ("count", ["real"]),
+    "head": ("best", None),
+    "head_settings": (3, {"no such": 1}),
+    "self_training": (-1, 1.5, "x"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_impossible_parameter_is_named(name: str) -> None:
+    labels = np.where(np.arange(100) < 90, LABELS[:100], -1)
+    for value in WRONG[name]:
+        parameters: dict[str, Any] = {"hidden_layer_sizes": (4,), "epochs": "auto" if name == "batch_size" else 1}
+        with pytest.raises(SettingsError, match="no such" if isinstance(value, dict) else name.split("_")[0]):
+            DBNClassifier(**{**parameters, name: value}).fit(IMAGES[:100], labels)
+
+
+def test_one_number_of_hidden_units_is_one_layer() -> None:
+    one, same = (DBNTransformer(sizes, **QUICK).fit(IMAGES).transform(IMAGES[:5]) for sizes in (12, (12,)))
+    np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.skipif(not cpp_compiler(), reason="no C++ compiler here")
+def test_compiled_steps_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, own = list[object](), Compiler.__call__
+
+    def call(self: Compiler, *given: Any) -> Any:
+        compiled.append(given)
+        return own(self, *given)
+
+    monkeypatch.setattr(Compiler, "__call__", call)
+    layer: dict[str, Any] = {**QUICK, "precision": "fp64"}
+    plain, auto = (RBMTransformer(8, compile=how, **layer).fit(IMAGES).transform(IMAGES) for how in ("off", "auto"))
+    assert not compiled  # so short a training is not worth it
+    np.testing.assert_array_equal(auto, plain)
+    np.testing.assert_allclose(RBMTransformer(8, compile="on", **layer).fit(IMAGES).transform(IMAGES), plain, rtol=1e-9)
+    assert compiled
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp64"])

@@ -21,8 +21,10 @@ from deepbelief.models.labelled import LabelledDBN, LabelledRBM
 from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.units import Bernoulli
 from deepbelief.sklearn.lengths import Number
+from deepbelief.sklearn.parameters import Sizes, count_of, fields_of
 from deepbelief.sklearn.predictor import Predictor
 from deepbelief.sklearn.pretrained import Array
+from deepbelief.system.compilation import CompileName
 from deepbelief.system.precision import PrecisionName
 
 Head = Literal["finetuned", "readout", "label_rbm"]
@@ -41,7 +43,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
     Its layers learn from all rows, also those without a label; then a head learns from those that have one.
 
     Args:
-        hidden_layer_sizes: numbers of hidden units from layer 1 up.
+        hidden_layer_sizes: numbers of hidden units from layer 1 up; one number is one layer.
         head: `readout`, a linear read-out of the top layer, which stays as it is; `finetuned`, the same as a start, and
             then it and all layers below learn from the labels by backpropagation; `label_rbm`, an RBM on top that sees
             the labels, too, and classifies by its free energy.
@@ -53,8 +55,8 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
             other labels occur; None: all rows have one.
         class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
-        units, epochs, batch_size, learning_rate, settings, precision, warm_start, verbose, random_state: of the layers'
-            learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings, precision, compile, warm_start, verbose, random_state: of
+            the layers' learning, as for `RBMTransformer`.
 
     Attributes:
         classes_: the labels, sorted.
@@ -71,7 +73,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] = (256, 256),
+        hidden_layer_sizes: Sizes = (256, 256),
         *,
         head: Head = "finetuned",
         head_settings: Mapping[str, Any] | None = None,
@@ -84,6 +86,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
+        compile: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -101,6 +104,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
+            compile=compile,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
@@ -124,7 +128,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         self._fit_layers(self._rows(X, sample_weight))
         weights = self._weights(y, known, sample_weight)
         self._keep(learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)))
-        for number in range(self.self_training if not known.all() else 0):
+        for number in range(count_of("self_training", self.self_training, 0) if not known.all() else 0):
             self._tell(f"self-training, round {number + 1} of {self.self_training}")
             labels = torch.from_numpy(self._of_numbers(X).argmax(axis=1))
             labels[torch.from_numpy(known)] = torch.from_numpy(codes)
@@ -235,7 +239,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         self._train(MinibatchTraining(network, given, chosen, random=self._random, products=self._products()))
 
     def _readout(self, rows: Source, codes: Tensor) -> nn.Module:
-        settings = ConvergedSettings(**{"l2": _PENALTY, **(self.head_settings or {})})
+        settings = ConvergedSettings(**{"l2": _PENALTY, **fields_of("head_settings", self.head_settings)})
         return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(rows, codes, settings))
 
     def _linear(self, rows: Source, codes: Tensor, settings: ConvergedSettings) -> FeedForward:

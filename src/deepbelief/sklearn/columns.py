@@ -47,7 +47,7 @@ def declared(units: Any, names: Sequence[str]) -> list[str]:
             f"units has {unknown[0]!r}: give 'auto', {', '.join(map(repr, get_args(Kind)))}, or one of these a column."
         )
     if len(kinds) != len(names):
-        raise SettingsError(f"units names {len(kinds)} columns, and there are {len(names)}: name each of them.")
+        raise SettingsError(f"units has the kinds of {len(kinds)} of {len(names)} columns: give one for each.")
     return kinds
 
 

@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+from deepbelief.sklearn.parameters import count_of
+
 Number = int | Literal["auto"]
 
 _BATCHES: Final = 100  # an epoch has so many of them, unless they would be smaller or larger than these
@@ -14,7 +16,9 @@ def batch_size_for(rows: int, wanted: Number = "auto") -> int:
     >>> batch_size_for(150), batch_size_for(2000), batch_size_for(60_000)
     (10, 20, 128)
     """
-    return min(_LARGEST, max(_SMALLEST, rows // _BATCHES)) if wanted == "auto" else wanted
+    if isinstance(wanted, str) and wanted == "auto":
+        return min(_LARGEST, max(_SMALLEST, rows // _BATCHES))
+    return count_of("batch_size", wanted, 1)
 
 
 def epochs_for(rows: int, batch_size: int, updates: int, bounds: tuple[int, int], wanted: Number = "auto") -> int:

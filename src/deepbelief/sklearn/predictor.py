@@ -1,6 +1,6 @@
 """What classifier and regressor share: a DBN that learns from all rows, and a head from those with labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 import torch
@@ -8,12 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from deepbelief.data import Source, TensorSource, Weighted
-from deepbelief.errors import SettingsError
+from deepbelief.errors import check_name
 from deepbelief.learning.backprop.finetuning import network_to_finetune
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.views import Standardised, encode_source
 from deepbelief.sklearn.lengths import batch_size_for, epochs_for
+from deepbelief.sklearn.parameters import Sizes, fields_of, sizes_of
 from deepbelief.sklearn.pretrained import Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import Filled
 
@@ -29,7 +30,7 @@ class Predictor(Pretrained):
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int],
+        hidden_layer_sizes: Sizes,
         *,
         head_settings: Mapping[str, Any] | None,
         **shared: Any,
@@ -39,7 +40,7 @@ class Predictor(Pretrained):
         super().__init__(**shared)
 
     def _hidden(self) -> list[int]:
-        return list(self.hidden_layer_sizes)
+        return sizes_of(self.hidden_layer_sizes)
 
     def _features(self, source: Source) -> Source:
         """The means of the top layer, with the weights of the rows."""
@@ -96,7 +97,7 @@ class Predictor(Pretrained):
 
     def _head_settings(self, rows: int) -> dict[str, Any]:
         """Of a head that learns from so many rows in minibatches."""
-        given = {"batch_size": batch_size_for(rows), **(self.head_settings or {})}
+        given = {"batch_size": batch_size_for(rows), **fields_of("head_settings", self.head_settings)}
         epochs = epochs_for(rows, given["batch_size"], _UPDATES, _EPOCHS)
         return {"epochs": epochs, "patience": 0, **given}
 
@@ -108,6 +109,5 @@ class Predictor(Pretrained):
 
     def _chosen(self, heads: Any) -> str:
         """The head by its name, which is one of these."""
-        if self.head not in get_args(heads):
-            raise SettingsError(f"head is {self.head!r}: give one of {', '.join(get_args(heads))}.")
+        check_name("head", self.head, get_args(heads))
         return str(self.head)

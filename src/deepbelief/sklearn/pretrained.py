@@ -4,6 +4,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -23,7 +24,9 @@ from deepbelief.models.views import standardise
 from deepbelief.randomness import Random
 from deepbelief.sklearn.columns import blocks_of, categories_of, table_of
 from deepbelief.sklearn.lengths import Number, batch_size_for, epochs_for
+from deepbelief.sklearn.parameters import fields_of
 from deepbelief.sklearn.rows import rows_of
+from deepbelief.system.compilation import CompileName, choose_compiler
 from deepbelief.system.precision import Precision, PrecisionName, choose_precision
 
 Array = NDArray[Any]
@@ -50,6 +53,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         learning_rate: float | Literal["auto"],
         settings: Mapping[str, Any] | None,
         precision: PrecisionName,
+        compile: CompileName,
         warm_start: bool,
         verbose: int,
         random_state: Any,
@@ -60,6 +64,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.settings = settings
         self.precision = precision
+        self.compile = compile
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
@@ -112,7 +117,18 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
     def _learn(self, source: Source, epochs: int) -> None:
         """Go through these items so many times with each layer."""
         settings = self._settings(epochs, self._batch_size(source))
-        training = Pretraining(self.dbn_, source, settings, random=self._random, products=self._products())
+        values = sum(
+            layer.values_computed(len(source), sum(sizes))
+            for layer, sizes in zip(settings, pairwise(self.dbn_.sizes), strict=True)
+        )
+        training = Pretraining(
+            self.dbn_,
+            source,
+            settings,
+            random=self._random,
+            products=self._products(),
+            compiler=choose_compiler(self.compile, torch.device("cpu"), values),
+        )
         for record in training.epochs():
             of = f"layer {record.layer} of {len(self.dbn_)}, epoch {record.epoch} of {epochs}"
             self._tell(f"{of}, error {record.monitors['reconstruction_error_unit']:.4f}")
@@ -134,7 +150,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
                 "batch_size": batch_size,
                 "learning_rate": rate,
             }
-            found.append(RBMSettings(**{**given, **(self.settings or {})}))
+            found.append(RBMSettings(**{**given, **fields_of("settings", self.settings)}))
         return found
 
     def _products(self) -> torch.dtype:

@@ -17,8 +17,10 @@ from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.readout import ReadoutClassifier
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import Number
+from deepbelief.sklearn.parameters import Sizes, fields_of
 from deepbelief.sklearn.predictor import Predictor
 from deepbelief.sklearn.pretrained import Array
+from deepbelief.system.compilation import CompileName
 from deepbelief.system.precision import PrecisionName
 
 Head = Literal["finetuned", "readout"]
@@ -31,12 +33,12 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
     Its layers learn from all rows without their targets; then a head learns the standardised targets.
 
     Args:
-        hidden_layer_sizes: numbers of hidden units from layer 1 up.
+        hidden_layer_sizes: numbers of hidden units from layer 1 up; one number is one layer.
         head: `readout`, ridge regression on the top layer, which stays as it is; `finetuned`, the same as a start, and
             then it and all layers below learn from the targets by backpropagation.
         head_settings: fields of `RegressionSettings`, or `{"alpha": ...}` of the ridge.
-        units, epochs, batch_size, learning_rate, settings, precision, warm_start, verbose, random_state: of the layers'
-            learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings, precision, compile, warm_start, verbose, random_state: of
+            the layers' learning, as for `RBMTransformer`.
 
     Attributes:
         dbn_: the layers as they are after they have learnt without targets.
@@ -52,7 +54,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] = (256, 256),
+        hidden_layer_sizes: Sizes = (256, 256),
         *,
         head: Head = "finetuned",
         head_settings: Mapping[str, Any] | None = None,
@@ -62,6 +64,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
+        compile: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -76,6 +79,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
+            compile=compile,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
@@ -164,7 +168,9 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         self._train(RegressionTraining(network, given, chosen, random=self._random, products=self._products()))
 
     def _readout(self, source: Source, targets: Array) -> nn.Module:
-        return ReadoutClassifier(self.dbn_, len(self.dbn_), self._linear(source, targets, self.head_settings or {}))
+        return ReadoutClassifier(
+            self.dbn_, len(self.dbn_), self._linear(source, targets, fields_of("head_settings", self.head_settings))
+        )
 
     @torch.no_grad()
     def _linear(self, source: Source, targets: Array, settings: Mapping[str, Any]) -> FeedForward:

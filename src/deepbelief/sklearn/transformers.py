@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from deepbelief.errors import SettingsError
 from deepbelief.models.views import encode_source
 from deepbelief.sklearn.lengths import Number
+from deepbelief.sklearn.parameters import Sizes, sizes_of
 from deepbelief.sklearn.pretrained import FLOATS, Array, Pretrained, in_parts, in_type
 from deepbelief.sklearn.rows import rows_of
+from deepbelief.system.compilation import CompileName
 from deepbelief.system.precision import PrecisionName
 
 
@@ -87,6 +89,8 @@ class RBMTransformer(_Transformer):
         settings: further fields of `RBMSettings`, such as `{"persistent_chains": 100}`.
         precision: of the matrix products in training: `bf16`, `fp32`, `fp64` (and the parameters), or `auto`, which is
             bf16 where that is faster here: a matter of the machine, and of chance where the two are near each other.
+        compile: whether the steps of training are compiled, which takes a C++ compiler and, at first, some seconds:
+            `on`, `off`, or `auto`, where it saves more than that. Results differ by rounding.
         warm_start: whether `fit` goes on from what was learnt before.
         verbose: whether every epoch is told of.
         random_state: a seed, or what else scikit-learn takes.
@@ -111,6 +115,7 @@ class RBMTransformer(_Transformer):
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
+        compile: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -123,6 +128,7 @@ class RBMTransformer(_Transformer):
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
+            compile=compile,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
@@ -156,7 +162,7 @@ class DBNTransformer(_Transformer):
     Each layer is an RBM that learns from the means of the one below; see `RBMTransformer` for the other parameters.
 
     Args:
-        hidden_layer_sizes: numbers of hidden units from layer 1 up.
+        hidden_layer_sizes: numbers of hidden units from layer 1 up; one number is one layer.
 
     Attributes:
         dbn_: the model, a `DBN`.
@@ -170,7 +176,7 @@ class DBNTransformer(_Transformer):
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] = (256, 256),
+        hidden_layer_sizes: Sizes = (256, 256),
         *,
         units: str | Sequence[str] = "auto",
         epochs: Number = "auto",
@@ -178,6 +184,7 @@ class DBNTransformer(_Transformer):
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
+        compile: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -190,10 +197,11 @@ class DBNTransformer(_Transformer):
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
+            compile=compile,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
         )
 
     def _hidden(self) -> list[int]:
-        return list(self.hidden_layer_sizes)
+        return sizes_of(self.hidden_layer_sizes)

@@ -8,13 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import pooch
 import torch
 from torch import Tensor
 
-from deepbelief.errors import CompileWarning, one_line
+from deepbelief.errors import CompileWarning, check_name, one_line
 
 CompileName = Literal["auto", "on", "off"]
 
@@ -80,6 +80,7 @@ def choose_compiler(name: CompileName, device: torch.device, computed: float) ->
         device: where the training is; `auto` and `on` compile on CPUs alone.
         computed: how many values of units the whole training computes, such as `RBMSettings.values_computed` tells.
     """
+    check_name("compile", name, get_args(CompileName))
     if name == "off" or device.type != "cpu":
         return None
     if name == "auto" and computed * _SAVED / torch.get_num_threads() < _SECONDS:

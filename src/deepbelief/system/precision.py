@@ -2,10 +2,11 @@
 
 import timeit
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import Final, Literal, final, get_args
 
 import torch
 
+from deepbelief.errors import check_name
 from deepbelief.system.products import product
 
 PrecisionName = Literal["auto", "bf16", "fp32", "fp64"]
@@ -36,6 +37,7 @@ def choose_precision(name: PrecisionName, device: torch.device) -> Precision:
     Products in bfloat16 keep 8 bits of each factor and sum in float32; benchmarks/precision.py measures that training
     ends as well with them, so that speed alone decides.
     """
+    check_name("precision", name, get_args(PrecisionName))
     if name == "auto":
         gain = seconds_per_product(torch.float32, device) / seconds_per_product(torch.bfloat16, device)
         return BF16 if gain > _GAIN else FP32
