@@ -55,7 +55,8 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
 
     For `auto` they are whole numbers of steps. The DBN comes first, with the coarsest step at which its reconstructions
     and the answers of all that stands on it are within the limits; then each network, whose rounding knows what its
-    layers see (`rounded`). Linear read-outs, which are small and whose errors count most, are float32 in every case.
+    layers see (`rounded`). Linear read-outs are small and their errors count most: they have the finest steps then, and
+    for every other type they are float32.
     """
     images = _images(found)
     fixed: dict[str, Encode] = {
@@ -65,7 +66,8 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     }
     parts = [_DBN, LABELLED, *(one.name for one in found.contestants)]
     encoders = dict.fromkeys(parts, fixed["float16" if wanted == "auto" else wanted])
-    encoders |= {one.name: fixed["float32"] for one in found.contestants if one.linear}
+    readout = _stepper(2**_FINEST) if wanted == "auto" else fixed["float32"]
+    encoders |= {one.name: readout for one in found.contestants if one.linear}
     if wanted == "auto":
         encoders |= _coarsest(found.standing_on_dbn(), (_DBN, LABELLED), encoders, images, _stepper)
         for one in found.contestants:

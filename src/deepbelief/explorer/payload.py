@@ -180,7 +180,7 @@ def _maps(block: Block, found: Found) -> list[dict[str, Any]]:
         mean = means.double().mean(dim=0)
         _, _, directions = torch.linalg.svd(means - mean, full_matrices=False)
         components = torch.nn.functional.pad(directions[:2], (0, 0, 0, max(0, 2 - len(directions))))
-        points = as_floats(((means - mean) @ components.T).numpy(), "float16")
-        described = {"mean": _array(block, mean), "components": _array(block, components)}
-        maps.append({"layer": layer, **described, "points": block.add(points), "labels": named})
+        arrays = {"mean": mean, "components": components, "points": (means - mean) @ components.T}
+        short = {name: block.add(as_floats(values.numpy(), "float16")) for name, values in arrays.items()}
+        maps.append({"layer": layer, **short, "labels": named})
     return maps

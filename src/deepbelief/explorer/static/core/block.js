@@ -1,8 +1,18 @@
 // The weights as they travel: text in the page -> bytes -> typed arrays. `encoding.py` is the other direction.
 
+const DIGITS = 125; // ASCII without NUL, carriage return and <
+const FOURTEEN = DIGITS ** 2 - 2 ** 13;
+
+/** The digit that a character stands for. @param {number} code - of the character @returns {number} */
+function digitOf(code) {
+  if (code > 60) return code - 3;
+  return code > 13 ? code - 2 : code - 1;
+}
+
 /**
- * The bytes in the text of the page: each character carries 7 bits, and what they hold is compressed.
- * @param {string} text - characters with codes up to 188; 128 is added to those that HTML would change
+ * The bytes in the text of the page. Two characters are the digits of a number, the lower one first; it holds 14 bits, or
+ * 13 if these are no less than FOURTEEN. What the bits make up is compressed.
+ * @param {string} text
  * @param {number} length - how many bytes of compressed data there are
  * @returns {Promise<Uint8Array>} the uncompressed bytes
  */
@@ -11,12 +21,13 @@ export async function unpack(text, length) {
   let held = 0; // bits that are not yet part of a byte
   let bits = 0; // how many of them
   let at = 0;
-  for (let position = 0; at < length; position++) {
-    held = ((held << 7) | (text.charCodeAt(position) & 127)) & 0x3fff;
-    bits += 7;
-    if (bits >= 8) {
-      bits -= 8;
-      compressed[at++] = held >> bits;
+  for (let position = 0; at < length; position += 2) {
+    const number = digitOf(text.charCodeAt(position)) + DIGITS * digitOf(text.charCodeAt(position + 1));
+    held |= number << bits;
+    bits += (number & 8191) < FOURTEEN ? 14 : 13;
+    for (; bits >= 8; bits -= 8) {
+      compressed[at++] = held;
+      held >>= 8;
     }
   }
   const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -25,17 +36,17 @@ export async function unpack(text, length) {
 
 /**
  * One array of the block, as numbers; see `encoding.py` for what the types are.
- * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: string}>}} header
+ * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: string, low?: number}>}} header
  * @param {Uint8Array} bytes - the block
  * @param {string} name
  * @returns {Float32Array} row after row
  */
 export function readArray(header, bytes, name) {
-  const { shape, type, offset, bytes: size, scales } = header.arrays[name];
+  const { shape, type, offset, bytes: size, scales, low = 0 } = header.arrays[name];
   const count = shape.reduce((product, length) => product * length, 1);
   const planes = bytes.subarray(offset, offset + size);
   if (type === "uint8") return Float32Array.from(planes);
-  if (type === "integer") return fromIntegers(planes, count, readArray(header, bytes, scales));
+  if (type === "integer") return fromIntegers(planes, count, low, readArray(header, bytes, scales));
   if (type === "float16") return fromFloat16(planes, count);
   return fromFloat32(planes, count);
 }
@@ -69,15 +80,24 @@ function fromFloat16(planes, count) {
   return values;
 }
 
-/** Whole numbers times the scale of their column; one or two more planes hold what does not fit from -128 to 127. */
-function fromIntegers(planes, count, scales) {
+/**
+ * Whole numbers times the scale of their column. First come planes of the `low` last bits, with eight numbers in a byte;
+ * what is left has a plane of its own, and one or two more for what does not fit from -128 to 127.
+ */
+function fromIntegers(content, count, low, scales) {
   const values = new Float32Array(count);
+  const eighth = Math.ceil(count / 8);
+  const planes = content.subarray(low * eighth);
   const width = planes.length / count;
   for (let at = 0, column = 0; at < count; at++) {
-    let rest = 0; // from the highest plane, which has the sign
-    if (width > 1) rest = (planes[(width - 1) * count + at] << 24) >> 24;
-    if (width > 2) rest = 256 * rest + planes[count + at];
-    values[at] = (planes[at] - 128 + 256 * rest) * scales[column];
+    let whole = 0; // from the highest plane, which has the sign
+    if (width > 1) whole = (planes[(width - 1) * count + at] << 24) >> 24;
+    if (width > 2) whole = 256 * whole + planes[count + at];
+    whole = 256 * whole + planes[at] - 128;
+    for (let bit = low - 1; bit >= 0; bit--) {
+      whole = 2 * whole + ((content[bit * eighth + (at >> 3)] >> (at & 7)) & 1);
+    }
+    values[at] = whole * scales[column];
     if (++column === scales.length) column = 0;
   }
   return values;
