@@ -1,6 +1,5 @@
 """Arrays as the bytes that travel in a page; `static/core/block.js` reads them."""
 
-import math
 import zlib
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, final
@@ -14,7 +13,7 @@ TypeName = Literal["float32", "float16", "int8"]
 _NOTHING: Final = 1e-30  # a column of weights below it is sent as 0
 _LARGEST: Final = 127
 _MOST: Final = 2**23 - 256  # of what three planes hold
-_SPREAD: Final = 25  # the standard deviation, up to twice it, of what one plane of integers is to hold
+_SPREAD: Final = 25  # the least standard deviation of integers without their last bits
 _CHARACTERS: Final = np.array([code for code in range(128) if code not in (0, 13, 60)], np.uint8)
 """ASCII without NUL and carriage return, which HTML would change, and <, which could end a script."""
 _FOURTEEN: Final = len(_CHARACTERS) ** 2 - 2**13
@@ -26,8 +25,8 @@ class Encoded:
     """An array as bytes: byte k of all numbers lies in plane k, since alike bytes next to each other compress better.
 
     Types are uint8, float16, float32, or integer: a whole number times the scale of its column, of which there may be
-    one for all. The `low` last bits of an integer are about random, so that nothing compresses them: each of them has a
-    plane of its own with eight numbers in a byte, the last bit first. Of the number q that is left the next plane holds
+    one for all. The `low` last bits of an integer (0, 1, 2, 4 or 8) are about random, so that nothing compresses them:
+    they come first, those of 8 / low numbers in a byte. Of the number q that is left the next plane holds
     (q + 128) mod 256; one or two more, where they are needed, hold the rest, the quotient of that division.
     """
 
@@ -62,18 +61,25 @@ def in_steps(numbers: Floats, step: float) -> Encoded:
     if np.abs(numbers).max(initial=0) > _MOST:
         return as_floats(numbers * step)
     spread = float(numbers.std()) if numbers.size else 0.0
-    return _integers(numbers, (step,), max(0, math.floor(math.log2(max(1.0, spread) / _SPREAD))))
+    return _integers(numbers, (step,), max(low for low in (0, 1, 2, 4, 8) if not low or spread >= _SPREAD * 2**low))
 
 
 def _integers(numbers: NDArray[Any], scales: tuple[float, ...], low: int = 0) -> Encoded:
     whole = numbers.astype(np.int32).ravel()
-    bits = [np.packbits(whole >> bit & 1, bitorder="little") for bit in range(low)]
     shifted = (whole >> low) + 128
     rest = shifted >> 8
     kind = "<i2" if np.abs(rest).max(initial=0) > _LARGEST else "<i1"
     more = rest.astype(kind).reshape(-1, 1).view(np.uint8).T if rest.any() else np.zeros((0, rest.size), np.uint8)
-    planes = [*bits, (shifted & 255).astype(np.uint8), *more]
+    planes = [_packed(whole & ((1 << low) - 1), low), (shifted & 255).astype(np.uint8), *more]
     return Encoded(numbers.shape, "integer", b"".join(plane.tobytes() for plane in planes), scales, low)
+
+
+def _packed(numbers: NDArray[np.int32], low: int) -> NDArray[np.uint8]:
+    """Numbers of `low` bits, as many as fit in each byte, the first one lowest."""
+    if not low:
+        return np.zeros(0, np.uint8)
+    in_bytes = np.pad(numbers, (0, -len(numbers) % (8 // low))).reshape(-1, 8 // low)
+    return np.asarray((in_bytes << np.arange(0, 8, low)).sum(axis=1), np.uint8)
 
 
 def decoded(encoded: Encoded) -> NDArray[Any]:
@@ -82,7 +88,8 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     if not count:
         return np.zeros(encoded.shape, np.float32)
     content = np.frombuffer(encoded.content, np.uint8)
-    bits, planes = np.split(content, [encoded.low * -(-count // 8)])
+    low = encoded.low
+    packed, planes = np.split(content, [-(-count * low // 8)])
     planes = planes.reshape(-1, count)
     if encoded.type == "uint8":
         return np.array(planes[0].reshape(encoded.shape))
@@ -93,9 +100,9 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     if len(planes) > 1:
         kind = "<i1" if len(planes) == 2 else "<i2"
         numbers += 256 * np.ascontiguousarray(planes[1:].T).view(kind)[:, 0].astype(np.int32)
-    numbers <<= encoded.low
-    for bit, plane in enumerate(bits.reshape(encoded.low, -(-count // 8))):
-        numbers |= np.unpackbits(plane, count=count, bitorder="little").astype(np.int32) << bit
+    if low:
+        last = packed[:, None] >> np.arange(0, 8, low, dtype=np.uint8) & ((1 << low) - 1)
+        numbers = (numbers << low) + last.ravel()[:count]
     return np.asarray(numbers.reshape(encoded.shape) * np.asarray(encoded.scales, np.float32), np.float32)
 
 

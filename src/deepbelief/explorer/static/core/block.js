@@ -1,13 +1,9 @@
 // The weights as they travel: text in the page -> bytes -> typed arrays. `encoding.py` is the other direction.
 
-const DIGITS = 125; // ASCII without NUL, carriage return and <
+/** By the code of a character its digit: all ASCII but NUL, carriage return and < stand for one. */
+const DIGIT_OF = Uint8Array.from({ length: 128 }, (_, code) => code - 1 - (code > 13) - (code > 60));
+const DIGITS = 125;
 const FOURTEEN = DIGITS ** 2 - 2 ** 13;
-
-/** The digit that a character stands for. @param {number} code - of the character @returns {number} */
-function digitOf(code) {
-  if (code > 60) return code - 3;
-  return code > 13 ? code - 2 : code - 1;
-}
 
 /**
  * The bytes in the text of the page. Two characters are the digits of a number, the lower one first; it holds 14 bits, or
@@ -22,7 +18,7 @@ export async function unpack(text, length) {
   let bits = 0; // how many of them
   let at = 0;
   for (let position = 0; at < length; position += 2) {
-    const number = digitOf(text.charCodeAt(position)) + DIGITS * digitOf(text.charCodeAt(position + 1));
+    const number = DIGIT_OF[text.charCodeAt(position)] + DIGITS * DIGIT_OF[text.charCodeAt(position + 1)];
     held |= number << bits;
     bits += (number & 8191) < FOURTEEN ? 14 : 13;
     for (; bits >= 8; bits -= 8) {
@@ -66,37 +62,37 @@ function fromFloat32(planes, count) {
   return Float32Array.from({ length: count }, (_, at) => view.getFloat32(4 * at, true));
 }
 
-/** Half precision: a sign, 5 bits of exponent, 10 bits of fraction; by a table of all of them. */
+/** 2^(exponent - 25), for every exponent of a number in half precision. */
+const POWERS = Float32Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 25));
+
+/** Half precision: a sign, 5 bits of exponent, 10 bits of fraction. */
 function fromFloat16(planes, count) {
-  const table = new Float32Array(1 << 16);
-  for (let half = 0; half < table.length; half++) {
+  const values = new Float32Array(count);
+  for (let at = 0; at < count; at++) {
+    const half = planes[at] | (planes[count + at] << 8);
     const exponent = (half >> 10) & 31;
     const fraction = half & 1023;
-    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    table[half] = half >> 15 ? -size : size;
+    const size = exponent ? (1024 + fraction) * POWERS[exponent] : fraction * POWERS[1];
+    values[at] = half >> 15 ? -size : size;
   }
-  const values = new Float32Array(count);
-  for (let at = 0; at < count; at++) values[at] = table[planes[at] | (planes[count + at] << 8)];
   return values;
 }
 
 /**
- * Whole numbers times the scale of their column. First come planes of the `low` last bits, with eight numbers in a byte;
- * what is left has a plane of its own, and one or two more for what does not fit from -128 to 127.
+ * Whole numbers times the scale of their column. First come the `low` last bits, those of several numbers in a byte; what
+ * is left of each has a plane of its own, and one or two more for what does not fit from -128 to 127.
  */
 function fromIntegers(content, count, low, scales) {
   const values = new Float32Array(count);
-  const eighth = Math.ceil(count / 8);
-  const planes = content.subarray(low * eighth);
+  const planes = content.subarray(Math.ceil((count * low) / 8));
   const width = planes.length / count;
+  const mask = 2 ** low - 1;
   for (let at = 0, column = 0; at < count; at++) {
     let whole = 0; // from the highest plane, which has the sign
     if (width > 1) whole = (planes[(width - 1) * count + at] << 24) >> 24;
     if (width > 2) whole = 256 * whole + planes[count + at];
     whole = 256 * whole + planes[at] - 128;
-    for (let bit = low - 1; bit >= 0; bit--) {
-      whole = 2 * whole + ((content[bit * eighth + (at >> 3)] >> (at & 7)) & 1);
-    }
+    if (low) whole = (mask + 1) * whole + ((content[(at * low) >> 3] >> ((at * low) & 7)) & mask);
     values[at] = whole * scales[column];
     if (++column === scales.length) column = 0;
   }
