@@ -7,9 +7,10 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.explorer.choice import Choice, Encode
+from deepbelief.explorer.choice import Choice, Encode, as_sent
 from deepbelief.explorer.encoding import Block, as_bytes, as_floats
 from deepbelief.explorer.sources import LABELLED_TITLE, Contestant, Found
+from deepbelief.explorer.tour import tour_images
 from deepbelief.models import DBN, RBM, LabelledDBN
 from deepbelief.models.units import Gaussian, Units
 from deepbelief.pretrained.model import LABELLED
@@ -48,6 +49,7 @@ def make_payload(found: Found, choice: Choice) -> Payload:
         "images": _images(block, found, shown),
         "curves": found.curves or None,
         "maps": _maps(block, found),
+        "tour": tour_images(as_sent(found, choice.encoders), shown),
         "weights": {"type": choice.type, "errors": choice.errors},
     }
     if found.labelled is not None:
