@@ -81,7 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharing": MODELS | {"checkpoint", "study", "system", PACKAGE},
     "pretrained": MODELS | {"checkpoint", "data"},
     "explorer": MODELS
-    | {"checkpoint", "data", "pretrained", "progress", "randomness", "report/text", "study", "system"},
+    | {"checkpoint", "data", "pretrained", "progress", "randomness", "report/text", "robustness", "study", "system"},
     "cli": STUDIED
     | {"cluster", "evaluation", "explorer", "pretrained", "progress", "report", "search", "sharing", "study", "tables"}
     | {PACKAGE},

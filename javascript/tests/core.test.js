@@ -248,8 +248,11 @@ test("numbers of all types are read", () => {
     2,
     0,
     0xff,
+    0b1011,
+    128,
+    127,
   );
-  const described = (shape, type, offset, size, scales) => ({ shape, type, offset, bytes: size, scales });
+  const described = (shape, type, offset, size, scales, low) => ({ shape, type, offset, bytes: size, scales, low });
   const arrays = {
     raw: described([2], "uint8", 0, 2),
     half: described([1], "float16", 2, 2),
@@ -257,6 +260,7 @@ test("numbers of all types are read", () => {
     two: described([2], "integer", 4, 4, "one"),
     three: described([2], "integer", 16, 6, "one"),
     narrow: described([1, 2], "integer", 4, 2, "one"),
+    low: described([2], "integer", 22, 3, "one", 2),
   };
   const read = (name) => Array.from(readArray({ arrays }, bytes, name));
   assert.deepEqual(read("raw"), [1, 255]);
@@ -264,6 +268,7 @@ test("numbers of all types are read", () => {
   assert.deepEqual(read("one"), [1]);
   assert.deepEqual(read("narrow"), [3, -3]);
   assert.deepEqual(read("two"), [3, -3 - 256]);
+  assert.deepEqual(read("low"), [4 * 0 + 3, 4 * -1 + 2]);
   assert.deepEqual(read("three"), [256, -1 + 256 * (2 - 256)]);
 });
 

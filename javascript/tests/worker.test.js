@@ -45,11 +45,22 @@ function payload() {
   };
   const compressed = deflateSync(Uint8Array.from(parts.flat()));
   header.block = { packed: compressed.length };
-  const bits = [...compressed].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  const text = bits
-    .match(/.{1,7}/g)
-    .map((seven) => String.fromCharCode(Number.parseInt(seven.padEnd(7, "0"), 2) + 128));
-  return [header, text.join("")];
+  return [header, textOf(compressed)];
+}
+
+/** Bytes as the text of a page: 13 or 14 bits, the lowest first, are a number, which is two characters. */
+function textOf(bytes) {
+  const characters = Array.from({ length: 128 }, (_, code) => code).filter((code) => ![0, 13, 60].includes(code));
+  const bits = [...bytes].flatMap((byte) => [0, 1, 2, 3, 4, 5, 6, 7].map((at) => (byte >> at) & 1));
+  const lowest = (count) => bits.slice(0, count).reduce((sum, bit, at) => sum + bit * 2 ** at, 0);
+  let text = "";
+  while (bits.length) {
+    const size = lowest(13) < 125 ** 2 - 2 ** 13 ? 14 : 13;
+    const number = lowest(size);
+    text += String.fromCharCode(characters[number % 125], characters[Math.floor(number / 125)]);
+    bits.splice(0, size);
+  }
+  return text;
 }
 
 /** Wait until a message fits. */

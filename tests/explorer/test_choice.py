@@ -1,8 +1,11 @@
 """The choice of how weights travel: errors as they are measured, and the fewest bytes within them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from deepbelief.explorer.choice import TOLERANCE, WeightType, as_sent, choose, measure
 from deepbelief.explorer.encoding import as_floats, decoded
@@ -47,11 +50,13 @@ def test_fewer_bits_are_fewer_bytes_and_larger_errors(finer: WeightType, coarser
     assert errors[0] < errors[1]
 
 
-def test_readouts_travel_as_they_are() -> None:
+def test_readouts_travel_with_hardly_an_error() -> None:
     found = small()
     readout = found.contestants[0].network.linear(1).weight.T
-    for wanted in ("auto", "float16", "int8"):
+    for wanted in ("float16", "int8"):
         assert choose(found, wanted).of("readout_1")(1, readout) == as_floats(readout.numpy())
+    by_itself = decoded(choose(found).of("readout_1")(1, readout))
+    assert 0 < np.abs(by_itself - readout.numpy()).max() <= 2**-17
 
 
 def test_a_model_without_images_is_measured_on_random_ones() -> None:
@@ -60,23 +65,40 @@ def test_a_model_without_images_is_measured_on_random_ones() -> None:
     assert 0 < errors["reconstructions"] <= TOLERANCE
 
 
-def test_rounding_that_knows_the_inputs_changes_the_outputs_less() -> None:
-    random, step = Random(3), 0.5
+def in_steps_of(step: float) -> Callable[[Tensor], Tensor]:
+    return lambda weights: (weights / step).round() * step
+
+
+@pytest.mark.parametrize(
+    "nearest", [in_steps_of(0.5), lambda weights: weights.bfloat16().float()], ids=["step", "float"]
+)
+def test_rounding_that_knows_the_inputs_changes_the_outputs_less(nearest: Callable[[Tensor], Tensor]) -> None:
+    random = Random(3)
     smooth = random.normal((500, 100)).cumsum(dim=1)  # neighbours are alike
     weights = random.normal((100, 20))
-    numbers = rounded(weights, step, passing_on(smooth))
-    assert torch.equal(numbers, numbers.round())
-    knowing, plain = (smooth @ (one * step - weights) for one in (numbers, (weights / step).round()))
+    sent = rounded(weights, nearest, passing_on(smooth))
+    assert torch.equal(sent, nearest(sent))
+    knowing, plain = (smooth @ (one - weights) for one in (sent, nearest(weights)))
     assert knowing.square().mean() < 0.3 * plain.square().mean()
 
 
 def test_rounding_of_inputs_that_are_never_there_is_plain_rounding() -> None:
-    weights = Random(1).normal((70, 3))
-    assert torch.equal(rounded(weights, 0.25, passing_on(torch.zeros(5, 70))), (weights / 0.25).round())
+    weights, nearest = Random(1).normal((70, 3)), in_steps_of(0.25)
+    assert torch.equal(rounded(weights, nearest, passing_on(torch.zeros(5, 70))), nearest(weights))
 
 
 def test_the_block_of_rows_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     weights, upper = Random(1).normal((70, 3)), passing_on(Random(2).normal((90, 70)))
-    found = rounded(weights, 0.25, upper)
+    found = rounded(weights, in_steps_of(0.25), upper)
     monkeypatch.setattr("deepbelief.explorer.rounding._ROWS", 1000)
-    assert np.mean((found != rounded(weights, 0.25, upper)).numpy()) < 0.02  # but for sums in another order
+    again = rounded(weights, in_steps_of(0.25), upper)
+    assert np.mean((found != again).numpy()) < 0.02  # but for sums in another order
+
+
+def test_float16_of_networks_knows_the_inputs() -> None:
+    found = small(layers=(40, 30))
+    choice, network = choose(found, "float16"), found.contestants[2].network
+    weights = network.linear(2).weight.T
+    sent = torch.from_numpy(decoded(choice.of("ffnn")(2, weights)))
+    assert torch.equal(sent, sent.half().float()) and not torch.equal(sent, weights.half().float())
+    assert (sent - weights).abs().max() < 4 * 2**-11 * weights.abs().max()

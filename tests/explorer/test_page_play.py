@@ -58,6 +58,31 @@ def test_a_covered_part_is_completed_and_the_rest_stays(visit: Visit, explorer: 
     changes(page, screen, list(dreamt.flat), rests=False)
 
 
+THUMBNAIL = """async (node) => {
+    const { backgroundImage, backgroundPosition, backgroundSize } = getComputedStyle(node);
+    const parts = (text) => text.split(" ").map((part) => Number.parseFloat(part) / 100);
+    const [[x, y], [columns, rows]] = [parts(backgroundPosition), parts(backgroundSize)];
+    const sheet = new Image();
+    sheet.src = backgroundImage.slice(5, -2);
+    await sheet.decode();
+    const [width, height] = [sheet.width / columns, sheet.height / rows];
+    const copy = new OffscreenCanvas(width, height).getContext("2d");
+    copy.drawImage(sheet, -x * (columns - 1) * width, -y * (rows - 1) * height);
+    return [...copy.getImageData(0, 0, width, height).data].filter((_, index) => index % 4 === 0);
+}"""
+
+
+def test_each_thumbnail_shows_its_image(visit: Visit, explorer: Path) -> None:
+    page = visit.opened(explorer)
+    option = page.get_by_role("listbox", name="Test images").get_by_role("option")
+    shown = pixels(page, EDITOR)
+    assert option.nth(0).evaluate(THUMBNAIL) == shown
+    for number in (13, 19):
+        option.nth(number).click()
+        shown = changes(page, EDITOR, shown)
+        assert option.nth(number).evaluate(THUMBNAIL) == shown
+
+
 def test_a_walk_between_two_images(visit: Visit, explorer: Path) -> None:
     page = visit.opened(explorer, "tab=dream&dream=walk&to=5")
     screen = "#panel-dream .screen canvas >> visible=true"

@@ -54,8 +54,9 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     """The encoding of all weights.
 
     For `auto` they are whole numbers of steps. The DBN comes first, with the coarsest step at which its reconstructions
-    and the answers of all that stands on it are within the limits; then each network, whose rounding knows what its
-    layers see (`rounded`). Linear read-outs, which are small and whose errors count most, are float32 in every case.
+    and the answers of all that stands on it are within the limits; then each network. The rounding of networks knows
+    what their layers see (`rounded`), for float16 as well. Linear read-outs are small and their errors count most: they
+    have the finest steps for `auto`, and are float32 for every other type.
     """
     images = _images(found)
     fixed: dict[str, Encode] = {
@@ -65,13 +66,17 @@ def choose(found: Found, wanted: WeightType = "auto") -> Choice:
     }
     parts = [_DBN, LABELLED, *(one.name for one in found.contestants)]
     encoders = dict.fromkeys(parts, fixed["float16" if wanted == "auto" else wanted])
-    encoders |= {one.name: fixed["float32"] for one in found.contestants if one.linear}
+    readout = _stepper(2**_FINEST) if wanted == "auto" else fixed["float32"]
+    encoders |= {one.name: readout for one in found.contestants if one.linear}
     if wanted == "auto":
         encoders |= _coarsest(found.standing_on_dbn(), (_DBN, LABELLED), encoders, images, _stepper)
         for one in found.contestants:
             if not one.linear:
                 make = partial(_knowing_stepper, _passing_on(found, one))
                 encoders |= _coarsest(found.only(one.name), (one.name,), encoders, images, make)
+    elif wanted == "float16":
+        networks = [one for one in found.contestants if not one.linear]
+        encoders |= {one.name: _knowing(_passing_on(found, one), _half, fixed[wanted]) for one in networks}
     return Choice(wanted, encoders, measure(found, encoders, images))
 
 
@@ -103,15 +108,23 @@ def _stepper(step: float) -> Encode:
 
 
 def _knowing_stepper(uppers: Sequence[Tensor], step: float) -> Encode:
+    return _knowing(uppers, lambda weights: torch.round(weights / step) * step, _stepper(step))
+
+
+def _half(weights: Tensor) -> Tensor:
+    return weights.half().float()
+
+
+def _knowing(uppers: Sequence[Tensor], nearest: Callable[[Tensor], Tensor], encode: Encode) -> Encode:
     """Of a network, with the `passing_on` of each of its layers; each matrix is rounded once."""
     kept: dict[int, Encoded] = {}
 
-    def encode(number: int, weights: Tensor) -> Encoded:
+    def rounded_and_encoded(number: int, weights: Tensor) -> Encoded:
         if number not in kept:
-            kept[number] = in_steps(_numpy(rounded(weights.detach().float(), step, uppers[number - 1])), step)
+            kept[number] = encode(number, rounded(weights.detach().float(), nearest, uppers[number - 1]))
         return kept[number]
 
-    return encode
+    return rounded_and_encoded
 
 
 @torch.no_grad()

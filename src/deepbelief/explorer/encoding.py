@@ -13,7 +13,10 @@ TypeName = Literal["float32", "float16", "int8"]
 _NOTHING: Final = 1e-30  # a column of weights below it is sent as 0
 _LARGEST: Final = 127
 _MOST: Final = 2**23 - 256  # of what three planes hold
-_HTML: Final = bytes([0, 13, 60])  # NUL, carriage return and <, which HTML would change or end a script with
+_SPREAD: Final = 25  # the least standard deviation of integers without their last bits
+_CHARACTERS: Final = np.array([code for code in range(128) if code not in (0, 13, 60)], np.uint8)
+"""ASCII without NUL and carriage return, which HTML would change, and <, which could end a script."""
+_FOURTEEN: Final = len(_CHARACTERS) ** 2 - 2**13
 
 
 @final
@@ -22,14 +25,16 @@ class Encoded:
     """An array as bytes: byte k of all numbers lies in plane k, since alike bytes next to each other compress better.
 
     Types are uint8, float16, float32, or integer: a whole number times the scale of its column, of which there may be
-    one for all. Of an integer q the first plane holds (q + 128) mod 256; one or two more, where they are needed, hold
-    the rest, the quotient of that division.
+    one for all. The `low` last bits of an integer (0, 1, 2, 4 or 8) are about random, so that nothing compresses them:
+    they come first, those of 8 / low numbers in a byte. Of the number q that is left the next plane holds
+    (q + 128) mod 256; one or two more, where they are needed, hold the rest, the quotient of that division.
     """
 
     shape: tuple[int, ...]
     type: str
     content: bytes
     scales: tuple[float, ...] = ()
+    low: int = 0
 
 
 def as_floats(values: NDArray[Any], type_name: Literal["float32", "float16"] = "float32") -> Encoded:
@@ -55,16 +60,26 @@ def in_steps(numbers: Floats, step: float) -> Encoded:
     """Whole numbers of steps: the coarser, the fewer bytes once it is compressed; float32 if the steps are too fine."""
     if np.abs(numbers).max(initial=0) > _MOST:
         return as_floats(numbers * step)
-    return _integers(numbers, (step,))
+    spread = float(numbers.std()) if numbers.size else 0.0
+    return _integers(numbers, (step,), max(low for low in (0, 1, 2, 4, 8) if not low or spread >= _SPREAD * 2**low))
 
 
-def _integers(numbers: NDArray[Any], scales: tuple[float, ...]) -> Encoded:
-    shifted = numbers.astype(np.int32) + 128
+def _integers(numbers: NDArray[Any], scales: tuple[float, ...], low: int = 0) -> Encoded:
+    whole = numbers.astype(np.int32).ravel()
+    shifted = (whole >> low) + 128
     rest = shifted >> 8
     kind = "<i2" if np.abs(rest).max(initial=0) > _LARGEST else "<i1"
     more = rest.astype(kind).reshape(-1, 1).view(np.uint8).T if rest.any() else np.zeros((0, rest.size), np.uint8)
-    low = (shifted & 255).astype(np.uint8).reshape(1, -1)
-    return Encoded(numbers.shape, "integer", np.concatenate([low, more]).tobytes(), scales)
+    planes = [_packed(whole & ((1 << low) - 1), low), (shifted & 255).astype(np.uint8), *more]
+    return Encoded(numbers.shape, "integer", b"".join(plane.tobytes() for plane in planes), scales, low)
+
+
+def _packed(numbers: NDArray[np.int32], low: int) -> NDArray[np.uint8]:
+    """Numbers of `low` bits, as many as fit in each byte, the first one lowest."""
+    if not low:
+        return np.zeros(0, np.uint8)
+    in_bytes = np.pad(numbers, (0, -len(numbers) % (8 // low))).reshape(-1, 8 // low)
+    return np.asarray((in_bytes << np.arange(0, 8, low)).sum(axis=1), np.uint8)
 
 
 def decoded(encoded: Encoded) -> NDArray[Any]:
@@ -72,7 +87,10 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     count = int(np.prod(encoded.shape))
     if not count:
         return np.zeros(encoded.shape, np.float32)
-    planes = np.frombuffer(encoded.content, np.uint8).reshape(-1, count)
+    content = np.frombuffer(encoded.content, np.uint8)
+    low = encoded.low
+    packed, planes = np.split(content, [-(-count * low // 8)])
+    planes = planes.reshape(-1, count)
     if encoded.type == "uint8":
         return np.array(planes[0].reshape(encoded.shape))
     if encoded.type != "integer":
@@ -82,8 +100,10 @@ def decoded(encoded: Encoded) -> NDArray[Any]:
     if len(planes) > 1:
         kind = "<i1" if len(planes) == 2 else "<i2"
         numbers += 256 * np.ascontiguousarray(planes[1:].T).view(kind)[:, 0].astype(np.int32)
-    numbers = numbers.reshape(encoded.shape)
-    return np.asarray(numbers * np.asarray(encoded.scales, np.float32), np.float32)
+    if low:
+        last = packed[:, None] >> np.arange(0, 8, low, dtype=np.uint8) & ((1 << low) - 1)
+        numbers = (numbers << low) + last.ravel()[:count]
+    return np.asarray(numbers.reshape(encoded.shape) * np.asarray(encoded.scales, np.float32), np.float32)
 
 
 @final
@@ -101,9 +121,10 @@ class Block:
         if encoded in self._names:
             return self._names[encoded]
         scales = {"scales": self.add(as_floats(np.array(encoded.scales)))} if encoded.scales else {}
+        low = {"low": encoded.low} if encoded.low else {}
         name = f"a{len(self._names)}"
         place = {"offset": self._length, "bytes": len(encoded.content)}
-        self.described[name] = {"shape": list(encoded.shape), "type": encoded.type, **place, **scales}
+        self.described[name] = {"shape": list(encoded.shape), "type": encoded.type, **place, **scales, **low}
         self._contents.append(encoded.content)
         self._names[encoded] = name
         self._length += len(encoded.content)
@@ -119,16 +140,23 @@ class Block:
 
 
 def as_text(content: bytes) -> str:
-    """Bytes as text for a script element: 7 bits in each character.
+    """Bytes as ASCII text for a script element: 6.95 bits in each character.
 
-    It is a seventh longer than the bytes, where base64 is a third longer. The three characters that HTML would change
-    get 128 added, which takes two bytes in UTF-8.
+    Two characters are the digits of a number below 125^2, the lower one first. The number is the next 13 bits, or if
+    these are less than 125^2 - 2^13, as most are, the next 14 (as in basE91, Henke 2005). Zeros fill up the end.
 
     >>> [ord(character) for character in as_text(bytes([255, 0]))]
-    [127, 64, 128]
+    [6, 3, 1, 1]
     """
-    bits = np.unpackbits(np.frombuffer(content, np.uint8))
-    padded = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
-    characters = (padded @ np.array([64, 32, 16, 8, 4, 2, 1], np.uint8)).astype(np.uint8).tobytes()
-    moved = bytes(code + 128 if code in _HTML else code for code in range(128)) + bytes(range(128, 256))
-    return characters.translate(moved).decode("latin-1")
+    held, bits = 0, 0
+    numbers = []
+    for byte in content + bytes(2):
+        held |= byte << bits
+        bits += 8
+        if bits >= 14:
+            size = 14 if held & 8191 < _FOURTEEN else 13
+            numbers.append(held & ((1 << size) - 1))
+            held >>= size
+            bits -= size
+    upper, lower = np.divmod(np.array(numbers, np.intp), len(_CHARACTERS))
+    return str(_CHARACTERS[np.stack([lower, upper], axis=1)].tobytes(), "ascii")

@@ -7,9 +7,10 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 
-from deepbelief.explorer.choice import Choice, Encode
+from deepbelief.explorer.choice import Choice, Encode, as_sent
 from deepbelief.explorer.encoding import Block, as_bytes, as_floats
 from deepbelief.explorer.sources import LABELLED_TITLE, Contestant, Found
+from deepbelief.explorer.tour import tour_images
 from deepbelief.models import DBN, RBM, LabelledDBN
 from deepbelief.models.units import Gaussian, Units
 from deepbelief.pretrained.model import LABELLED
@@ -48,6 +49,7 @@ def make_payload(found: Found, choice: Choice) -> Payload:
         "images": _images(block, found, shown),
         "curves": found.curves or None,
         "maps": _maps(block, found),
+        "tour": tour_images(as_sent(found, choice.encoders), shown),
         "weights": {"type": choice.type, "errors": choice.errors},
     }
     if found.labelled is not None:
@@ -180,7 +182,7 @@ def _maps(block: Block, found: Found) -> list[dict[str, Any]]:
         mean = means.double().mean(dim=0)
         _, _, directions = torch.linalg.svd(means - mean, full_matrices=False)
         components = torch.nn.functional.pad(directions[:2], (0, 0, 0, max(0, 2 - len(directions))))
-        points = as_floats(((means - mean) @ components.T).numpy(), "float16")
-        described = {"mean": _array(block, mean), "components": _array(block, components)}
-        maps.append({"layer": layer, **described, "points": block.add(points), "labels": named})
+        arrays = {"mean": mean, "components": components, "points": (means - mean) @ components.T}
+        short = {name: block.add(as_floats(values.numpy(), "float16")) for name, values in arrays.items()}
+        maps.append({"layer": layer, **short, "labels": named})
     return maps

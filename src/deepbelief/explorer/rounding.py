@@ -1,5 +1,6 @@
 """Rounding of a network's weights so that its outputs change little."""
 
+from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -27,28 +28,28 @@ def passing_on(inputs: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rounded(weights: Tensor, step: float, upper: Tensor) -> Tensor:
-    """Weights (inputs, outputs) as whole numbers of steps, chosen by the inputs that occur (GPTQ, Frantar et al. 2023).
+def rounded(weights: Tensor, nearest: Callable[[Tensor], Tensor], upper: Tensor) -> Tensor:
+    """Weights as numbers of fewer bits, chosen by the inputs that occur (GPTQ, Frantar et al. 2023).
 
     Row after row is rounded, and what that changes in the outputs the rows that follow make good, as far as they can:
-    with the error e_i of row i, row k > i moves by -e_i U_ik / U_ii. A weight may then be off by more than half a step,
-    but the outputs are off by less than otherwise.
+    with the error e_i of row i, row k > i moves by -e_i U_ik / U_ii. A weight may then not be the nearest number, but
+    the outputs are off by less than otherwise.
 
     Args:
         weights: (inputs, outputs).
-        step: what the whole numbers are multiples of.
+        nearest: weights -> for each the nearest number that can be sent.
         upper: U of `passing_on`.
 
     Returns:
-        (inputs, outputs), whole numbers.
+        (inputs, outputs), numbers that can be sent.
     """
     left, found = weights.clone(), torch.empty_like(weights)
     for start in range(0, len(left), _ROWS):
         end = min(start + _ROWS, len(left))
         errors = torch.empty_like(left[start:end])
         for row in range(start, end):
-            found[row] = torch.round(left[row] / step)
-            errors[row - start] = (left[row] - found[row] * step) / upper[row, row]
+            found[row] = nearest(left[row])
+            errors[row - start] = (left[row] - found[row]) / upper[row, row]
             left[row + 1 : end].addr_(upper[row, row + 1 : end], errors[row - start], alpha=-1)
         left[end:] -= upper[start:end, end:].T @ errors
     return found

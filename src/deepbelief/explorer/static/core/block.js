@@ -1,8 +1,14 @@
 // The weights as they travel: text in the page -> bytes -> typed arrays. `encoding.py` is the other direction.
 
+/** By the code of a character its digit: all ASCII but NUL, carriage return and < stand for one. */
+const DIGIT_OF = Uint8Array.from({ length: 128 }, (_, code) => code - 1 - (code > 13) - (code > 60));
+const DIGITS = 125;
+const FOURTEEN = DIGITS ** 2 - 2 ** 13;
+
 /**
- * The bytes in the text of the page: each character carries 7 bits, and what they hold is compressed.
- * @param {string} text - characters with codes up to 188; 128 is added to those that HTML would change
+ * The bytes in the text of the page. Two characters are the digits of a number, the lower one first; it holds 14 bits, or
+ * 13 if these are no less than FOURTEEN. What the bits make up is compressed.
+ * @param {string} text
  * @param {number} length - how many bytes of compressed data there are
  * @returns {Promise<Uint8Array>} the uncompressed bytes
  */
@@ -11,12 +17,13 @@ export async function unpack(text, length) {
   let held = 0; // bits that are not yet part of a byte
   let bits = 0; // how many of them
   let at = 0;
-  for (let position = 0; at < length; position++) {
-    held = ((held << 7) | (text.charCodeAt(position) & 127)) & 0x3fff;
-    bits += 7;
-    if (bits >= 8) {
-      bits -= 8;
-      compressed[at++] = held >> bits;
+  for (let position = 0; at < length; position += 2) {
+    const number = DIGIT_OF[text.charCodeAt(position)] + DIGITS * DIGIT_OF[text.charCodeAt(position + 1)];
+    held |= number << bits;
+    bits += (number & 8191) < FOURTEEN ? 14 : 13;
+    for (; bits >= 8; bits -= 8) {
+      compressed[at++] = held;
+      held >>= 8;
     }
   }
   const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -25,17 +32,17 @@ export async function unpack(text, length) {
 
 /**
  * One array of the block, as numbers; see `encoding.py` for what the types are.
- * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: string}>}} header
+ * @param {{arrays: Object<string, {shape: number[], type: string, offset: number, bytes: number, scales?: string, low?: number}>}} header
  * @param {Uint8Array} bytes - the block
  * @param {string} name
  * @returns {Float32Array} row after row
  */
 export function readArray(header, bytes, name) {
-  const { shape, type, offset, bytes: size, scales } = header.arrays[name];
+  const { shape, type, offset, bytes: size, scales, low = 0 } = header.arrays[name];
   const count = shape.reduce((product, length) => product * length, 1);
   const planes = bytes.subarray(offset, offset + size);
   if (type === "uint8") return Float32Array.from(planes);
-  if (type === "integer") return fromIntegers(planes, count, readArray(header, bytes, scales));
+  if (type === "integer") return fromIntegers(planes, count, low, readArray(header, bytes, scales));
   if (type === "float16") return fromFloat16(planes, count);
   return fromFloat32(planes, count);
 }
@@ -55,29 +62,38 @@ function fromFloat32(planes, count) {
   return Float32Array.from({ length: count }, (_, at) => view.getFloat32(4 * at, true));
 }
 
-/** Half precision: a sign, 5 bits of exponent, 10 bits of fraction; by a table of all of them. */
+/** 2^(exponent - 25), for every exponent of a number in half precision. */
+const POWERS = Float32Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 25));
+
+/** Half precision: a sign, 5 bits of exponent, 10 bits of fraction. */
 function fromFloat16(planes, count) {
-  const table = new Float32Array(1 << 16);
-  for (let half = 0; half < table.length; half++) {
+  const values = new Float32Array(count);
+  for (let at = 0; at < count; at++) {
+    const half = planes[at] | (planes[count + at] << 8);
     const exponent = (half >> 10) & 31;
     const fraction = half & 1023;
-    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    table[half] = half >> 15 ? -size : size;
+    const size = exponent ? (1024 + fraction) * POWERS[exponent] : fraction * POWERS[1];
+    values[at] = half >> 15 ? -size : size;
   }
-  const values = new Float32Array(count);
-  for (let at = 0; at < count; at++) values[at] = table[planes[at] | (planes[count + at] << 8)];
   return values;
 }
 
-/** Whole numbers times the scale of their column; one or two more planes hold what does not fit from -128 to 127. */
-function fromIntegers(planes, count, scales) {
+/**
+ * Whole numbers times the scale of their column. First come the `low` last bits, those of several numbers in a byte; what
+ * is left of each has a plane of its own, and one or two more for what does not fit from -128 to 127.
+ */
+function fromIntegers(content, count, low, scales) {
   const values = new Float32Array(count);
+  const planes = content.subarray(Math.ceil((count * low) / 8));
   const width = planes.length / count;
+  const mask = 2 ** low - 1;
   for (let at = 0, column = 0; at < count; at++) {
-    let rest = 0; // from the highest plane, which has the sign
-    if (width > 1) rest = (planes[(width - 1) * count + at] << 24) >> 24;
-    if (width > 2) rest = 256 * rest + planes[count + at];
-    values[at] = (planes[at] - 128 + 256 * rest) * scales[column];
+    let whole = 0; // from the highest plane, which has the sign
+    if (width > 1) whole = (planes[(width - 1) * count + at] << 24) >> 24;
+    if (width > 2) whole = 256 * whole + planes[count + at];
+    whole = 256 * whole + planes[at] - 128;
+    if (low) whole = (mask + 1) * whole + ((content[(at * low) >> 3] >> ((at * low) & 7)) & mask);
+    values[at] = whole * scales[column];
     if (++column === scales.length) column = 0;
   }
   return values;

@@ -11,7 +11,7 @@ import { lookPanel } from "./look.js";
 import { State } from "./state.js";
 import { Subject } from "./subject.js";
 import { tabs } from "./tabs.js";
-import { findExamples, presetOf, tourCard, tourDoor } from "./tour.js";
+import { presetOf, tourCard, tourDoor } from "./tour.js";
 import { understandPanel } from "./understand.js";
 import { readWords, word } from "./words.js";
 
@@ -28,11 +28,8 @@ export async function start() {
     const shown = layOut(book);
     message.hidden = true;
     performance.mark("laid out");
-    // Images for the tour are looked for when the first screen is complete; a link to a step then gets its own.
     await shown;
     await book.looked;
-    if (book.count) book.examples = await findExamples(book);
-    if (book.state.values.tour) book.state.read();
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     failed(error.message);
@@ -65,7 +62,6 @@ async function openBook(failed) {
   };
   Object.assign(book, lookUps(book));
   book.attacked = book.contestantNamed("ffnn");
-  book.examples = null;
   book.state = new State((step) => presetOf(book, step), {
     through: book.attacked,
     dream: book.labelled ? "label" : "nothing",

@@ -13,7 +13,8 @@ import { word } from "./words.js";
 const SIZE = { width: 560, height: 400, margin: 16 };
 
 export function mapPart(book) {
-  const chart = drawn("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", class: "chart map" });
+  const about = { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", class: "chart map" };
+  const chart = drawn("svg", { ...about, "aria-label": word("understand.map") }); // it says more once it is drawn
   const caption = element("p", { class: "caption" });
   const thumb = picture("", "compared");
   const hint = element("div", { class: "hint" }, thumb, caption);

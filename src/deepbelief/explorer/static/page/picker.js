@@ -1,7 +1,7 @@
 /** A list of the test images as thumbnails, one of which is chosen. */
 
 import { element, freshId } from "./dom.js";
-import { paintImage, picture } from "./picture.js";
+import { sheetOf, showFrom } from "./sheet.js";
 import { word } from "./words.js";
 
 const SIDEWAYS = { ArrowRight: 1, ArrowLeft: -1 };
@@ -11,19 +11,19 @@ const SIDEWAYS = { ArrowRight: 1, ArrowLeft: -1 };
  * @param {function(number)} [choose] what a choice does, if it does more than to set that.
  */
 export function picker(book, label, name, choose = (index) => book.state.set({ [name]: index })) {
-  const { state, count, height, width } = book;
+  const { state, count } = book;
+  const sheet = sheetOf(book);
   const start = freshId("choose");
   const options = [];
   for (let index = 0; index < count; index += 1) {
-    const canvas = picture("");
-    paintImage(canvas, book.imageAt(index), height, width);
     const about = {
       role: "option",
       id: `${start}-${index}`,
       "aria-label": nameOf(book, index),
       title: nameOf(book, index),
     };
-    options.push(element("div", { ...about, onclick: () => choose(index) }, canvas));
+    options.push(element("div", { ...about, class: "picture", onclick: () => choose(index) }));
+    showFrom(sheet, options[index], index);
   }
   const list = element("div", { class: "picker", role: "listbox", tabindex: 0, "aria-label": label }, ...options);
   list.addEventListener("keydown", (event) => move(event, options, state.values[name], choose));

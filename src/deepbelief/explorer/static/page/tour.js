@@ -1,6 +1,5 @@
 /** The tour: nine steps that follow the study, each a state of the page which a link can name (`#tour=3`). */
 
-import { winner } from "./answers.js";
 import { button } from "./controls.js";
 import { element, setShown } from "./dom.js";
 import { paragraphs, word } from "./words.js";
@@ -33,14 +32,14 @@ export function stepsFor(book) {
   return STEPS.filter(({ needs = [] }) => needs.every((need) => book[need].length > 0));
 }
 
-/** The settings of step `number`, as they stand without looking at the images. */
+/** The settings of step `number`; the file names the image that suits it (`explorer/tour.py`). */
 export function presetOf(book, number) {
   const step = stepsFor(book)[number - 1];
   if (!step) return {};
   const set = { ...step.set };
   if (step.deepest) set.layer = book.layers;
   if (step.name === "attack" || step.name === "defence") set.through = book.attacked;
-  if (book.examples) set.image = book.examples[step.image];
+  if (book.header.tour) set.image = book.header.tour[step.image];
   return set;
 }
 
@@ -109,27 +108,4 @@ export function tourDoor(book) {
   const show = () => setShown(door, book.state.values.tour === 0);
   book.state.follow(["tour"], show);
   return door;
-}
-
-/**
- * Images that suit the tour: `agreed`, which all classifiers get right; `disputed`, on which they differ; and `fooled`,
- * which all get right until the attack of the tour.
- */
-export async function findExamples(book) {
-  const found = { agreed: null, disputed: null, fooled: null };
-  for (let index = 0; index < book.count && Object.values(found).includes(null); index += 1) {
-    const says = (await book.answersTo(book.imageAt(index), 0)).map(winner);
-    if (says.some((one) => one !== says[0])) found.disputed ??= index;
-    if (says.some((one) => one !== book.labelAt(index))) continue;
-    found.agreed ??= index;
-    if (await isFooled(book, index)) found.fooled ??= index;
-  }
-  const agreed = found.agreed ?? 0;
-  return { agreed, disputed: found.disputed ?? agreed, fooled: found.fooled ?? agreed };
-}
-
-async function isFooled({ client, attacked, contestants, imageAt, labelAt }, index) {
-  if (contestants.length === 0) return false;
-  const image = await client.call("fgsm", attacked, imageAt(index), labelAt(index), 0.1, { defence: 0 });
-  return winner(await client.call("probabilities", attacked, image, { defence: 0 })) !== labelAt(index);
 }
