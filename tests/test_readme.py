@@ -4,8 +4,8 @@ import math
 import re
 import runpy
 import shlex
-import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from packaging.version import Version
 from typer.main import get_command
 
 from deepbelief.cli.app import app
+from deepbelief.system import precision
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # where the script's neighbours are
@@ -93,60 +94,64 @@ def test_pages_with_python_are_run() -> None:
     assert [page for page in ALL_PAGES if page.count("/") < 2 and blocks_of(page, "python")] == pages
 
 
-def test_the_python_about_robustness_runs(tmp_path: Path) -> None:
+Run = Callable[[str], str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs Python as a script in an empty folder and gives what it prints; any warning fails.
+
+    It runs in this process, which has all modules loaded, with names of its own.
+    """
+
+    def run_script(code: str) -> str:
+        (tmp_path / "page.py").write_text(code, encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(precision, "seconds_per_product", lambda dtype, device: 1.0)  # bfloat16 is no faster
+        runpy.run_path("page.py", run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_script
+
+
+def test_the_python_about_robustness_runs(run: Run) -> None:
     (code,) = blocks_of("docs/robustness.md", "python")
-    (tmp_path / "page.py").write_text(code, encoding="utf-8")
-    command = [sys.executable, "-W", "error", "page.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 5 + 3
+    assert len(run(code).splitlines()) == 5 + 3
 
 
-def test_the_python_about_incomplete_data_runs() -> None:
+def test_the_python_about_incomplete_data_runs(run: Run) -> None:
     (code,) = blocks_of("docs/incomplete-data.md", "python")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    *_, log_p = done.stdout.split()
+    *_, log_p = run(code).split()
     assert -4 * math.log(3) / 2 < float(log_p) < 0  # better than by chance of two known stars in four
 
 
-def test_the_python_about_large_data_runs() -> None:
+def test_the_python_about_large_data_runs(run: Run) -> None:
     (code,) = blocks_of("docs/large-data.md", "python")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["1", "1"], ["1", "2"], ["2", "1"], ["2", "2"]]
+    assert [line.split()[:2] for line in run(code).splitlines()] == [["1", "1"], ["1", "2"], ["2", "1"], ["2", "2"]]
 
 
-def test_the_python_about_many_processes_runs_in_one() -> None:
+def test_the_python_about_many_processes_runs_in_one(run: Run) -> None:
     (code,) = blocks_of("docs/many-processes.md", "python")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 2
+    assert len(run(code).splitlines()) == 2
 
 
-def test_the_python_about_pretrained_models_runs() -> None:
+def test_the_python_about_pretrained_models_runs(run: Run) -> None:
     (code,) = blocks_of("docs/pretrained.md", "python")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    told, shares = done.stdout.splitlines()
+    told, shares = run(code).splitlines()
     assert "'readout_2': 0.97" in told
     undefended, defended = map(float, shares.split())
     assert min(undefended, defended) > 0.5
 
 
-def test_the_python_about_scikit_learn_runs() -> None:
+def test_the_python_about_scikit_learn_runs(run: Run) -> None:
     (code,) = blocks_of("docs/scikit-learn.md", "python")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    all_labels, few_labels = map(float, done.stdout.split())
+    all_labels, few_labels = map(float, run(code).split())
     assert all_labels > 0.85
     assert few_labels > 0.75
 
 
-def test_the_python_about_watching_runs(tmp_path: Path) -> None:
-    code = "".join(blocks_of("docs/watching.md", "python"))
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_the_python_about_watching_runs(run: Run, tmp_path: Path) -> None:
+    run("".join(blocks_of("docs/watching.md", "python")))
     folder = tmp_path / "runs" / "digits"
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 5
     assert list(folder.glob("layer_1/events.*"))
@@ -154,22 +159,19 @@ def test_the_python_about_watching_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(Version(version("torch")) < Version("2.9"), reason="there ONNX export is one sentence")
-def test_the_python_about_sharing_runs(tmp_path: Path) -> None:
-    (tmp_path / "page.py").write_text("".join(blocks_of("docs/sharing.md", "python")), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-W", "error", "page.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "RBMSettings 3\n(2, 100)\n"
+def test_the_python_about_sharing_runs(run: Run, tmp_path: Path) -> None:
+    assert run("".join(blocks_of("docs/sharing.md", "python"))) == "RBMSettings 3\n(2, 100)\n"
     assert {path.name for path in (tmp_path / "digits-dbn").iterdir()} == {"model.safetensors", "README.md"}
 
 
-def test_the_readmes_python_runs(tmp_path: Path, tiny: str) -> None:
+def test_the_readmes_python_runs(run: Run, tmp_path: Path, tiny: str) -> None:
     """All of it, one block after the other, as it stands but for what is smaller here."""
     code = "".join(blocks_of("README.md", "python"))
     for old, new in SMALLER.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)
     (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    run(code)
     assert (tmp_path / "dbn.safetensors").exists()
     assert (tmp_path / "runs" / "smoke" / "report.html").exists()
 

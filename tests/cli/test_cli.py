@@ -65,8 +65,8 @@ def test_the_precisions_of_the_command_are_those_of_recipes() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_an_example_in_its_help(command: str) -> None:
-    done = deepbelief(command, "--help")
+def test_every_command_has_an_example_in_its_help(tmp_path: Path, command: str) -> None:
+    done = quickly(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert f"Example: deepbelief {command}" in done.stdout
 
@@ -92,11 +92,11 @@ def test_a_sign_that_the_terminal_lacks_ends_nothing(tmp_path: Path, encoding: s
     assert "20 training and 20 test images, 4x4" in done.stdout
 
 
-def test_recipes_are_printed_as_files_to_edit(tmp_path: Path, tiny: str) -> None:
-    done = deepbelief("recipe", "reference")
+def test_recipes_are_printed_as_files_to_edit(tmp_path: Path) -> None:
+    done = quickly("recipe", "reference", cwd=tmp_path)
     assert done.returncode == 0
     assert 'title = "The reference study' in done.stdout
-    assert_refused(deepbelief("recipe", "other"), 2, "there is no recipe 'other': give one of default")
+    assert_refused(quickly("recipe", "other", cwd=tmp_path), 2, "there is no recipe 'other': give one of default")
 
 
 def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_precision: str) -> None:
@@ -114,32 +114,32 @@ def test_a_study_its_report_and_its_features(tmp_path: Path, tiny: str, one_prec
     assert (page.parent / "explorer.html").stat().st_size > 100_000
     assert '<a href="explorer.html">Play with these networks</a>' in before
 
-    classes = deepbelief("classify", "runs/mine", "digits", "--out", "classes.csv", cwd=tmp_path)
+    classes = quickly("classify", "runs/mine", "digits", "--out", "classes.csv", cwd=tmp_path)
     assert classes.returncode == 0, classes.stderr
     assert classes.stdout == "classes.csv: 360 rows, 10 classes\n"
     assert_refused(
-        deepbelief("classify", "runs/mine", "digits", "--out", "classes.csv", "--classifier", "best", cwd=tmp_path),
+        quickly("classify", "runs/mine", "digits", "--out", "classes.csv", "--classifier", "best", cwd=tmp_path),
         2,
         "runs/mine has no classifier 'best': give --classifier with one of readout_1",
     )
 
     page.unlink()
-    again = deepbelief("report", "runs/mine", cwd=tmp_path)
+    again = quickly("report", "runs/mine", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert page.read_text(encoding="utf-8") == before
 
     assert_refused(
-        deepbelief("study", "mine.toml", "--seed", 0, "--out", "runs/mine/seed-0", cwd=tmp_path),
+        quickly("study", "mine.toml", "--seed", 0, "--out", "runs/mine/seed-0", cwd=tmp_path),
         2,
         "is not empty and holds no study: give another folder with --out",
     )
     assert_refused(
-        deepbelief("study", "mine.toml", "--seeds", 2, "--precision", "fp64", cwd=tmp_path),
+        quickly("study", "mine.toml", "--seeds", 2, "--precision", "fp64", cwd=tmp_path),
         2,
         f"precision is '{one_precision}' there and 'fp64' here",
     )
     (tmp_path / "mine.toml").write_text(tiny.replace("steps = 150", "steps = 151"))
-    changed = deepbelief("study", "mine.toml", "--device", "cpu", cwd=tmp_path)
+    changed = quickly("study", "mine.toml", "--device", "cpu", cwd=tmp_path)
     assert_refused(changed, 2, "other settings (readouts.steps is 150 there and 151 here)")
 
 
@@ -258,7 +258,7 @@ def test_real_values_are_drawn(real: Path) -> None:
 def test_a_study_of_real_values(real: Path, tiny: str) -> None:
     settings = tiny.replace('"digits"', '"real.npz"').replace("validation = 200", "validation = 4")
     (real / "mine.toml").write_text(settings.replace("[dbn]", '[dbn]\nvisible = "gaussian"'))
-    done = deepbelief("study", "mine.toml", "--device", "cpu", "--precision", "fp32", cwd=real)
+    done = quickly("study", "mine.toml", "--device", "cpu", "--precision", "fp32", cwd=real)
     assert done.returncode == 0, done.stderr
     assert "real numbers from" in (real / "runs" / "mine" / "report.html").read_text(encoding="utf-8")
 
@@ -312,8 +312,8 @@ def test_mistakes_are_one_sentence(tmp_path: Path, words: tuple[str, ...], code:
 
 
 @pytest.mark.parametrize("words", [("study", "--sedes", 3), ("study", "--seeds", 0), ("encode",), ("frobnicate",)])
-def test_mistyped_commands_exit_with_2(words: tuple[object, ...]) -> None:
-    done = deepbelief(*words)
+def test_mistyped_commands_exit_with_2(tmp_path: Path, words: tuple[object, ...]) -> None:
+    done = quickly(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -350,6 +350,6 @@ def test_a_model_whose_name_has_brackets(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    done = deepbelief("study", "smoke", "--out", "file/run", "--data", tmp_path, cwd=tmp_path)
+    done = quickly("study", "smoke", "--out", "file/run", "--data", tmp_path, cwd=tmp_path)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr

@@ -29,7 +29,7 @@ from deepbelief.report import page
 from deepbelief.study import execution
 from deepbelief.study.context import Context, Findings
 from deepbelief.system.atomic import is_temporary
-from tests.cli.test_cli import assert_refused, deepbelief, quickly
+from tests.cli.test_cli import assert_refused, quickly
 
 # What changes a disk: modules and names of functions, and whether a call is such an attempt.
 ATTEMPTS: list[tuple[Any, str, Callable[..., bool]]] = [
@@ -176,10 +176,12 @@ def test_tensorboard_that_is_not_installed_is_told_of_before_any_work(
     assert study(quick, "run").returncode == 0
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     cache = tmp_path / "file" / "cache"
-    done = deepbelief("data", "kmnist", cwd=tmp_path, XDG_CACHE_HOME=str(cache), DEEPBELIEF_DATA="", HOME=str(cache))
+    for name, value in {"XDG_CACHE_HOME": str(cache), "DEEPBELIEF_DATA": "", "HOME": str(cache)}.items():
+        monkeypatch.setenv(name, value)
+    done = quickly("data", "kmnist", cwd=tmp_path)
     assert_refused(done, 1, "for downloads cannot be made (Not a directory); give a folder that holds its files")
 
 

@@ -1,7 +1,6 @@
 """What studies at once need that is not Ray's: the order of things, the table, a worker's work, mistakes of users."""
 
 import io
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from deepbelief.study import execution
 from deepbelief.study.context import Context, Findings
 from deepbelief.study.recipe import parse_recipe
 from deepbelief.study.run import Study
+from tests.cli.test_cli import assert_refused, quickly
 from tests.cluster.conftest import MakeTask
 from tests.conftest import TINY
 
@@ -149,13 +149,9 @@ Refused = Callable[[str, str, int], None]
 def refused(tmp_path: Path) -> Refused:
     def check(arguments: str, message: str, code: int) -> None:
         before = sorted(tmp_path.rglob("*"))
-        done = subprocess.run(
-            [sys.executable, "-m", "deepbelief", *arguments.split()], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stdout) == (code, "")
-        assert done.stderr.startswith("deepbelief: ")
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+        done = quickly(*arguments.split(), cwd=tmp_path)
+        assert_refused(done, code, message)
+        assert done.stdout == ""
         assert sorted(tmp_path.rglob("*")) == before
 
     return check

@@ -16,6 +16,7 @@ BY_CHANCE = {
     for kind in ("dense", "sparse")
 }
 FAST = {"learning_rate": 0.02, "epochs": 30}
+LABEL_RBM = {"learning_rate": 0.05, "batch_size": 10, "epochs": 20}
 
 
 @parametrize_with_checks(
@@ -23,7 +24,7 @@ FAST = {"learning_rate": 0.02, "epochs": 30}
         RBMTransformer(5, **QUICK),
         DBNTransformer((5, 4), **QUICK),
         DBNClassifier((8,), head_settings=FAST, **QUICK),
-        DBNClassifier((64,), head="label_rbm", head_settings={"learning_rate": 0.05, "batch_size": 20}, **QUICK),
+        DBNClassifier((64,), head="label_rbm", head_settings=LABEL_RBM, **QUICK),
         DBNClassifier((8,), head="readout", **QUICK),
         DBNRegressor((8,), head_settings=FAST, **QUICK),
         DBNRegressor((16,), head="readout", **QUICK),
