@@ -134,10 +134,12 @@ def test_a_network_by_onednn(multiplied: list[tuple[int, ...]]) -> None:
     torch.testing.assert_close(slopes, leaf.grad)
 
 
-def test_an_exported_network_has_standard_operations_only() -> None:
-    network = FeedForward([5, 4, 3], torch.relu, Random(0))
-    exported = torch.export.export(network, (torch.rand(6, 5),))
+def test_an_exported_network_has_standard_operations_and_takes_any_number_of_rows() -> None:
+    network, rows = FeedForward([5, 4, 3], torch.relu, Random(0)), torch.export.Dim("rows")
+    exported = torch.export.export(network, (torch.rand(6, 5),), dynamic_shapes=({0: rows},))
     assert not [node.target for node in exported.graph.nodes if "mkldnn" in str(node.target)]
+    values = torch.rand(9, 5)
+    torch.testing.assert_close(exported.module()(values), network(values))
 
 
 @pytest.mark.parametrize(

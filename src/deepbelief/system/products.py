@@ -31,13 +31,13 @@ def affine(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _by_onednn(left: Tensor, right: Tensor) -> bool:
     return (
-        left.ndim == right.ndim == 2
+        not torch.compiler.is_compiling()  # an exported model has standard operations, for any number of rows
+        and left.ndim == right.ndim == 2
         and len(left) * right.numel() >= _LEAST
         and left.dtype == right.dtype == torch.float32
         and left.device.type == right.device.type == "cpu"
         and onednn_is_faster()
         and not torch.is_autocast_enabled("cpu")  # which takes other types
-        and not torch.compiler.is_compiling()  # an exported model has standard operations only
     )
 
 
