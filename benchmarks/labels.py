@@ -199,6 +199,7 @@ def hybrid(
     generative_weight: Annotated[float, typer.Option(min=0, help="alpha.")] = 0.01,
     dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.5,
     input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.0,
+    averaging: Annotated[float, typer.Option(min=0, help="Epochs that parameters are averaged over.")] = 1.0,
     out: Annotated[Path, typer.Option(help="The JSON file to write.")] = HERE / "results" / "hybrid.json",
 ) -> None:
     """The hybrid RBM (Larochelle & Bengio 2008: 1.28 % with 1,500 hidden units)."""
@@ -208,6 +209,7 @@ def hybrid(
         generative_weight=generative_weight,
         dropout=dropout,
         input_dropout=input_dropout,
+        averaging=averaging,
         patience=0,
     )
     console = Console()
