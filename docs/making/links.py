@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 LINK = re.compile(r"(?<!`)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(```|~~~).*?^\1$", flags=re.DOTALL | re.MULTILINE)
 

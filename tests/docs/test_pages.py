@@ -10,7 +10,7 @@ from textwrap import indent
 
 import pytest
 from making import stage
-from making.links import DOCS, ROOT, anchors, links, pages, prose
+from making.links import DOCS, NOTEBOOKS, ROOT, anchors, links, pages, prose
 
 GUIDES = [page for page in pages() if DOCS in page.parents]
 
@@ -38,7 +38,7 @@ def test_links_are_the_same_on_the_site() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_what_the_site_links_to_is_on_the_site(page: Path) -> None:
-    there = {stage.place(one) for one in pages()}
+    there = {stage.place(one) for one in [*pages(), *NOTEBOOKS]}
     for link in links(stage.with_links(page, page.read_text("utf-8"))):
         if link.path.endswith(".md"):
             assert Path(os.path.normpath(stage.place(page).parent / link.path)) in there, link
