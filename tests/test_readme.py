@@ -85,21 +85,11 @@ def test_pages_with_python_are_run() -> None:
         "docs/large-data.md",
         "docs/many-processes.md",
         "docs/pretrained.md",
-        "docs/robustness.md",
         "docs/scikit-learn.md",
         "docs/sharing.md",
         "docs/watching.md",
     ]
     assert [page for page in ALL_PAGES if page.count("/") < 2 and blocks_of(page, "python")] == pages
-
-
-def test_the_python_about_robustness_runs(tmp_path: Path) -> None:
-    (code,) = blocks_of("docs/robustness.md", "python")
-    (tmp_path / "page.py").write_text(code, encoding="utf-8")
-    command = [sys.executable, "-W", "error", "page.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 5 + 3
 
 
 def test_the_python_about_incomplete_data_runs() -> None:
@@ -154,10 +144,14 @@ def test_the_python_about_watching_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(Version(version("torch")) < Version("2.9"), reason="there ONNX export is one sentence")
-def test_the_python_about_sharing_runs(tmp_path: Path) -> None:
-    (tmp_path / "page.py").write_text("".join(blocks_of("docs/sharing.md", "python")), encoding="utf-8")
+def test_the_python_about_sharing_and_export_runs(tmp_path: Path) -> None:
+    code = "".join(blocks_of("docs/sharing.md", "python") + blocks_of("docs/do/export.md", "python"))
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
     done = subprocess.run([sys.executable, "-W", "error", "page.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "RBMSettings 3\n(2, 100)\n"
+    told, exported = done.stdout.splitlines()
+    assert told == "RBMSettings 3"
+    shape, difference = exported.rsplit(" ", 1)
+    assert shape == "(2, 100)" and float(difference) < 1e-5
     assert {path.name for path in (tmp_path / "digits-dbn").iterdir()} == {"model.safetensors", "README.md"}
 
 

@@ -11,6 +11,7 @@ from textwrap import indent
 import pytest
 from making import stage
 from making.links import DOCS, NOTEBOOKS, ROOT, anchors, links, pages, prose
+from PIL import Image
 
 GUIDES = [page for page in pages() if DOCS in page.parents]
 
@@ -91,7 +92,10 @@ ROOMS = [
     *("models", "learning", "data", "likelihood", "sampling", "insight", "robustness", "checkpoint", "errors"),
     *("randomness", "watching", "sklearn", "study", "evaluation", "pretrained"),
 ]
-TASKS = ["choosing-units", "own-images", "reading-a-bracket"]
+TASKS = [
+    *("images-of-a-class", "own-classifier", "own-images", "real-valued-data", "unlabelled-data"),
+    "reading-a-bracket",
+]
 # What these pages say -> what is run instead, which is done sooner.
 SMALLER = {
     'load_dataset("fashion-mnist")': 'load_dataset("digits")',
@@ -101,7 +105,8 @@ SMALLER = {
 
 def test_all_pages_with_python_are_run() -> None:
     assert {page.stem for page in (DOCS / "reference").glob("*.md") if code_of(page)} == {*ROOMS}
-    assert {page.stem for page in (DOCS / "do").glob("*.md") if code_of(page)} == {*TASKS}
+    elsewhere = {"export"}  # in `tests/test_readme.py`, with the page about sharing
+    assert {page.stem for page in (DOCS / "do").glob("*.md") if code_of(page)} == {*TASKS, *elsewhere}
 
 
 def test_the_examples_of_rooms_and_tasks_run(tmp_path: Path, tiny: str) -> None:
@@ -119,6 +124,10 @@ def test_the_examples_of_rooms_and_tasks_run(tmp_path: Path, tiny: str) -> None:
     assert all(text.strip() for text in printed)
     assert (tmp_path / "runs" / "smoke" / "report.html").exists()
     assert (tmp_path / "my-dbn" / "README.md").exists()
-    assert (tmp_path / "units.png").stat().st_size > 1000
+    for picture in ("units.png", "neighbours.png"):  # of the shape that the page shows
+        with Image.open(tmp_path / picture) as here, Image.open(DOCS / "images" / "do" / picture) as kept:
+            assert here.size == kept.size, picture
+    robustness = printed[len(ROOMS) + TASKS.index("own-classifier")].split()
+    assert 0.3 < float(robustness[-1]) < 1
     low, high = map(float, re.search(r"between (-[\d.]+) and (-[\d.]+) nats", printed[-1]).groups())
     assert abs(low - high) < 5
