@@ -47,5 +47,5 @@ def anchor(heading: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, and those that it sets itself by `(name)=`."""
+    """The anchors of a page's headings."""
     return {anchor(heading) for heading in re.findall(r"^#{1,6} (.+)$", prose(text), flags=re.MULTILINE)}

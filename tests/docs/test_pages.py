@@ -45,6 +45,30 @@ def test_what_the_site_links_to_is_on_the_site(page: Path) -> None:
             assert Path(os.path.normpath(stage.place(page).parent / link.path)) in there, link
 
 
+# What the site understands and GitHub shows raw, beside fences: directives, roles, targets, comments, breaks, formulas.
+ON_THE_SITE_ALONE = re.compile(
+    r"^(?:`{3,}|~{3,}|:{3,})\{|^:{3,}|\{[\w:-]+\}`|^\([\w-]+\)=$|^%|^\+\+\+|\$\$", re.MULTILINE
+)
+
+
+def raw_on_github(text: str) -> list[str]:
+    """What in a page is for the site alone, and formulas from which GitHub takes a backslash."""
+    plain = re.sub(r"`[^`\n]+`", "`", prose(text))  # inline code says what it likes
+    of_fences = re.findall(r"^(?:`{3,}|~{3,})\{.*", text, flags=re.MULTILINE)
+    return of_fences + ON_THE_SITE_ALONE.findall(plain) + re.findall(r"\$[^$\n]*\\[^\w\s][^$\n]*\$", plain)
+
+
+def test_what_github_would_show_raw_is_found() -> None:
+    for text in ("```{note}\nx\n```", ":::{tip}", "{doc}`index`", "(here)=", "% told", "$$x$$", "a $x \\, y$"):
+        assert raw_on_github(text), text
+    assert not raw_on_github("`{x}` and $x$\n\n```python\n% a {b}`\n```\n\n```math\nx \\, y\n```\n")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_github_shows_the_page_as_well(page: Path) -> None:
+    assert raw_on_github(page.read_text("utf-8")) == []
+
+
 def sentence_lengths(text: str) -> list[int]:
     """Words of each sentence of a page's prose: tables, code, headings and comments are left out.
 
