@@ -17,6 +17,7 @@ root_doc = "index"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath"]
+myst_fence_as_directive = ["math"]  # formulas on lines of their own, in the way that GitHub shows them, too
 myst_heading_anchors = 4
 default_role = "py:obj"  # a name in one backtick in a docstring is a link, where there is such a name
 autodoc_member_order = "bysource"

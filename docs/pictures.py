@@ -1,39 +1,49 @@
-"""Draw the pictures of the tutorial, docs/images/learn/, by the tutorial's own code.
+"""Draw the pictures of the tutorial and of the pages about tasks by the pages' own code.
 
     .venv/bin/python docs/pictures.py
 
-All steps run one after the other, as a reader would type them. Run it after a change to the code of a step.
+The tutorial's steps run one after the other, as a reader would type them, and each task by itself. Pictures go to
+docs/images/learn/ and docs/images/do/. Run it after a change to the code of a page.
 """
 
 import os
 import re
 import runpy
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
 
 DOCS = Path(__file__).parent
-OUT = DOCS / "images" / "learn"
+STEPS = sorted((DOCS / "learn").glob("[1-9]-*.md"))
+TASKS = ("own-images", "unlabelled-data")
 
 
-def code() -> str:
-    """The code of all steps, in their order."""
-    texts = (step.read_text(encoding="utf-8") for step in sorted((DOCS / "learn").glob("[1-9]-*.md")))
+def code(pages: Iterable[Path] = STEPS) -> str:
+    """The code of pages, in their order."""
+    texts = (page.read_text(encoding="utf-8") for page in pages)
     return "\n".join("\n".join(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)) for text in texts)
 
 
-def main() -> None:
+def draw(code: str, into: Path) -> None:
     """Run the code in an empty folder, and keep the pictures that it leaves there."""
-    matplotlib.use("agg")
-    OUT.mkdir(parents=True, exist_ok=True)
+    into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        Path("tutorial.py").write_text(code(), encoding="utf-8")
-        runpy.run_path("tutorial.py")
+        Path("page.py").write_text(code, encoding="utf-8")
+        runpy.run_path("page.py")
         for picture in Path(folder).glob("*.png"):
-            picture.replace(OUT / picture.name)
+            picture.replace(into / picture.name)
         os.chdir(DOCS)
+
+
+def main() -> None:
+    """Draw all of them."""
+    matplotlib.use("agg")
+    draw(code(), DOCS / "images" / "learn")
+    for task in TASKS:
+        draw(code([DOCS / "do" / f"{task}.md"]), DOCS / "images" / "do")
 
 
 if __name__ == "__main__":

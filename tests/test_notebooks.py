@@ -1,12 +1,14 @@
 """The notebooks run at the pace of seconds, as scripts and one of them as a notebook; one follows the study."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -73,3 +75,32 @@ def test_one_becomes_a_notebook_with_pictures_and_without_errors(
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
     assert not [output for output in outputs if output.output_type == "error"]
     assert any(cell.cell_type == "markdown" and cell.source.startswith("# How robust") for cell in notebook.cells)
+
+    page_of = pytest.importorskip("making.notebooks")
+    page_of.stage_notebook(tmp_path / "robustness.ipynb", "seconds", tmp_path / "pages")
+    page = (tmp_path / "pages" / "robustness.md").read_text("utf-8")
+    assert page.startswith("# How robust is it?\n") and "made at the pace `seconds`" in page
+    for number, picture in enumerate(re.findall(r"^!\[.+?\]\((.+?)\)$", page, flags=re.MULTILINE), start=1):
+        assert picture == f"robustness-{number}.png"
+        Image.open(tmp_path / "pages" / picture).verify()
+    assert number == 2
+    assert "```text\nDBN: accuracy 0." in page and "restart the kernel" not in page
+    notebook.cells[-2].outputs[0].data = {"video/mp4": ""}
+    with pytest.raises(ValueError, match="display_data"):
+        page_of.text(notebook, "robustness", "seconds")
+
+
+def test_a_notebook_is_run_again_after_a_change_to_it_or_to_the_library(tmp_path: Path) -> None:
+    pytest.importorskip("nbclient")
+    is_current = runpy.run_path(str(ROOT / "docs" / "notebooks.py"))["is_current"]
+    text, file = tmp_path / "lesson.py", tmp_path / "lesson.ipynb"
+    text.touch()
+    assert not is_current(file, text)
+    file.touch()
+    os.utime(file, (now := text.stat().st_mtime, now + 10))
+    assert is_current(file, text)
+    os.utime(text, (now, now + 20))
+    assert not is_current(file, text)
+    os.utime(text, (0, 0))
+    os.utime(file, (1, 1))  # before the library was written
+    assert not is_current(file, text)

@@ -86,7 +86,6 @@ def test_pages_with_python_are_run() -> None:
         "docs/large-data.md",
         "docs/many-processes.md",
         "docs/pretrained.md",
-        "docs/robustness.md",
         "docs/scikit-learn.md",
         "docs/sharing.md",
         "docs/watching.md",
@@ -112,11 +111,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return capsys.readouterr().out
 
     return run_script
-
-
-def test_the_python_about_robustness_runs(run: Run) -> None:
-    (code,) = blocks_of("docs/robustness.md", "python")
-    assert len(run(code).splitlines()) == 5 + 3
 
 
 def test_the_python_about_incomplete_data_runs(run: Run) -> None:
@@ -159,8 +153,13 @@ def test_the_python_about_watching_runs(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(Version(version("torch")) < Version("2.9"), reason="there ONNX export is one sentence")
-def test_the_python_about_sharing_runs(run: Run, tmp_path: Path) -> None:
-    assert run("".join(blocks_of("docs/sharing.md", "python"))) == "RBMSettings 3\n(2, 100)\n"
+def test_the_python_about_sharing_and_export_runs(run: Run, tmp_path: Path) -> None:
+    told, exported = run(
+        "".join(blocks_of("docs/sharing.md", "python") + blocks_of("docs/do/export.md", "python"))
+    ).splitlines()
+    assert told == "RBMSettings 3"
+    shape, difference = exported.rsplit(" ", 1)
+    assert shape == "(2, 100)" and float(difference) < 1e-5
     assert {path.name for path in (tmp_path / "digits-dbn").iterdir()} == {"model.safetensors", "README.md"}
 
 

@@ -34,6 +34,9 @@ def test_the_workflows_run_every_system_and_every_python_that_is_promised() -> N
     matrix = loaded(".github/workflows/test.yml")["jobs"]["tests"]["strategy"]["matrix"]
     assert matrix["python"] == PYTHONS
     assert matrix["system"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    tests = loaded(".github/workflows/test.yml")["jobs"]["tests"]["steps"][-1]["run"]
+    kinds = [marker.partition(":")[0] for marker in PROJECT["tool"]["pytest"]["ini_options"]["markers"]]
+    assert tests.endswith('-m "' + " and ".join(f"not {kind}" for kind in kinds) + '"')
     steps = loaded(".github/workflows/release.yml")["jobs"]["build"]["steps"]
     assert sorted(steps[1]["with"]["python-version"].split()) == PYTHONS
 

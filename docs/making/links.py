@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 LINK = re.compile(r"(?<!`)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(```|~~~).*?^\1$", flags=re.DOTALL | re.MULTILINE)
 
@@ -46,5 +47,5 @@ def anchor(heading: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, and those that it sets itself by `(name)=`."""
+    """The anchors of a page's headings."""
     return {anchor(heading) for heading in re.findall(r"^#{1,6} (.+)$", prose(text), flags=re.MULTILINE)}

@@ -6,19 +6,21 @@ import shutil
 from pathlib import Path
 
 from making import commands, names, settings
-from making.links import LINK, ROOT, pages
+from making.links import LINK, NOTEBOOKS, ROOT, pages
 
 # What is written in the place of a line such as <!-- site: commands -->.
 WRITTEN = {"commands": commands.text, "settings": settings.text, "names": names.text}
 MARKER = re.compile(r"^<!-- site: (\w+) ?([\w.]*) -->.*?<!-- end site -->$", flags=re.MULTILINE | re.DOTALL)
 # A link with its text, such as [text](path#anchor).
 WHOLE_LINK = re.compile(r"(?<!`)\[([^][]*)\]\((?!https?:|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
-LISTED = re.compile(r"^- \[[^]]*\]\(([^)]+\.md)\)", flags=re.MULTILINE)
+LISTED = re.compile(r"^- \[([^]]*)\]\(([^)]+\.md)\)", flags=re.MULTILINE)
 
 
 def place(path: Path) -> Path:
-    """Where a file of the repository stands on the site."""
+    """Where a file of the repository stands on the site; for the text of a notebook, where its page stands."""
     relative = path.resolve().relative_to(ROOT)
+    if path.resolve() in NOTEBOOKS:
+        return relative.with_suffix(".md")
     return relative.relative_to("docs") if relative.parts[0] == "docs" else relative
 
 
@@ -27,7 +29,7 @@ def stage(into: Path) -> None:
     for page in pages():
         text = page.read_text(encoding="utf-8")
         for target in sorted({page.parent / link[0] for link in LINK.findall(text) if link[0]}):
-            if target.suffix != ".md" and target.is_file():
+            if target.suffix != ".md" and target.is_file() and target.resolve() not in NOTEBOOKS:
                 _copy(target, into)
         staged = into / place(page)
         staged.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +62,11 @@ def with_links(page: Path, text: str) -> str:
 
 
 def with_trees(text: str) -> str:
-    """An index whose lists of pages are also the menu: each heading is the caption of a part of it."""
+    """An index whose lists are also the menu, with the same names: each heading is the caption of a part of it."""
     written = []
     for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):
         heading = re.match(r"## (.+)", part)
-        listed = "\n".join(LISTED.findall(part))
+        listed = "\n".join(f"{name} <{page}>" for name, page in LISTED.findall(part))
         caption = f":caption: {heading[1]}\n" if heading else ""
         written.append(part + (f"\n```{{toctree}}\n:hidden:\n{caption}\n{listed}\n```\n\n" if listed else ""))
     return "".join(written)

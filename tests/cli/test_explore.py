@@ -3,6 +3,7 @@
 import webbrowser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,9 @@ def test_a_models_file_a_shared_folder_and_images_of_a_data_set(finished: Path, 
     assert '"labels":"a' in (finished / "explorer.html").read_text("utf-8"), "the images have labels"
     save_pretrained(DBN.from_sizes([9, 5], 0), finished / "shared")
     assert quickly("explore", "shared", "--no-open", "--out", "s.html", cwd=finished).returncode == 0
+    np.save(finished / "d.npy", load_dataset("digits").train.batch(slice(0, 50)).view(50, 8, 8).numpy())
+    assert quickly("train", "d.npy", "--hidden", 4, "--epochs", 1, "--out", "t", cwd=finished).returncode == 0
+    assert quickly("explore", "t", "--images", "d.npy", "--no-open", "--out", "t.html", cwd=finished).returncode == 0
     assert opened == []
 
 
@@ -62,7 +66,7 @@ def test_a_models_file_a_shared_folder_and_images_of_a_data_set(finished: Path, 
         (["dbn.safetensors", "--seed", 5], 2, "is no finished study, and only one has a --seed: leave it out."),
         (["dbn.safetensors", "--images", "fashion"], 2, "'fashion'"),
         (["nothing"], 1, "nothing does not exist"),
-        ([".", "--no-open"], 1, "model.safetensors does not exist"),
+        (["shared", "--seed", 5], 2, "only one has a --seed"),
         (["net.safetensors"], 2, "net.safetensors holds a FeedForward, which a page cannot show"),
     ],
 )  # fmt: skip

@@ -175,6 +175,14 @@ def test_images_of_a_folder_with_labels(tmp_path: Path) -> None:
         done = quickly(*words, cwd=tmp_path)
         assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", told)
     assert np.load(tmp_path / "s.npy").shape == (3, 4, 5)
+    names = [path.relative_to(tmp_path / "images").as_posix() for path in sorted(tmp_path.rglob("*/*/*.png"))]
+    assert pandas.read_csv(tmp_path / "c.csv")["file"].tolist() == names and names[0] == "dark/0.png"
+    for model, label in (("m", "dark"), ("m/dbn.safetensors", "dark")):
+        assert quickly("encode", model, "images", "--out", "e.csv", cwd=tmp_path).returncode == 0
+        encoded = pandas.read_csv(tmp_path / "e.csv")
+        assert encoded["file"].tolist() == names and encoded["label"][0] == label
+    done = quickly("train", "e.csv", "--out", "again", *QUICK, cwd=tmp_path)  # what names the rows is not learnt from
+    assert "8 real columns" in done.stdout or "8 binary columns" in done.stdout, done.stdout
     images = np.full((2, 4, 5), 0.9)
     images[0, :2] = np.nan
     np.save(tmp_path / "holes.npy", images)

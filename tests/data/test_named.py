@@ -215,7 +215,7 @@ def test_only_what_lacks_is_downloaded(places, monkeypatch):
 
 def test_an_unknown_name_lists_the_names():
     with pytest.raises(
-        SettingsError, match=r"'fashion'; use one of fashion-mnist, mnist, kmnist, digits, or .* .npz or .csv"
+        SettingsError, match=r"'fashion'; use one of fashion-mnist, mnist, kmnist, digits, or .* .npz, .npy or .csv"
     ):
         load_dataset("fashion")
     with pytest.raises(SettingsError, match="use one of"):

@@ -8,9 +8,10 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 import pytest
+import torch
 from PIL import Image
 
-from deepbelief.data import UserTable, load_images, load_user_table
+from deepbelief.data import UserTable, load_dataset, load_images, load_user_table
 from deepbelief.data.csv_cells import with_numbers
 from deepbelief.data.table_files import check_table_file, columns_of_text, write_table
 from deepbelief.errors import DataError, DataWarning, SettingsError
@@ -191,6 +192,25 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     images = load_images(str(tmp_path))
     assert images.labels is not None and images.labels.tolist() == [0, 1, 1]
     np.testing.assert_allclose(images.batch(slice(0, 3))[:, 0], [0, 0.2, 1])
+
+
+def test_a_folder_of_images_as_a_data_set(tmp_path: Path) -> None:
+    for number in range(7):
+        image(tmp_path / "my.images" / "cat" / f"{number}.png", 30 * number)
+        image(tmp_path / "my.images" / "ant" / f"{number}.png", 30 * number + 10)
+    image(tmp_path / "alone" / "a.png", 0)
+    data = load_dataset(str(tmp_path / "my.images"))
+    assert (data.name, data.class_names, data.image_shape) == ("my.images", ("ant", "cat"), (2, 3))
+    assert (len(data.train), len(data.test)) == (11, 3)
+    both = [data.train, data.test]
+    values = torch.cat([part.batch(slice(None))[:, 0] * 255 for part in both])
+    labels = torch.cat([part.required_labels() for part in both])
+    known = {(30 * number + 10 * (1 - label), label) for number in range(7) for label in (0, 1)}
+    assert {(round(float(value)), int(label)) for value, label in zip(values, labels, strict=True)} == known
+    with pytest.raises(DataError, match=r"alone: there are not even two items; give at least two"):
+        load_dataset(str(tmp_path / "alone"))
+    with pytest.raises(SettingsError, match=r"no data set named 'alon'.* or of a folder of images\.$"):
+        load_dataset("alon")
 
 
 def test_a_folder_of_images_without_labels(tmp_path: Path) -> None:

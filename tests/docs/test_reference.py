@@ -4,16 +4,18 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import types
 import typing
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from making import commands, links, names, plain_text, settings, stage
-from making.links import DOCS, pages
+from making.links import DOCS, NOTEBOOKS, pages
 
 import deepbelief
 
@@ -171,8 +173,11 @@ def test_every_page_is_in_the_menu() -> None:
     listed = set()
     for index in DOCS.rglob("index.md"):
         if "_build" not in index.parts:
-            listed |= {(index.parent / page).resolve() for page in stage.LISTED.findall(index.read_text("utf-8"))}
-    assert {page.resolve() for page in pages()} - listed == {DOCS / "index.md"}
+            there = stage.with_links(index, index.read_text("utf-8"))
+            listed |= {
+                Path(os.path.normpath(stage.place(index).parent / page)) for _, page in stage.LISTED.findall(there)
+            }
+    assert {stage.place(page) for page in [*pages(), *NOTEBOOKS]} - listed == {Path("index.md")}
 
 
 def test_every_room_has_a_page_and_every_page_what_the_site_writes_into_it() -> None:

@@ -19,6 +19,8 @@ from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.models import DBN, RBM, Autoencoder, Bernoulli, FeedForward
 from deepbelief.sharing import export_classifier, export_encoder, export_reconstruction
 from deepbelief.study.loading import with_standardisation
+from deepbelief.tables.folder import load_table_model
+from tests.cli.test_cli import assert_refused, quickly
 from tests.every_model import EVERY_MODEL, WIDTH, some_rows
 
 needs_exporter = pytest.mark.skipif(
@@ -138,6 +140,23 @@ def test_the_command_says_nothing_else_and_the_file_nothing_of_the_machine(tmp_p
     content = (tmp_path / "e.onnx").read_bytes()
     assert str(Path(torch.__file__).parent).encode() not in content
     assert str(Path(__file__).parents[2]).encode() not in content
+
+
+@needs_exporter
+def test_a_folder_of_a_trained_table_gives_its_layers_or_its_classifier(tmp_path: Path) -> None:
+    import onnxruntime
+
+    rows = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    np.savez(tmp_path / "t.npz", x=rows[:, 0], z=rows[:, 1], u=rows[:, 2], label=(rows[:, 0] > 0).astype(int))
+    quick = ("--hidden", "4", "--epochs", 1, "--batch-size", 10)
+    assert quickly("train", "t.npz", "--out", "m", *quick, cwd=tmp_path).returncode == 0
+    model = load_table_model(tmp_path / "m")
+    assert model.classifier is not None
+    done = quickly("export", "m", "--what", "classifier", "--out", "c.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (found,) = onnxruntime.InferenceSession(tmp_path / "c.onnx").run(["logits"], {"values": rows})
+    np.testing.assert_allclose(found, model.classifier(torch.from_numpy(rows)).detach(), atol=1e-5)
+    assert_refused(quickly("export", "m", "--layer", 2, "--out", "e.onnx", cwd=tmp_path), 2, "layer")
 
 
 def test_what_cannot_be_exported_is_one_sentence_and_no_file(tmp_path: Path) -> None:

@@ -83,9 +83,11 @@ def accuracy_of(label: Column, table: UserTable, probabilities: Tensor) -> str:
     return f", accuracy {float(right):.3f} on {int(known.sum())} with a label"
 
 
-def write_classes(out: Path, names: Sequence[Value], probabilities: Tensor) -> None:
-    """Write the most probable class of each row and all probabilities, or to a .npy file these alone, (n, classes)."""
+def write_classes(out: Path, names: Sequence[Value], probabilities: Tensor, files: Sequence[str] | None = None) -> None:
+    """Write the file of each row, if any, its most probable class and all probabilities; to a .npy file these alone."""
     found = {f"probability of {name}": column for name, column in zip(names, probabilities.numpy().T, strict=True)}
     if out.suffix.lower() != ".npy":
         found = {"class": np.array(names)[probabilities.argmax(dim=1).numpy()], **found}
+        if files is not None:
+            found = {"file": np.array(files), **found}
     write_table(out, UserTable(found))

@@ -34,12 +34,14 @@ def classify(
 ) -> None:
     """Write the most probable class of each row and the probability of every class.
 
+    Of the images of a folder each row also tells the file.
+
     Example: deepbelief classify runs/patients new-patients.csv --out outcomes.csv
 
     Example: deepbelief classify pretrained:fashion-mnist photos --out clothes.csv
     """
     from deepbelief.cli.classes import accuracy_of, of_pretrained, of_study, write_classes
-    from deepbelief.cli.inputs import table_for
+    from deepbelief.cli.inputs import files_of, table_for
     from deepbelief.data.table_files import check_table_file
     from deepbelief.errors import SettingsError
     from deepbelief.pretrained.model import find_pretrained
@@ -60,5 +62,5 @@ def classify(
         probabilities = trained.probabilities(table.cells).cpu()
         assert trained.label is not None
         names, told = list(trained.label.values), accuracy_of(trained.label, table, probabilities)
-    write_classes(out, names, probabilities)
+    write_classes(out, names, probabilities, files_of(dataset))
     typer.echo(f"{out}: {len(probabilities)} rows, {len(names)} classes{told}")

@@ -11,7 +11,8 @@ def data(
     name: Annotated[
         str,
         typer.Argument(
-            help="fashion-mnist, mnist, kmnist, digits, mnist-c, fashion-mnist-c, or a .npz, .npy or .csv file."
+            help="fashion-mnist, mnist, kmnist, digits, mnist-c, fashion-mnist-c, a .npz, .npy or .csv file, or a "
+            "folder of images."
         ),
     ] = "fashion-mnist",
     folder: Folder = None,

@@ -29,7 +29,7 @@ def encode(
     Example: deepbelief encode runs/default/seed-0/models/dbn.safetensors fashion-mnist --out features.npy
     """
     from deepbelief.cli.features import check_ending, encode_to_file, write_features
-    from deepbelief.cli.inputs import images_for, table_for
+    from deepbelief.cli.inputs import files_of, images_for, table_for
     from deepbelief.system.machine import choose_device
     from deepbelief.tables.folder import dbn_file, find_table_model
 
@@ -37,11 +37,11 @@ def encode(
     chosen = choose_device(device)
     if (trained := find_table_model(model)) is None:
         pixels = images_for(model, images, data, part)
-        shape = encode_to_file(dbn_file(model), pixels, out, layer, chosen)
+        shape = encode_to_file(dbn_file(model), pixels, out, layer, chosen, files_of(images))
         typer.echo(f"{out}: {shape[0]} images, {shape[1]} features")
         return
     table = table_for(trained, images, data, part)
     features = trained.to(chosen).encode(table.cells, layer).cpu().numpy()
     label = None if trained.label is None else trained.label.name
-    write_features(out, features, table.cells.get(label or ""), label or "")
+    write_features(out, features, table.cells.get(label or ""), label or "", files_of(images))
     typer.echo(f"{out}: {features.shape[0]} rows, {features.shape[1]} features")

@@ -23,7 +23,10 @@ class WeightChoice(StrEnum):
 
 def explore(
     model: Annotated[
-        Path | None, typer.Argument(help="A study's folder, a model's file, or the folder of a shared model.")
+        Path | None,
+        typer.Argument(
+            help="A study's folder, a model's file, or a folder of `deepbelief train` or of a shared model."
+        ),
     ] = None,
     pretrained: Annotated[
         str | None,
@@ -87,6 +90,7 @@ def _found(model: Path, seed: int | None, images: str | None, data: Path | None)
     from deepbelief.cli.output import download_line
     from deepbelief.explorer.sources import find_model, find_run
     from deepbelief.sharing.pretrained import MODEL
+    from deepbelief.tables.folder import dbn_file
 
     if (model / "results.json").exists():
         if images is not None:
@@ -94,5 +98,5 @@ def _found(model: Path, seed: int | None, images: str | None, data: Path | None)
         return find_run(model, seed, progress=download_line)
     if seed is not None:
         raise SettingsError(f"{model} is no finished study, and only one has a --seed: leave it out.")
-    file = model / MODEL if model.is_dir() else model
+    file = model / MODEL if (model / MODEL).exists() else dbn_file(model)
     return find_model(file, None if images is None else images_for(file, images, data, Part.test))

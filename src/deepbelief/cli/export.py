@@ -26,7 +26,7 @@ def export(
         Path,
         typer.Argument(
             callback=model_path,
-            help="A model's file, the folder of a shared model or of a study, or pretrained:mnist.",
+            help="A model's file, a folder of `deepbelief train`, a shared model or a study, or pretrained:mnist.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
@@ -54,7 +54,7 @@ def export(
 
     if out.suffix != ".onnx":
         raise SettingsError(f"a model is exported to a file that ends in .onnx, not {out.name}: give --out model.onnx.")
-    found = _loaded(model, classifier, seed)
+    found = _loaded(model, what, classifier, seed)
     if not isinstance(found, DBN | Autoencoder):
         if what not in (None, What.CLASSIFIER) or layer is not None:
             raise SettingsError(
@@ -70,13 +70,14 @@ def export(
     typer.echo(str(out))
 
 
-def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module":
+def _loaded(model: Path, what: What | None, classifier: str | None, seed: int | None) -> "nn.Module":
     """The model in a file or folder; of a study or a pretrained model the DBN or one of the classifiers."""
     from deepbelief.checkpoint import load_model
     from deepbelief.pretrained.model import find_pretrained
     from deepbelief.sharing import from_pretrained
     from deepbelief.sharing.run import named_classifier
     from deepbelief.study import load_run
+    from deepbelief.tables.folder import dbn_file
 
     if (model / "results.json").exists():
         run = load_run(model, seed)
@@ -85,4 +86,18 @@ def _loaded(model: Path, classifier: str | None, seed: int | None) -> "nn.Module
         return known.dbn if classifier is None else known.classifier(classifier)
     if classifier is not None or seed is not None:
         raise SettingsError(f"{model} is no finished study, and only one has --classifier and --seed: leave them out.")
+    if model.is_dir() and dbn_file(model).is_file():
+        return _trained(model, what)
     return from_pretrained(model) if model.is_dir() else load_model(model)
+
+
+def _trained(folder: Path, what: What | None) -> "nn.Module":
+    """The DBN in a folder of `deepbelief train`, or the classifier beside it."""
+    from deepbelief.tables.folder import load_table_model
+
+    found = load_table_model(folder)
+    if what != What.CLASSIFIER:
+        return found.dbn
+    if found.classifier is None:
+        raise SettingsError(f"{folder} was trained without labels and has no classifier: leave --what classifier out.")
+    return found.classifier

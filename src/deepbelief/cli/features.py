@@ -1,5 +1,6 @@
 """Features of images or of a table's rows, written to a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ def check_ending(out: Path) -> None:
 
 
 def encode_to_file(
-    model: Path, images: Images, out: Path, layer: int | None = None, device: torch.device | str = "cpu"
+    model: Path,
+    images: Images,
+    out: Path,
+    layer: int | None = None,
+    device: torch.device | str = "cpu",
+    files: Sequence[str] | None = None,
 ) -> tuple[int, ...]:
     """Write the features of images to a file as `write_features` does; returns their shape.
 
@@ -30,12 +36,20 @@ def encode_to_file(
     """
     check_ending(out)
     features = encode_source(load_dbn(model).to(device), images.to(device), layer).cpu().numpy()
-    write_features(out, features, None if images.labels is None else images.labels.numpy())
+    write_features(out, features, None if images.labels is None else images.labels.numpy(), files=files)
     return features.shape
 
 
-def write_features(out: Path, features: NDArray[Any], labels: NDArray[Any] | None, label: str = "label") -> None:
-    """Write features (n, units) alone to a .npy file, or with the labels, if any, to a .npz, .csv or .parquet file."""
+def write_features(
+    out: Path,
+    features: NDArray[Any],
+    labels: NDArray[Any] | None,
+    label: str = "label",
+    files: Sequence[str] | None = None,
+) -> None:
+    """Write features (n, units): to a .npy file alone, to .npz with the labels, if there are any, and to a table with
+    the files of the rows, too.
+    """
     if out.suffix.lower() == ".npz":
         arrays: dict[str, Any] = {"features": features}
         if labels is not None:
@@ -46,6 +60,8 @@ def write_features(out: Path, features: NDArray[Any], labels: NDArray[Any] | Non
     cells = {f"unit {number}": column for number, column in enumerate(features.T, 1)}
     if labels is not None and out.suffix.lower() != ".npy":
         cells[label] = labels
+    if files is not None and out.suffix.lower() != ".npy":
+        cells = {"file": np.array(files), **cells}
     write_table(out, UserTable(cells))
 
 

@@ -9,6 +9,7 @@ from deepbelief.data.files import (
     Part,
     load_csv,
     load_csv_images,
+    load_folder,
     load_folder_images,
     load_npy,
     load_npy_images,
@@ -58,13 +59,13 @@ __all__ = [
 def load_dataset(
     name_or_path: Path | str, folder: Path | str | None = None, *, real: bool = False, progress: Progress | None = None
 ) -> Dataset:
-    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits) or from a .npz, .npy or .csv file.
+    """Load a data set by its name (fashion-mnist, mnist, kmnist, digits), from a .npz, .npy or .csv file or a folder.
 
     ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
     variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
-    with (file name, bytes received, bytes in all) meanwhile. See `load_npz`, `load_npy` and `load_csv` for what a
-    file must hold: labels or none. With ``real`` its numbers are real values and kept as they are, except 8-bit images
-    of NumPy's files, which are always scaled to [0, 1].
+    with (file name, bytes received, bytes in all) meanwhile. See `load_npz`, `load_npy`, `load_csv` and `load_folder`
+    (of images) for what must be there: labels or none. With ``real`` its numbers are real values and kept as they are,
+    except 8-bit images, which are always scaled to [0, 1].
 
     Warns by a `DataWarning` of data that may not be what was meant, such as images that are nearly black.
 
@@ -80,6 +81,8 @@ def load_dataset(
         return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
         return load_npy(Path(name_or_path), real)
+    if Path(name_or_path).is_dir() and str(name_or_path) not in NAMES:
+        return load_folder(Path(name_or_path))
     return load_named(str(name_or_path), folder, progress)
 
 
@@ -113,7 +116,7 @@ def load_images(
         return load_npz_images(Path(name_or_path), part, real)
     if suffix == ".parquet":
         return load_parquet_images(Path(name_or_path), real)
-    if Path(name_or_path).is_dir() and name_or_path not in NAMES:
+    if Path(name_or_path).is_dir() and str(name_or_path) not in NAMES:
         return load_folder_images(Path(name_or_path))
     dataset = load_named(str(name_or_path), folder, progress)
     return dataset.train if part == "train" else dataset.test

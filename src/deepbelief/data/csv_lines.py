@@ -13,7 +13,7 @@ Rows = Iterator[tuple[str, list[str]]]
 """The cells of each row, and what the row is called in messages."""
 
 # What pandas and R write over the numbers of the rows: nothing, or "Unnamed: 0" when that is read and written again.
-_INDEX_COLUMNS: Final = ("", "index", "id")
+_INDEX_COLUMNS: Final = ("", "index", "id", "file")
 _INDEX_AGAIN: Final = ("unnamed: ", "__index_level_")
 
 

@@ -1,4 +1,4 @@
-"""The user's own images, with labels or without: .npz, .npy and .csv files for studies and for encoding."""
+"""The user's own images, with labels or without: .npz, .npy and .csv files and folders, for studies and encoding."""
 
 import math
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from deepbelief.data.arrays import read_npy, read_npz
 from deepbelief.data.cells import as_numbers, read_cells
@@ -99,7 +100,7 @@ def load_npy(path: Path, real: bool = False) -> Dataset:
     """
     pixels = _npy_pixels(path, real)
     with located(path):
-        return _with_test_part(path, _unlabelled(pixels), pixels.shape)
+        return _with_test_part(path.stem, _unlabelled(pixels), pixels.shape)
 
 
 def load_npy_images(path: Path, real: bool = False) -> Images:
@@ -127,7 +128,7 @@ def load_csv(path: Path, real: bool = False) -> Dataset:
     with located(path):
         found, names = ({}, ()) if table.labels is None else read_classes(table.labels)
         items = _table_images(path, table, real, next(iter(found.values()), None))
-        return _with_test_part(path, items, (items.width,), names)
+        return _with_test_part(path.stem, items, (items.width,), names)
 
 
 def load_csv_images(path: Path, real: bool = False) -> Images:
@@ -147,9 +148,37 @@ def load_parquet_images(path: Path, real: bool = False) -> Images:
         return _table_images(path, Table(values, None), real, None)
 
 
+def load_folder(folder: Path) -> Dataset:
+    """Load a folder of images; the folders inside it are the classes, or there are none, see `read_image_folder`.
+
+    A fifth of the images, of each class alike and always the same, is held out for testing. The data set is named as
+    the folder is.
+
+    Raises `DataError` if an image cannot be read or has another size, or if there are too few, or too few of a class.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, grey in (("black", 0), ("white", 255)):
+    ...         (Path(folder) / name).mkdir()
+    ...         for number in range(5):
+    ...             Image.new("L", (3, 3), grey).save(Path(folder) / name / f"{number}.png")
+    ...     dataset = load_folder(Path(folder))
+    >>> len(dataset.train), len(dataset.test), dataset.class_names, dataset.image_shape
+    (8, 2, ('black', 'white'), (3, 3))
+    """
+    pixels, classes = read_image_folder(folder)
+    with located(folder):
+        names = () if classes is None else tuple(np.unique(classes).tolist())
+        return _with_test_part(folder.resolve().name, _of_folder(pixels, classes), pixels.shape[1:], names)
+
+
 def load_folder_images(folder: Path) -> Images:
     """All images of a folder, see `read_image_folder`; their labels are numbered in the order of their names."""
-    pixels, classes = read_image_folder(folder)
+    return _of_folder(*read_image_folder(folder))
+
+
+def _of_folder(pixels: NDArray[np.uint8], classes: list[str] | None) -> Images:
     labels = None if classes is None else torch.from_numpy(np.unique(classes, return_inverse=True)[1])
     return Images(torch.from_numpy(pixels).flatten(1), 255, labels)
 
@@ -172,10 +201,10 @@ def _unlabelled(pixels: Pixels) -> Images:
     return Images(pixels.values, pixels.maximum, real=pixels.real)
 
 
-def _with_test_part(path: Path, items: Images, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Dataset:
+def _with_test_part(name: str, items: Images, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Dataset:
     """Items that come in one part as a data set, some of them held out for testing."""
     kept, aside = split_rows(items.strata, _test_items(items.strata, names), seed=0)
-    return Dataset(path.stem, items.subset(kept), items.subset(aside), shape, names)
+    return Dataset(name, items.subset(kept), items.subset(aside), shape, names)
 
 
 def _test_items(strata: torch.Tensor, names: tuple[str, ...]) -> int:

@@ -21,14 +21,28 @@ class ImageFolder(NamedTuple):
 
 
 def read_image_folder(folder: Path) -> ImageFolder:
-    """Read all images of a folder as grey ones, in the order of their names.
+    """Read all images of a folder as grey ones, in the order of `image_files`.
+
+    Raises:
+        DataError: as `image_files` says, or an image cannot be read or has another size than the first.
+    """
+    paths, labels = image_files(folder)
+    images = [_grey(path) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        if image.shape != images[0].shape:
+            sizes = ["x".join(map(str, one.shape)) for one in (image, images[0])]
+            raise DataError(f"{path} is of size {sizes[0]}, and {paths[0]} of {sizes[1]}: make all images one size.")
+    return ImageFolder(np.stack(images), labels)
+
+
+def image_files(folder: Path) -> tuple[list[Path], list[str] | None]:
+    """The images of a folder and the class of each (None without classes), in the order of their names.
 
     The folders inside it are the classes, called as they are; or all images lie in the folder itself, without labels.
     Other files, and what is hidden, is passed over.
 
     Raises:
-        DataError: there is no image, or images are both in the folder and in folders inside it, or one of them cannot
-            be read or has another size than the first.
+        DataError: there is no image, or images are both in the folder and in folders inside it.
     """
     here = _images(folder)
     classes = {inside.name: _images(inside) for inside in sorted(folder.iterdir()) if _is_class(inside)}
@@ -41,12 +55,7 @@ def read_image_folder(folder: Path) -> ImageFolder:
     paths = here or [path for path, _ in found]
     if not paths:
         raise DataError(f"{folder} has no images; give a folder of images ({', '.join(_ENDINGS)}).")
-    images = [_grey(path) for path in paths]
-    for path, image in zip(paths, images, strict=True):
-        if image.shape != images[0].shape:
-            sizes = ["x".join(map(str, one.shape)) for one in (image, images[0])]
-            raise DataError(f"{path} is of size {sizes[0]}, and {paths[0]} of {sizes[1]}: make all images one size.")
-    return ImageFolder(np.stack(images), None if here else [name for _, name in found])
+    return paths, None if here else [name for _, name in found]
 
 
 def _is_class(path: Path) -> bool:

@@ -124,7 +124,8 @@ def load_named(name: str, folder: Path | str | None = None, progress: Progress |
         return _load_digits()
     if name not in _IDX_DATASETS:
         raise SettingsError(
-            f"There is no data set named {name!r}; use one of {', '.join(NAMES)}, or the path of a .npz or .csv file."
+            f"There is no data set named {name!r}; use one of {', '.join(NAMES)}, or the path of a .npz, .npy or .csv "
+            "file or of a folder of images."
         )
     known = _IDX_DATASETS[name]
     if folder is not None:
