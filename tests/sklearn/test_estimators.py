@@ -19,7 +19,7 @@ from deepbelief.models.units import Bernoulli, Gaussian, Joint
 from deepbelief.sklearn import DBNClassifier, DBNRegressor, DBNTransformer, RBMTransformer
 from deepbelief.sklearn.columns import recognised
 from deepbelief.sklearn.rows import SparseRows
-from deepbelief.system.compilation import Compiler, cpp_compiler
+from deepbelief.system.compilation import CompileName, Compiler, cpp_compiler
 
 IMAGES = (load_digits().data / 16).astype(np.float32)
 LABELS = load_digits().target
@@ -133,7 +133,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "epochs": (0, "x", 1.5),
     "learning_rate": (-1, "x"),
     "precision": ("half", None, 16),
-    "compile": ("yes", None),
+    "compile_steps": ("yes", None),
     "units": ("count", ["real"]),
     "head": ("best", None),
     "head_settings": (3, {"no such": 1}),
@@ -165,10 +165,14 @@ def test_compiled_steps_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Compiler, "__call__", call)
     layer: dict[str, Any] = {**QUICK, "precision": "fp64"}
-    plain, auto = (RBMTransformer(8, compile=how, **layer).fit(IMAGES).transform(IMAGES) for how in ("off", "auto"))
+
+    def features(how: CompileName) -> Any:
+        return RBMTransformer(8, compile_steps=how, **layer).fit(IMAGES).transform(IMAGES)
+
+    plain, auto = features("off"), features("auto")
     assert not compiled  # so short a training is not worth it
     np.testing.assert_array_equal(auto, plain)
-    np.testing.assert_allclose(RBMTransformer(8, compile="on", **layer).fit(IMAGES).transform(IMAGES), plain, rtol=1e-9)
+    np.testing.assert_allclose(features("on"), plain, rtol=1e-9)
     assert compiled
 
 

@@ -55,8 +55,8 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
             other labels occur; None: all rows have one.
         class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
-        units, epochs, batch_size, learning_rate, settings, precision, compile, warm_start, verbose, random_state: of
-            the layers' learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings, precision, compile_steps, warm_start, verbose,
+            random_state: of the layers' learning, as for `RBMTransformer`.
 
     Attributes:
         classes_: the labels, sorted.
@@ -86,7 +86,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
-        compile: CompileName = "off",
+        compile_steps: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -104,7 +104,7 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
-            compile=compile,
+            compile_steps=compile_steps,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,

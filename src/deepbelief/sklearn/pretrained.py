@@ -53,7 +53,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         learning_rate: float | Literal["auto"],
         settings: Mapping[str, Any] | None,
         precision: PrecisionName,
-        compile: CompileName,
+        compile_steps: CompileName,
         warm_start: bool,
         verbose: int,
         random_state: Any,
@@ -64,7 +64,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.settings = settings
         self.precision = precision
-        self.compile = compile
+        self.compile_steps = compile_steps
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
@@ -127,7 +127,7 @@ class Pretrained(BaseEstimator):  # type: ignore[misc]
             settings,
             random=self._random,
             products=self._products(),
-            compiler=choose_compiler(self.compile, torch.device("cpu"), values),
+            compiler=choose_compiler(self.compile_steps, torch.device("cpu"), values),
         )
         for record in training.epochs():
             of = f"layer {record.layer} of {len(self.dbn_)}, epoch {record.epoch} of {epochs}"

@@ -37,8 +37,8 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         head: `readout`, ridge regression on the top layer, which stays as it is; `finetuned`, the same as a start, and
             then it and all layers below learn from the targets by backpropagation.
         head_settings: fields of `RegressionSettings`, or `{"alpha": ...}` of the ridge.
-        units, epochs, batch_size, learning_rate, settings, precision, compile, warm_start, verbose, random_state: of
-            the layers' learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings, precision, compile_steps, warm_start, verbose,
+            random_state: of the layers' learning, as for `RBMTransformer`.
 
     Attributes:
         dbn_: the layers as they are after they have learnt without targets.
@@ -64,7 +64,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
-        compile: CompileName = "off",
+        compile_steps: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -79,7 +79,7 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
-            compile=compile,
+            compile_steps=compile_steps,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,

@@ -89,7 +89,7 @@ class RBMTransformer(_Transformer):
         settings: further fields of `RBMSettings`, such as `{"persistent_chains": 100}`.
         precision: of the matrix products in training: `bf16`, `fp32`, `fp64` (and the parameters), or `auto`, which is
             bf16 where that is faster here: a matter of the machine, and of chance where the two are near each other.
-        compile: whether the steps of training are compiled, which takes a C++ compiler and, at first, some seconds:
+        compile_steps: whether the steps of training are compiled, which takes a C++ compiler and, at first, seconds:
             `on`, `off`, or `auto`, where it saves more than that. Results differ by rounding.
         warm_start: whether `fit` goes on from what was learnt before.
         verbose: whether every epoch is told of.
@@ -115,7 +115,7 @@ class RBMTransformer(_Transformer):
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
-        compile: CompileName = "off",
+        compile_steps: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -128,7 +128,7 @@ class RBMTransformer(_Transformer):
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
-            compile=compile,
+            compile_steps=compile_steps,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
@@ -184,7 +184,7 @@ class DBNTransformer(_Transformer):
         learning_rate: float | Literal["auto"] = "auto",
         settings: Mapping[str, Any] | None = None,
         precision: PrecisionName = "fp32",
-        compile: CompileName = "off",
+        compile_steps: CompileName = "off",
         warm_start: bool = False,
         verbose: int = 0,
         random_state: Any = None,
@@ -197,7 +197,7 @@ class DBNTransformer(_Transformer):
             learning_rate=learning_rate,
             settings=settings,
             precision=precision,
-            compile=compile,
+            compile_steps=compile_steps,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,

@@ -80,7 +80,7 @@ def choose_compiler(name: CompileName, device: torch.device, computed: float) ->
         device: where the training is; `auto` and `on` compile on CPUs alone.
         computed: how many values of units the whole training computes, such as `RBMSettings.values_computed` tells.
     """
-    check_name("compile", name, get_args(CompileName))
+    check_name("compile_steps", name, get_args(CompileName))
     if name == "off" or device.type != "cpu":
         return None
     if name == "auto" and computed * _SAVED / torch.get_num_threads() < _SECONDS:
