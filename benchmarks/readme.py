@@ -12,6 +12,7 @@ import re
 import shutil
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,26 @@ def speed_summary(record: dict[str, Any]) -> str:
             others = (f"{found[name]['over_deepbelief']:.1f}x" if name in found else "" for name in names)
             rows.append((comparison["title"], f"{found['deepbelief']['seconds']:.2f} s", *others))
     return markdown(Table("", ("60,000 images", "deepbelief", *names), tuple(rows)))
+
+
+def speed_side_by_side(records: Sequence[dict[str, Any]]) -> str:
+    """Seconds of each work on each machine, and how many times those of its own products."""
+    names = ["deepbelief", "deepbelief bf16", "deepbelief compiled bf16"]
+    columns = [(record, name) for record in records for name in names if name in contenders_of(record, 0)]
+    rows = []
+    for number, comparison in enumerate(records[0]["comparisons"]):
+        found = [contenders_of(record, number).get(name) for record, name in columns]
+        if all(found):
+            cells = [f"{one['seconds']:.2f} ({one['over_products']:.2f})" for one in found if one]
+            rows.append((comparison["title"], *cells))
+    header = [f"{name}, {record['machine']['capability']}" for record, name in columns]
+    return markdown(Table("", ("60,000 images", *header), tuple(rows)))
+
+
+def contenders_of(record: dict[str, Any], number: int) -> dict[str, Any]:
+    """What one comparison of speed.py found."""
+    found: dict[str, Any] = record["comparisons"][number]["contenders"]
+    return found
 
 
 def precision_table(record: dict[str, Any]) -> Table:
@@ -400,6 +421,7 @@ def blocks() -> dict[str, str]:
     written["stage times"] = markdown(stage_times([for_times(study) for study in studies]))
     if speed := kept("speed"):
         written["speed"] = speed_tables(speed)
+        written["speed side by side"] = speed_side_by_side([kept("speed-avx2") or speed, speed])
         written["speed summary"] = f"{processor(speed['machine'])}.\n\n{speed_summary(speed)}"
     if precision := kept("precision"):
         table = precision_table(precision)
