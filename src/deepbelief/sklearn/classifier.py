@@ -55,8 +55,8 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         unlabelled: the label of rows that have none, as in scikit-learn's semi-supervised module, where at least two
             other labels occur; None: all rows have one.
         class_weight: of each class for the head, or `balanced`: as if all classes were equally frequent.
-        units, epochs, batch_size, learning_rate, settings, precision, compile_steps, warm_start, verbose,
-            random_state: of the layers' learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings: of the layers' learning, as for `RBMTransformer`.
+        precision, compile_steps, warm_start, verbose, random_state: as for `RBMTransformer`.
 
     Attributes:
         classes_: the labels, sorted.

@@ -37,8 +37,8 @@ class DBNRegressor(RegressorMixin, Predictor):  # type: ignore[misc]
         head: `readout`, ridge regression on the top layer, which stays as it is; `finetuned`, the same as a start, and
             then it and all layers below learn from the targets by backpropagation.
         head_settings: fields of `RegressionSettings`, or `{"alpha": ...}` of the ridge.
-        units, epochs, batch_size, learning_rate, settings, precision, compile_steps, warm_start, verbose,
-            random_state: of the layers' learning, as for `RBMTransformer`.
+        units, epochs, batch_size, learning_rate, settings: of the layers' learning, as for `RBMTransformer`.
+        precision, compile_steps, warm_start, verbose, random_state: as for `RBMTransformer`.
 
     Attributes:
         dbn_: the layers as they are after they have learnt without targets.
