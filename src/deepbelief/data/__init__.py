@@ -17,7 +17,7 @@ from deepbelief.data.files import (
     load_npz_images,
     load_parquet_images,
 )
-from deepbelief.data.named import NAMES, load_named
+from deepbelief.data.named import is_image_folder, load_named
 from deepbelief.data.recognition import recognise_columns
 from deepbelief.data.source import Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.stored_rows import StoredRows, open_rows
@@ -81,7 +81,7 @@ def load_dataset(
         return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
         return load_npy(Path(name_or_path), real)
-    if Path(name_or_path).is_dir() and str(name_or_path) not in NAMES:
+    if is_image_folder(name_or_path):
         return load_folder(Path(name_or_path))
     return load_named(str(name_or_path), folder, progress)
 
@@ -116,7 +116,7 @@ def load_images(
         return load_npz_images(Path(name_or_path), part, real)
     if suffix == ".parquet":
         return load_parquet_images(Path(name_or_path), real)
-    if Path(name_or_path).is_dir() and str(name_or_path) not in NAMES:
+    if is_image_folder(name_or_path):
         return load_folder_images(Path(name_or_path))
     dataset = load_named(str(name_or_path), folder, progress)
     return dataset.train if part == "train" else dataset.test

@@ -124,12 +124,12 @@ class DBNClassifier(ClassifierMixin, Predictor):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"all labels are of one class, {self.classes_[0]}: give labels of at least two.")
         heads = {"finetuned": self._finetuned, "readout": self._readout, "label_rbm": self._label_rbm}
-        learn = heads[self._chosen(Head)]
+        learn, rounds = heads[self._chosen(Head)], count_of("self_training", self.self_training, 0)
         self._fit_layers(self._rows(X, sample_weight))
         weights = self._weights(y, known, sample_weight)
         self._keep(learn(self._rows(X[known], weights[known]), torch.from_numpy(codes)))
-        for number in range(count_of("self_training", self.self_training, 0) if not known.all() else 0):
-            self._tell(f"self-training, round {number + 1} of {self.self_training}")
+        for number in range(rounds if not known.all() else 0):
+            self._tell(f"self-training, round {number + 1} of {rounds}")
             labels = torch.from_numpy(self._of_numbers(X).argmax(axis=1))
             labels[torch.from_numpy(known)] = torch.from_numpy(codes)
             self._keep(learn(self._rows(X, _shared(weights, known)), labels))

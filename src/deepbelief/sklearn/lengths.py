@@ -16,7 +16,7 @@ def batch_size_for(rows: int, wanted: Number = "auto") -> int:
     >>> batch_size_for(150), batch_size_for(2000), batch_size_for(60_000)
     (10, 20, 128)
     """
-    if isinstance(wanted, str) and wanted == "auto":
+    if wanted == "auto":
         return min(_LARGEST, max(_SMALLEST, rows // _BATCHES))
     return count_of("batch_size", wanted, 1)
 
