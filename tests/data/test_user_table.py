@@ -300,3 +300,16 @@ def test_dates_are_refused_by_their_column(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="row 1 of the column 'born' holds '2000-01-01', a date: give numbers or text"):
         recognise_columns(load_user_table(str(tmp_path / "t.parquet")).cells)
+
+
+def test_a_name_is_the_data_set_and_a_path_the_folder_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder with the name of a data set does not stand in its way, and is reached by its path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    for number in range(5):
+        Image.new("L", (3, 2), 50 * number).save(tmp_path / "digits" / f"{number}.png")
+    assert (load_dataset("digits").train.width, load_dataset("./digits").train.width) == (64, 6)
+    assert (load_images("digits").width, load_images("./digits").width) == (64, 6)
+    assert (len(load_user_table("digits").cells), len(load_user_table("./digits").cells)) == (65, 6)
