@@ -136,7 +136,8 @@ class Random:
         """-f for states of this shape: each row has the numbers of the row before it from the second on."""
         rows, columns = math.prod(shape[:-1]), shape[-1] if shape else 1
         size = max(_FEWEST_FRACTIONS, 1 << (_OFFSETS + rows + columns).bit_length())
-        return _negative_fractions(size, dtype).as_strided((rows, columns), (1, 1), offset).reshape(shape)
+        fractions = _negative_fractions(size, dtype).as_strided((rows, columns), (1, 1), offset)
+        return fractions if len(shape) == 2 else fractions.reshape(shape)
 
     def dropout_mask(self, like: Tensor, dropout: float) -> Tensor:
         """0 with probability `dropout`, otherwise 1 / (1 - dropout), with the shape and device of `like`.

@@ -163,9 +163,9 @@ class _Caller(nn.Module):
 
     def __init__(self, work: Work, modules: Sequence[nn.Module]) -> None:
         super().__init__()
+        self._work, self._given = work, tuple(modules)
         # Each once: of a module that is there twice, `functional_call` would keep the tensors that it is given.
-        self._work, self._modules_once = work, nn.ModuleList(dict.fromkeys(modules))
-        self._places = [list(self._modules_once).index(module) for module in modules]
+        self._once = nn.ModuleList(dict.fromkeys(modules))
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters and buffers, each once."""
@@ -173,4 +173,4 @@ class _Caller(nn.Module):
 
     def forward(self, *arguments: Any) -> dict[str, Tensor] | None:
         """Do the work."""
-        return self._work(*(self._modules_once[place] for place in self._places), *arguments)
+        return self._work(*self._given, *arguments)

@@ -31,12 +31,12 @@ def affine(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _by_onednn(left: Tensor, right: Tensor) -> bool:
     return (
-        not torch.compiler.is_compiling()  # an exported model has standard operations, for any number of rows
-        and left.ndim == right.ndim == 2
-        and len(left) * right.numel() >= _LEAST
-        and left.dtype == right.dtype == torch.float32
-        and left.device.type == right.device.type == "cpu"
+        left.dtype == right.dtype == torch.float32
         and onednn_is_faster()
+        and left.ndim == right.ndim == 2
+        and left.shape[0] * right.numel() >= _LEAST
+        and left.device.type == right.device.type == "cpu"
+        and not torch.compiler.is_compiling()  # an exported model has standard operations, for any number of rows
         and not torch.is_autocast_enabled("cpu")  # which takes other types
     )
 

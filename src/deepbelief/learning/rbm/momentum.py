@@ -36,7 +36,6 @@ class Momentum(Update):
         if self._narrow is not None:
             self._narrow.are_updated = True
 
-    @torch.no_grad()
     def update(
         self,
         statistics: Statistics,

@@ -132,29 +132,29 @@ class Workspace:
         self._scratch = [torch.empty_like(one) for one in self._sums]
         self._minus_ratio = rbm.weights.new_empty(())
         self.compiler = compiler if rbm.visible.replayable and rbm.hidden.replayable else None
-        self._copies = [*zip(self.rbm.parameters(), rbm.parameters(), strict=True)]
+        pairs = zip(self.rbm.parameters(), rbm.parameters(), strict=True)
+        self._copies = [pair for pair in pairs if pair[1] is not rbm.weights]
         copied = self.rbm is not rbm and not self._regularisation.dropout
         self.narrow = Narrow(self.rbm.weights) if copied else None
         """None where the products have the type of the parameters, or the weights are more than copied."""
-        self._subtractions: dict[Subtraction, Fused] = {}
+        self._subtractions: dict[tuple[bool, bool, bool], Fused] = {}
 
     def load(
         self, visible: Tensor, model_rows: int, random: Random, data: Share | None = None, model: Share | None = None
     ) -> Phases:
         """Put the data in place; `data` and `model` say which rows of a batch and of all chains these are, if parts."""
         if self.rbm is not self._master:
-            are_new = self.narrow is not None and self.narrow.are_new
             for copied, parameter in self._copies:
-                if copied is not self.rbm.weights or not are_new:
-                    copied.copy_(parameter)
+                copied.copy_(parameter)
+            if self.narrow is None or not self.narrow.are_new:
+                self.rbm.weights.copy_(self._master.weights)
             if self.narrow is not None:
                 self.narrow.are_new = False
             if self._regularisation.dropout:
                 self.rbm.weights.div_(self._regularisation.kept)
-        n, data_rows = len(visible), self._data_rows
-        of_data, of_model = data or ALONE.share(n), model or ALONE.share(model_rows)
-        self._whole = of_data.whole
-        self._minus_ratio.fill_(-of_data.whole / max(1, of_model.whole))
+        n, data_rows = visible.shape[0], self._data_rows
+        self._whole, chains = n if data is None else data.whole, model_rows if model is None else model.whole
+        self._minus_ratio.fill_(-self._whole / max(1, chains))
         # Side by side, both phases' statistics need one product, [v; v']^T [p; -p'], and cancel inside it.
         self._rows = slice(data_rows - n, data_rows + model_rows)
         states, means = self._states[self._rows], self._means[self._rows]
@@ -163,12 +163,13 @@ class Workspace:
             self._known_here = self._known[:n].copy_(~values.isnan())
             values.nan_to_num_(nan=0.0)
         field, regularisation = product(values, self.rbm.weights, out=means[:n]), self._regularisation
-        self._pull = regularisation.pull(self.rbm.hidden, field, of_data) if regularisation.sparsity_cost else None
+        self._pull = regularisation.pull(self.rbm.hidden, field, data) if regularisation.sparsity_cost else None
         kept = None
         if self._kept is not None:
             kept = self._kept[self._rows]
-            of_chains = slice(of_data.whole + of_model.rows.start, of_data.whole + of_model.rows.stop)
-            with random.part_of(of_data.whole + of_model.whole, of_data.rows, of_chains):
+            of_data, of_model = (data or ALONE.share(n)).rows, (model or ALONE.share(model_rows)).rows
+            of_chains = slice(self._whole + of_model.start, self._whole + of_model.stop)
+            with random.part_of(self._whole + chains, of_data, of_chains):
                 kept.copy_(draw_kept(self.rbm.hidden, self._variable, kept, regularisation.dropout, random))
         return Phases(
             data=values,
@@ -199,14 +200,14 @@ class Workspace:
             positive_is_field, negative_is_field: whether a side has the hidden units' field, and not yet their means.
             activity: where the mean of E[h | v'] over the hidden units goes, (m,).
         """
-        subtraction = Subtraction(model_is_mean, positive_is_field, negative_is_field)
-        if subtraction not in self._subtractions:
+        kind = (model_is_mean, positive_is_field, negative_is_field)
+        if kind not in self._subtractions:
             units = (self.rbm.visible, self.rbm.hidden, self._master.visible, self._master.hidden)
-            self._subtractions[subtraction] = Fused(
-                subtraction, *units, compiler=self.compiler, scratch=len(self._scratch)
+            self._subtractions[kind] = Fused(
+                Subtraction(*kind), *units, compiler=self.compiler, scratch=len(self._scratch)
             )
         data_hidden = phases.positive if self._pull is None else torch.empty_like(phases.positive)
-        further = self._subtractions[subtraction](
+        further = self._subtractions[kind](
             *phases,
             self._pull,
             None if self._pull is None else data_hidden,

@@ -13,7 +13,7 @@ from deepbelief.models.rbm import RBM
 from deepbelief.models.units import Units
 from deepbelief.randomness import Random
 from deepbelief.system.compilation import Compiler
-from deepbelief.system.processes import ALONE, Share
+from deepbelief.system.processes import Share
 from deepbelief.system.products import product
 
 
@@ -60,13 +60,14 @@ class ContrastiveDivergence(NegativePhase):
 
     @torch.no_grad()
     def statistics(self, visible: Tensor, random: Random, share: Share | None = None) -> Statistics:
-        share = share or ALONE.share(len(visible))
-        phases = self._workspace.load(visible, len(visible), random, share, share)
+        phases = self._workspace.load(visible, visible.shape[0], random, share, share)
+        if share is None:
+            return self._sampled(phases, random)
         with random.part_of(share.whole, share.rows):
             return self._sampled(phases, random)
 
     def _sampled(self, phases: Phases, random: Random) -> Statistics:
-        weights, n = self._workspace.rbm.weights, len(phases.data)
+        weights, n = self._workspace.rbm.weights, phases.data.shape[0]
         hidden, kept, known = self._hidden[:n], phases.kept_positive, phases.known
         means = None if self._means is None else self._means[:n]
         field = phases.positive
