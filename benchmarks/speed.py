@@ -9,6 +9,7 @@ out. Writes benchmarks/results/speed.json.
 
 import importlib.metadata
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from deepbelief.cli.output import print_results
 from deepbelief.system.compilation import cpp_compiler
 from deepbelief.system.machine import describe_machine
 from deepbelief.system.precision import seconds_per_product
-from deepbelief.system.products import onednn_is_faster
+from deepbelief.system.products import fewest_for_onednn
 
 HERE = Path(__file__).parent
 EPOCH = 60_000  # images, to which times are scaled
@@ -123,7 +124,7 @@ def main(
     if not narrow:
         console.print(f"bfloat16 is left out: its products take {slower:.0f} times float32's here.")
     peers = device == "cpu"
-    faster = peers and onednn_is_faster()
+    faster = peers and fewest_for_onednn() < math.inf
     compiled = compiled and peers and cpp_compiler() is not None
     comparisons = []
     for visible, hidden, batch in SIZES:

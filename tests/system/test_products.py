@@ -1,6 +1,7 @@
 """Products by oneDNN beside PyTorch's own: the same numbers and slopes, and only where they are wanted."""
 
 import copy
+import math
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -25,15 +26,14 @@ LAYOUTS: dict[str, Callable[[int, int, Random], Tensor]] = {
     "one number again and again": lambda n, m, random: random.normal((1, 1)).expand(n, m),
 }
 SIZES = st.integers(1, 40)
-IS_FASTER = products.onednn_is_faster
+FEWEST = products.fewest_for_onednn
 
 
 @pytest.fixture(scope="module", autouse=True)
 def all_by_onednn() -> Iterator[None]:
     """oneDNN does what it can, on every processor and of every size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "onednn_is_faster", lambda: True)
-        patch.setattr(products, "_LEAST", 0)
+        patch.setattr(products, "fewest_for_onednn", lambda: 0)
         yield
 
 
@@ -107,7 +107,7 @@ def test_what_onednn_does_not_do_is_pytorchs(left: Tensor, right: Tensor, multip
 
 
 def test_small_products_are_pytorchs(monkeypatch: pytest.MonkeyPatch, multiplied: list[tuple[int, ...]]) -> None:
-    monkeypatch.setattr(products, "_LEAST", 8 * 9 * 10)
+    monkeypatch.setattr(products, "fewest_for_onednn", lambda: 8 * 9 * 10)
     product(torch.rand(8, 9), torch.rand(9, 9))
     assert not multiplied
     product(torch.rand(8, 9), torch.rand(9, 10))
@@ -144,11 +144,17 @@ def test_an_exported_network_has_standard_operations_and_takes_any_number_of_row
 
 @pytest.mark.parametrize(
     ("capability", "maker", "expected"),
-    [("AVX512", "AuthenticAMD", True), ("AVX512", "GenuineIntel", False), ("AVX2", "AuthenticAMD", False)],
+    [
+        ("AVX512", "AuthenticAMD", 2**21),
+        ("AVX2", "AuthenticAMD", 2**26),
+        ("DEFAULT", "AuthenticAMD", math.inf),
+        ("AVX512", "GenuineIntel", math.inf),
+        ("AVX2", "GenuineIntel", math.inf),
+    ],
 )
 def test_onednn_is_for_processors_that_the_other_library_slights(
-    capability: str, maker: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+    capability: str, maker: str, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(products, "processor_maker", lambda: maker)
-    assert IS_FASTER.__wrapped__() is expected
+    assert FEWEST.__wrapped__() == expected
