@@ -89,7 +89,7 @@ class JointTraining:
         self._size = min(self._settings.batch_size, len(items))
         first = self._seen_by(1, items, self._settings.binarise)
         self._processes = here()
-        self._read = first.reader(self._processes.most(self._size), products or dbn.layer(1).weights.dtype)
+        self._read = first.reader(self._processes.most(self._size), dbn.layer(1).weights.dtype)
         self.records: list[EpochRecord] = []
         """One for each layer of each epoch so far."""
 

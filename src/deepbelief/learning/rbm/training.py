@@ -117,7 +117,7 @@ class RBMTraining(Training[EpochRecord]):
         self._size, self._processes = min(settings.batch_size, len(items)), here()
         settings.check_processes(self._processes, (rbm.visible, rbm.hidden))
         self._most = self._processes.most(self._size)
-        self._read = items.reader(self._most, products or rbm.weights.dtype)
+        self._read = items.reader(self._most, rbm.weights.dtype)
         self._step = Step(rbm, self._negative_phase(products, compiler), settings, optimizer, compiler)
         self._momentum = optimizer is None
         if settings.visible_bias_from_data and not rbm.visible.bias.any():
