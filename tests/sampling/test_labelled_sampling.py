@@ -36,19 +36,38 @@ def test_hidden_samples_are_drawn_layer_by_layer_below_the_top_and_pixels_are_me
     assert torch.equal(labelled_fantasies(model, labels, 1, 7, hidden_samples=True), expected)
 
 
-def test_of_several_candidates_the_one_is_kept_that_the_model_is_surest_of() -> None:
+def test_of_several_chains_the_image_is_kept_that_the_model_is_surest_of() -> None:
     model, labels = LabelledDBN.from_sizes([6, 5, 4], 3, Random(0), weight_std=2.0), torch.tensor([2, 0, 1, 1, 2, 0])
     known, values = model.clamp_label(labels)
-    betas = [*annealing(20), 1.0, 1.0, 1.0, 1.0]  # two tenths of the steps more
+    random = Random(1)
     with torch.no_grad():
-        steps = list(clamped_chain(model.top.rbm, values, known, Random(1), betas))
-        images = [model.below.decode(steps[at].mean[:, :5]) for at in (19, 21, 23)]
+        chains = [list(clamped_chain(model.top.rbm, values, known, random, annealing(20))) for _ in range(3)]
+        images = [model.below.decode(steps[-1].mean[:, :5]) for steps in chains]
         sure = torch.stack([model.predict_log_proba(image)[torch.arange(6), labels] for image in images])
     made = labelled_fantasies(model, labels, 1, 20, candidates=3)
     assert len(set(sure.argmax(dim=0).tolist())) > 1  # else there is nothing to choose
     for row, best in enumerate(sure.argmax(dim=0).tolist()):
         assert torch.equal(made[row], images[best][row])
     assert torch.equal(labelled_fantasies(model, labels, 1, 20), images[0])
+
+
+def test_candidates_help_where_a_chain_never_leaves_the_mode_of_another_class() -> None:
+    model = LabelledDBN.from_sizes([6, 6, 2], 2, Random(0))
+    below, top = model.below.layer(1), model.top.rbm
+    with torch.no_grad():
+        below.weights.copy_(20 * torch.eye(6))  # copies its units up and down
+        below.visible.bias.fill_(-10)
+        below.hidden.bias.fill_(-10)
+        top.weights.copy_(torch.tensor([[10.0, -10]] * 6 + [[-1, 1], [1, -1]]))  # modes: all on, rather for label 1;
+        top.visible.bias.fill_(0)
+        top.hidden.bias.copy_(torch.tensor([-30.0, 30]))  # all off, rather for label 0
+    labels = torch.arange(400) % 2
+    alone, best = (labelled_fantasies(model, labels, Random(1), 60, candidates=n).mean(dim=1) for n in (1, 10))
+    frames = list(labelled_frames(model, labels, Random(1), 60))
+    late = [(frame.mean(dim=1) > 0.5) for frame in frames[45:]]
+    assert all(torch.equal(moment, late[0]) for moment in late)  # beta is 1, and no chain moves
+    assert ((alone > 0.5) == labels.bool()).double().mean() < 0.9
+    assert ((best > 0.5) == labels.bool()).double().mean() > 0.99
 
 
 def test_an_image_is_one_of_some_candidates() -> None:

@@ -84,6 +84,7 @@ CHANGES: dict[str, tuple[Any, str]] = {  # another value, and the stage that fin
     "generation.fantasies": (3, "generation"),
     "generation.of_each_class": (3, "generation"),
     "generation.steps": (5, "generation"),
+    "generation.class_steps": (5, "generation"),
     "generation.hidden_samples": (True, "generation"),
     "generation.candidates": (2, "generation"),
     "generation.inpainted": (3, "generation"),

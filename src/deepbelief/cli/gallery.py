@@ -49,7 +49,7 @@ class SampleSettings:
     way. ``seed``: of the chains and of the images that are chosen. ``samples``: draw binary (or whatever the units
     are) samples instead of means; for classes, of hidden units. ``known``: one of `PARTS`. ``items``: positions of the
     images; at random if None. ``labels``: the classes to draw, numbers from 0, `number` images of each; all of them if
-    empty. ``candidates``: images of each chain of a class, of which the one is drawn that the model is surest of.
+    empty. ``candidates``: chains for each image of a class, of whose ends the one is drawn that the model is surest of.
     ``columns``: images in a line. ``image_shape``: what the model's file says, else a square.
 
     Raises:

@@ -33,7 +33,9 @@ class TaskOptions:
     ] = None
     candidates: Annotated[
         int,
-        typer.Option(min=1, help="With --labels: of so many images of a chain draw the one the model is surest of."),
+        typer.Option(
+            min=1, help="With --labels: of so many images, each by its own chain, draw the one the model is surest of."
+        ),
     ] = 1
     known: Annotated[
         str | None,

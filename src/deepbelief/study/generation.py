@@ -93,8 +93,8 @@ def images_of_each_class(model: LabelledDBN, section: GenerationSection, each: i
     """Images of every class, made in the way that a recipe says: (classes, each, width)."""
     classes = model.top.classes
     labels = torch.arange(classes, device=random.device).repeat_interleave(each)
-    samples, candidates = section.hidden_samples, section.candidates
-    made = labelled_fantasies(model, labels, random, section.steps, hidden_samples=samples, candidates=candidates)
+    steps, samples, candidates = section.class_steps or section.steps, section.hidden_samples, section.candidates
+    made = labelled_fantasies(model, labels, random, steps, hidden_samples=samples, candidates=candidates)
     return made.view(classes, each, -1)
 
 

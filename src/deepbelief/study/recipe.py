@@ -163,12 +163,14 @@ class GenerationSection(Section):
 
     Of the `fantasies` and of the images `of_each_class`, all are judged and some are drawn. With `hidden_samples` those
     of each class come down through samples of the hidden layers, else through means; each is the one of so many
-    `candidates` that the model itself is surest of (`labelled_fantasies`).
+    `candidates` that the model itself is surest of, each made by a chain of `class_steps` (None: of `steps`) of its own
+    (`labelled_fantasies`).
     """
 
     fantasies: int = Field(default=20, ge=1)
     of_each_class: int = Field(default=20, ge=2)
     steps: int = Field(default=1000, ge=2)
+    class_steps: int | None = Field(default=None, ge=2)
     hidden_samples: bool = False
     candidates: int = Field(default=1, ge=1)
     inpainted: int = Field(default=8, ge=1)
