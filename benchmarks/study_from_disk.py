@@ -23,7 +23,7 @@ import torch
 import typer
 
 from deepbelief.data import Dataset, load_dataset
-from deepbelief.study import load_recipe
+from deepbelief.study.recipe import load_recipe, recipe_source
 from deepbelief.study.records import read_results
 from deepbelief.system.machine import describe_machine
 
@@ -63,19 +63,12 @@ def write_data(folder: Path, images: int, clean: Dataset) -> int:
 
 def recipe_for(data: Path, validation: int | None = None) -> str:
     """The recipe `smoke`, shortened, for these data."""
-    text = load_recipe_text("smoke").replace('name = "fashion-mnist"', f"name = {json.dumps(str(data))}")
+    text = recipe_source("smoke").replace('name = "fashion-mnist"', f"name = {json.dumps(str(data))}")
     for old, new in RECIPE.items():
         if old not in text:
             raise SystemExit(f"the recipe smoke has no {old!r} any more: change RECIPE in this script.")
         text = text.replace(old, new)
     return text if validation is None else text.replace("validation = 1000", f"validation = {validation}")
-
-
-def load_recipe_text(name: str) -> str:
-    """A recipe's own text."""
-    done = subprocess.run([sys.executable, "-m", "deepbelief", "recipe", name], capture_output=True, text=True)
-    done.check_returncode()
-    return done.stdout
 
 
 def study(data: Path, folder: Path, validation: int | None) -> dict[str, Any]:

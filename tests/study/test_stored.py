@@ -13,7 +13,9 @@ from safetensors.numpy import load_file
 from deepbelief.data import Dataset, StoredRows, TensorSource, array_folder, load_dataset, stored_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning import resumption
-from deepbelief.learning.rbm import pretraining
+from deepbelief.learning.rbm import pretraining, training
+from deepbelief.likelihood import evaluation
+from deepbelief.models import checks
 from deepbelief.study import features
 from deepbelief.study.checks import split
 from deepbelief.study.recipe import Recipe
@@ -64,7 +66,8 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_rows, "_WINDOW_BYTES", 1000 * 12)
     monkeypatch.setattr(array_folder, "_LOOKED_AT", 1000 * 12)
     monkeypatch.setattr(checks, "_VALUES", 1000 * 12)
-    monkeypatch.setattr(evaluation, "_MEASURED", 1000)
+    for module in (evaluation, training):  # which looks at so many of any data
+        monkeypatch.setattr(module, "BASE_RATE_ITEMS", 1000)
     monkeypatch.setattr(features, "_WINDOW_BYTES", 1000 * 18 * 4)
     monkeypatch.setattr(pretraining, "FEATURE_BYTES", 0)
 
@@ -77,6 +80,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     def counted(self: StoredRows, pieces: Sequence[slice]) -> Any:
         found.append(sum(piece.stop - piece.start for piece in pieces))
+        assert found[-1] <= AT_ONCE
         return read(self, pieces)
 
     monkeypatch.setattr(StoredRows, "_read", counted)
