@@ -21,6 +21,7 @@ from deepbelief.study.checks import split
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import read_results, read_stage
 from deepbelief.study.run import Study
+from deepbelief.system.atomic import temporary_name
 from tests.data.test_array_folder import write
 from tests.study import test_wiring as wiring
 
@@ -133,7 +134,7 @@ def test_features_go_to_the_disk_and_are_removed(tmp_path: Path, data: Dataset, 
         found = stored.features[layer - 1]
         assert (len(found), found.width) == (MANY - 200, units)
         torch.testing.assert_close(found.batch(rows), stored.dbn.encode(kept.batch(rows), layer))
-    folder = stored._scratch
+    folder = whole / "seed-0" / temporary_name("features")
     assert folder.is_dir()
     del stored, found
     assert not folder.exists()

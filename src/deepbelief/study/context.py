@@ -1,8 +1,6 @@
 """The context of the stages of one seed: settings, images, models, random numbers and resumable training."""
 
-import shutil
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -34,7 +32,6 @@ from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
 from deepbelief.study.records import Arrays
-from deepbelief.system.atomic import temporary_name
 from deepbelief.system.compilation import Compiler
 from deepbelief.system.precision import Precision
 from deepbelief.system.processes import here
@@ -187,20 +184,12 @@ class Context:
     @cached_property
     def features(self) -> list[Source]:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
-        return features_of(self.dbn, self.training, self._scratch)
+        return features_of(self.dbn, self.training, self.folder, self)
 
     @cached_property
     def held_out_features(self) -> list[Source]:
         """The same of the held-out images."""
-        return features_of(self.dbn, self.held_out, self._scratch)
-
-    @cached_property
-    def _scratch(self) -> Path:
-        """A folder that is removed with this context, or, if the process is killed, when the study goes on."""
-        folder = self.folder / temporary_name("features")
-        folder.mkdir(parents=True, exist_ok=True)
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder
+        return features_of(self.dbn, self.held_out, self.folder, self)
 
     @cached_property
     def dbn_epochs(self) -> list[int]:

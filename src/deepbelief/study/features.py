@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import weakref
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -14,19 +15,29 @@ from deepbelief.data.image_source import ImageSource
 from deepbelief.errors import DeepBeliefError
 from deepbelief.models.dbn import DBN
 from deepbelief.models.views import encode_source_all
+from deepbelief.system.atomic import temporary_name
 
 _BATCH: Final = 2000  # images at a time
 _WINDOW_BYTES: Final = 2**27  # of the features of all layers together that are mixed with each other
 
 
-def features_of(dbn: DBN, images: ImageSource, folder: Path) -> list[Source]:
-    """Hidden means at every layer, from layer 1 up, (n, units) each; written to `folder` if the images are in files.
+def features_of(dbn: DBN, images: ImageSource, folder: Path, owner: object) -> list[Source]:
+    """Hidden means at every layer, from layer 1 up, (n, units) each; in memory, or on the disk if the images are.
+
+    Args:
+        dbn: the model.
+        images: in memory or in files.
+        folder: gets a folder with the features of images in files.
+        owner: with which that folder is removed; if the process is killed, this is done when the study goes on.
 
     Raises:
-        DeepBeliefError: there is too little room for them.
+        DeepBeliefError: there is too little room on the disk.
     """
     if images.runs is None:
         return [TensorSource(means) for means in encode_source_all(dbn, images)]
+    folder = folder / temporary_name("features")
+    folder.mkdir(parents=True, exist_ok=True)
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     units, dtype = dbn.sizes[1:], np.dtype(str(next(dbn.parameters()).dtype).removeprefix("torch."))
     _check_room(len(images) * sum(units) * dtype.itemsize, folder)
     paths = [folder / f"layer_{number}.npy" for number in range(1, len(units) + 1)]
