@@ -26,12 +26,13 @@ import readme  # noqa: E402
 import scaling  # noqa: E402
 import search  # noqa: E402
 import speed  # noqa: E402
+import study_from_disk  # noqa: E402
 import trajectory  # noqa: E402
 
 from deepbelief import HybridSettings, LabelledDBN, Random, RBMSettings, UpDownSettings  # noqa: E402
 from deepbelief.data import load_dataset  # noqa: E402
 from deepbelief.likelihood import AISSettings  # noqa: E402
-from deepbelief.study.recipe import GenerationSection  # noqa: E402
+from deepbelief.study.recipe import GenerationSection, load_recipe  # noqa: E402
 from deepbelief.system.precision import BF16  # noqa: E402
 
 
@@ -292,3 +293,18 @@ def test_learning_from_a_disk_is_measured(tmp_path: Path) -> None:
     assert found["comparisons"]["disk"]["speed"] > 0
     assert len(found["comparisons"]["disk"]["contenders"]["memory"]["seconds"]) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
+
+
+@pytest.mark.filterwarnings("ignore:.*holds no pixel above")
+def test_studies_from_a_disk_and_from_memory_are_of_the_same_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_from_disk, "_SHARD", 250)
+    assert study_from_disk.write_data(tmp_path, 600, load_dataset("digits")) == 600 * 64
+    assert len(list((tmp_path / "shards" / "train_images").iterdir())) == 3
+    prints = {load_dataset(tmp_path / name).fingerprint for name in ("shards", "whole.npz")}
+    assert len(prints) == 1
+    (tmp_path / "mine.toml").write_text(study_from_disk.recipe_for(tmp_path / "shards", 50))
+    recipe = load_recipe(str(tmp_path / "mine.toml"))[1]
+    assert (recipe.data.name, recipe.data.validation) == (str(tmp_path / "shards"), 50)
+    assert {settings.epochs for settings in (*recipe.pretraining, recipe.finetuning)} == {1}

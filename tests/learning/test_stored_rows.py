@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from deepbelief import DBN, RBM, Bernoulli, FeedForward, MinibatchSettings, MinibatchTraining, Random, RBMSettings
-from deepbelief.data import Rows, Source, StoredRows, Weighted, open_rows
+from deepbelief.data import Rows, Source, StoredRows, TensorSource, Weighted, open_rows
 from deepbelief.data.order import Runs
+from deepbelief.data.views import SideBySide
+from deepbelief.learning.backprop.classifier import FullBatchSettings, FullBatchTraining
+from deepbelief.learning.backprop.readout import ConvergedSettings, ConvergedTraining
 from deepbelief.learning.rbm import pretraining
 from deepbelief.learning.rbm.joint import JointTraining
 from deepbelief.learning.rbm.pretraining import Pretraining
@@ -128,3 +131,57 @@ def test_classifiers_learn_from_files(sorted_rows: Path) -> None:
     found, expected = learnt(rows), learnt(InMemory(rows))
     assert all(torch.equal(one, two) for one, two in zip(found.parameters(), expected.parameters(), strict=True))
     assert rows._ahead is not None
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> tuple[TensorSource, StoredRows, torch.Tensor]:
+    """The same features in memory and in files, more than are read at once, and their labels."""
+    values = Random(0).normal((4500, 6)).double() + torch.arange(6)  # double, so that searches end in one place
+    path = tmp_path_factory.mktemp("features")
+    for number, part in enumerate(values.split(1300)):
+        np.save(path / f"{number}.npy", part.numpy())
+    return TensorSource(values), open_rows(path), (values[:, 0] > values[:, 1]).long() + (values[:, 2] > 3).long()
+
+
+def test_full_batches_take_the_same_steps_from_files(features: tuple[TensorSource, StoredRows, torch.Tensor]) -> None:
+    memory, stored, labels = features
+    for sizes in ([6, 3], [6, 5, 3]):
+        networks = [FeedForward(sizes, torch.relu, Random(0)) for _ in range(2)]
+        for network, source in zip(networks, (memory, stored), strict=True):
+            list(FullBatchTraining(network, (source, labels), FullBatchSettings(steps=4, learning_rate=0.5)).epochs())
+        one, other = (network.state_dict() for network in networks)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_converged_readout_is_the_same_from_files(features: tuple[TensorSource, StoredRows, torch.Tensor]) -> None:
+    memory, stored, labels = features
+    settings, found = ConvergedSettings(l2=(1e-2, 1e-3)), []
+    for source in (memory, stored, SideBySide([stored])):
+        network = FeedForward([6, 3], torch.relu, Random(0))
+        records = list(ConvergedTraining(network, (source, labels), settings).epochs())
+        assert records[-1].converged
+        found.append((records[-1].losses[-1], network.linear(1).weight))
+    for loss, weight in found[1:]:
+        assert loss == pytest.approx(found[0][0], rel=1e-9)
+        torch.testing.assert_close(weight, found[0][1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_readout_of_files_keeps_no_features_in_memory(
+    features: tuple[TensorSource, StoredRows, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, stored, labels = features
+    largest: list[int] = []
+    read = StoredRows.batch
+
+    def counted(self: StoredRows, rows: Rows) -> torch.Tensor:
+        found = read(self, rows)
+        largest.append(len(found))
+        return found
+
+    monkeypatch.setattr(StoredRows, "batch", counted)
+    network = FeedForward([6, 3], torch.relu, Random(0))
+    job = ConvergedTraining(network, (stored, labels), ConvergedSettings(l2=(1e-2,), max_iterations=3))
+    before = len(largest)
+    list(job.epochs())
+    assert len(largest) - before >= 2 * 5  # of two or more looks at 5 parts each
+    assert max(largest) <= 2000

@@ -17,6 +17,7 @@ from deepbelief.cli.app import app
 from deepbelief.cluster.in_turn import InTurn
 from deepbelief.cluster.worker import with_threads
 from deepbelief.data import Dataset, Images, load_dataset
+from deepbelief.data.image_source import ImageSource
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.search import proposals
 from deepbelief.search.measures import stages_for
@@ -72,7 +73,7 @@ def told(trials: list[TrialRecord]) -> list[Any]:
 
 def test_a_search_has_no_test_images_and_trials_see_training_images_alone(search_of: Make, digits: Dataset) -> None:
     kinds = [one.annotation for one in inspect.signature(Search).parameters.values()]
-    assert kinds.count(Images) == 1
+    assert kinds.count(ImageSource) == 1
     assert Dataset not in kinds
     job = search_of()
     rows = {row.numpy().tobytes() for row in digits.train.pixels}

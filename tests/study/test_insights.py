@@ -56,7 +56,9 @@ def context(folder: Path, recipe: Recipe, data: Dataset | None = None) -> Contex
 @pytest.mark.parametrize("layer", STAGES)
 def test_the_strongest_units_are_drawn_each_by_itself(recipe: Recipe, folder: Path, layer: int) -> None:
     one = context(folder, recipe)
-    added = one.dbn.layer(layer).weights[:, None] * one.features[layer - 1]  # (visible, items, hidden) to fields below
+    added = one.dbn.layer(layer).weights[:, None] * one.features[layer - 1].batch(
+        slice(None)
+    )  # (visible, items, hidden) to fields below
     strongest = added.var(dim=1).sum(dim=0).argsort(descending=True)[:6]
     found = STAGES[layer](one)
     assert found.arrays[f"units_{layer}"].tolist() == strongest.tolist() != list(range(6))

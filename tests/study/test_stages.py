@@ -266,7 +266,7 @@ def test_full_batches_are_standardised_as_the_contestant_is(finished: tuple[Path
 def test_histograms_are_shares_of_all_activations(
     stages: dict[str, tuple[StageRecord, Arrays]], context: Context
 ) -> None:
-    counts = torch.histc(context.features[0], bins=50, min=0.0, max=1.0)
+    counts = torch.histc(context.features[0].batch(slice(None)), bins=50, min=0.0, max=1.0)
     np.testing.assert_allclose(stages["features"][1]["layer_1/histogram"], (counts / counts.sum()).numpy(), atol=1e-6)
 
 

@@ -8,6 +8,7 @@ from deepbelief.checkpoint import load_dbn, load_labelled_dbn
 from deepbelief.cli.options import Part
 from deepbelief.cli.output import download_line
 from deepbelief.data import Images, SourceLike, UserTable, load_images, load_user_table
+from deepbelief.data.array_folder import is_array_folder
 from deepbelief.data.dataset import located
 from deepbelief.data.image_folder import image_files
 from deepbelief.data.named import is_image_folder
@@ -56,7 +57,7 @@ def table_for(model: TableModel, name: str, folder: Path | None, part: Part) -> 
 
 def files_of(name: str) -> list[str] | None:
     """Where the rows are the images of a folder: the file of each, as a path inside it; None of any other data."""
-    if not is_image_folder(name):
+    if not is_image_folder(name) or is_array_folder(name):
         return None
     folder = Path(name)
     return [path.relative_to(folder).as_posix() for path in image_files(folder)[0]]

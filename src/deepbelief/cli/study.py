@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepbelief.cli.options import CompileChoice, Device, Folder, PrecisionChoice, grouped
+from deepbelief.cli.options import CompileChoice, Device, PrecisionChoice, grouped
 from deepbelief.cli.terminal import stop
 from deepbelief.errors import SettingsError
 
@@ -42,7 +42,14 @@ class StudyOptions:
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files for TensorBoard into the run's folder, too.")
     ] = False
-    data: Folder = None
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the files of the recipe's data set; or your own data set, a folder with train_images, "
+            "train_labels, test_images and test_labels as .npy files or folders of them, also larger than memory.",
+            show_default="looked for, else downloaded",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ def _studies(recipes: list[str], out: Path | None, options: StudyOptions, consol
     """The studies that are asked for, each with its folder; their images are loaded once."""
     from deepbelief.cli.output import download_line
     from deepbelief.data import Dataset, load_dataset
+    from deepbelief.data.array_folder import is_array_folder
     from deepbelief.report.text import without_labels
     from deepbelief.study import Study, load_recipe
     from deepbelief.study.stages import left_out
@@ -132,6 +140,9 @@ def _studies(recipes: list[str], out: Path | None, options: StudyOptions, consol
             settings = settings.model_copy(update={"precision": options.precision.value})
         if options.compiled is not None:
             settings = settings.model_copy(update={"compile": options.compiled.value})
+        if options.data is not None and is_array_folder(options.data):  # it is the data, whatever the recipe names
+            named = settings.data.model_copy(update={"name": str(options.data)})
+            settings = settings.model_copy(update={"data": named})
         images = settings.data.name, settings.dbn.visible == "gaussian"
         if images not in loaded:
             loaded[images] = load_dataset(images[0], options.data, real=images[1], progress=download_line)

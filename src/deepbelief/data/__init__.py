@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deepbelief.data.array_folder import is_array_folder, load_array_folder
 from deepbelief.data.columns import Column, Columns
 from deepbelief.data.corrupted import load_corrupted
 from deepbelief.data.dataset import Dataset, Images
@@ -63,9 +64,10 @@ def load_dataset(
 
     ``folder`` holds the files of a named data set; without it they are looked for in the folder that the environment
     variable DEEPBELIEF_DATA names, the user's cache and Debian's folder, and else downloaded; ``progress`` is called
-    with (file name, bytes received, bytes in all) meanwhile. See `load_npz`, `load_npy`, `load_csv` and `load_folder`
-    (of images) for what must be there: labels or none. With ``real`` its numbers are real values and kept as they are,
-    except 8-bit images, which are always scaled to [0, 1].
+    with (file name, bytes received, bytes in all) meanwhile. See `load_npz`, `load_npy`, `load_csv`, `load_folder`
+    (of images) and `load_array_folder` (of images that stay in their files) for what must be there: labels or none.
+    With ``real`` its numbers are real values and kept as they are, except 8-bit images, which are always scaled to
+    [0, 1].
 
     Warns by a `DataWarning` of data that may not be what was meant, such as images that are nearly black.
 
@@ -81,6 +83,8 @@ def load_dataset(
         return load_csv(Path(name_or_path), real)
     if suffix == ".npy":
         return load_npy(Path(name_or_path), real)
+    if is_array_folder(name_or_path):
+        return load_array_folder(name_or_path, real)
     if is_image_folder(name_or_path):
         return load_folder(Path(name_or_path))
     return load_named(str(name_or_path), folder, progress)
@@ -116,7 +120,10 @@ def load_images(
         return load_npz_images(Path(name_or_path), part, real)
     if suffix == ".parquet":
         return load_parquet_images(Path(name_or_path), real)
+    if is_array_folder(name_or_path):
+        dataset = load_array_folder(name_or_path, real)
+        return dataset.train.loaded() if part == "train" else dataset.test
     if is_image_folder(name_or_path):
         return load_folder_images(Path(name_or_path))
     dataset = load_named(str(name_or_path), folder, progress)
-    return dataset.train if part == "train" else dataset.test
+    return dataset.train.loaded() if part == "train" else dataset.test

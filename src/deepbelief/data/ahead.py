@@ -50,6 +50,8 @@ class Ahead:
             else:  # from the end of one window and the beginning of the next
                 items[self._at - start : self._at - start + len(part)] = part
             self._at += len(part)
+        if self._at == len(self._order):
+            self._items = torch.empty(0)  # nothing comes after these, so their window need not stay in memory
         return items
 
     def _turn_to(self, number: int) -> None:

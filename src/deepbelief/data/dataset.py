@@ -7,19 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import torch
 
-from deepbelief.data.source import Reader, Rows, Source, take
+from deepbelief.data.image_source import ImageSource
+from deepbelief.data.source import Reader, Rows, take
 from deepbelief.data.split import check_aside, split_rows
 from deepbelief.errors import DataError
+
+_HASHED: Final = 4096  # images at a time
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Images(Source):
+class Images(ImageSource):
     """Images with optional labels, kept as they were stored and scaled to [0, 1] one batch at a time.
 
     ``pixels``: (n, width), uint8 or float32, each from 0 to ``maximum``.
@@ -76,15 +79,14 @@ class Images(Source):
         """Number of pixels per image."""
         return self.pixels.shape[1]
 
-    @property
-    def missing(self) -> float:
-        """Nothing: images are made of finite values."""
-        return 0.0
+    def stored(self, rows: Rows) -> torch.Tensor:
+        """The pixels of the images at ``rows``, (batch, width), as they are stored."""
+        return take(self.pixels, rows)
 
     def batch(self, rows: Rows) -> torch.Tensor:
         """The images at ``rows`` as (batch, width) float32, in [0, 1] unless they are real: pixels / maximum."""
         # .to before the division: uint8 / number would follow torch's global default type.
-        return take(self.pixels, rows).to(torch.float32) / self.maximum
+        return self.stored(rows).to(torch.float32) / self.maximum
 
     def reader(self, size: int, dtype: torch.dtype) -> Reader:
         """A reader of batches of up to ``size`` images: pixels / maximum, on the images' device."""
@@ -106,16 +108,9 @@ class Images(Source):
         labels = None if self.labels is None else self.labels.to(device)
         return replace(self, pixels=self.pixels.to(device), labels=labels)
 
-    def required_labels(self) -> torch.Tensor:
-        """The labels, (n,) int64; `DataError` if there are none."""
-        if self.labels is None:
-            raise DataError("these images have no labels; give a data set with labels.")
-        return self.labels
-
-    @property
-    def strata(self) -> torch.Tensor:
-        """What a random choice among the images is stratified by, (n,) int64: labels, or zeros if there are none."""
-        return self.pixels.new_zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
+    def loaded(self) -> "Images":
+        """These images, which are in memory."""
+        return self
 
 
 @contextmanager
@@ -141,6 +136,8 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
 class Dataset:
     """Images for training and for testing, with labels and names for the classes, or without any.
 
+    Those for training may stay in files (see `load_array_folder`); all others are in memory.
+
     ``image_shape`` is (height, width) for pictures and (width,) for plain vectors; its product is the images' width.
 
     Raises `DataError` if a part is empty, if one has labels and the other none, if widths differ, or if a label names
@@ -152,7 +149,7 @@ class Dataset:
     """
 
     name: str
-    train: Images
+    train: ImageSource
     test: Images
     image_shape: tuple[int, ...]
     class_names: tuple[str, ...] = ()
@@ -198,27 +195,28 @@ class Dataset:
         """The lowest and the highest value: 0 and 1 for images, those of the training part for real values."""
         if not self.train.real:
             return 0.0, 1.0
-        low, high = self.train.pixels.aminmax()
-        return float(low), float(high)
+        return self.train.range
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) over the shape and all pixels and labels: equal for equal data on every machine."""
         digest = hashlib.sha256(repr(self.image_shape).encode())
         for images in (self.train, self.test):
-            pixels = images.pixels.cpu().numpy()
-            kind = " real" if images.real else ""
-            digest.update(f"{pixels.dtype} {pixels.shape} {images.maximum:g}{kind}".encode())
-            # "<": the same bytes on machines of either byte order.
-            digest.update(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data)
+            kind, dtype = " real" if images.real else "", images.stored(slice(0, 1)).cpu().numpy().dtype
+            digest.update(f"{dtype} {(len(images), images.width)} {images.maximum:g}{kind}".encode())
+            for start in range(0, len(images), _HASHED):
+                pixels = images.stored(slice(start, start + _HASHED)).cpu().numpy()
+                # "<": the same bytes on machines of either byte order.
+                digest.update(np.ascontiguousarray(pixels, dtype.newbyteorder("<")).data)
             if images.labels is not None:
                 digest.update(np.ascontiguousarray(images.labels.cpu().numpy(), "<i8").data)
         return digest.hexdigest()
 
-    def split(self, validation: int, seed: int) -> tuple[Images, Images]:
+    def split(self, validation: int, seed: int) -> tuple[ImageSource, Images]:
         """Split the training images into (training, validation), stratified by class.
 
-        ``validation`` images are held out, chosen by ``seed``; with 0, all training images stay, in their order.
+        ``validation`` images are held out, chosen by ``seed``, and are in memory; with 0, all training images stay, in
+        their order.
 
         Raises `SettingsError` if this number cannot be set aside with every class on both sides.
 
@@ -227,11 +225,15 @@ class Dataset:
         >>> len(train), validation.labels.sort().values.tolist()
         (4, [0, 1])
         """
+        kept, aside = self.split_rows(validation, seed)
+        return (self.train, self.train.subset(aside).loaded()) if not len(aside) else self.train.set_aside(kept, aside)
+
+    def split_rows(self, validation: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The positions of the images that `split` gives: those that stay, and those that are held out."""
         self.check_split(validation, seed)
         if validation == 0:
-            return self.train, self.train.subset(torch.empty(0, dtype=torch.int64))
-        kept, aside = split_rows(self.train.strata, validation, seed)
-        return self.train.subset(kept), self.train.subset(aside)
+            return torch.arange(len(self.train)), torch.empty(0, dtype=torch.int64)
+        return split_rows(self.train.strata, validation, seed)
 
     def check_split(self, validation: int, seed: int) -> None:
         """Raise the `SettingsError` of `split`, if there is one, without splitting."""

@@ -58,6 +58,11 @@ def image_files(folder: Path) -> tuple[list[Path], list[str] | None]:
     return paths, None if here else [name for _, name in found]
 
 
+def holds_images(folder: Path) -> bool:
+    """Whether a folder has images in it, or folders with images."""
+    return bool(_images(folder) or any(_images(inside) for inside in folder.iterdir() if _is_class(inside)))
+
+
 def _is_class(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith(".")
 

@@ -61,6 +61,11 @@ class StoredRows(Source):
         self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
         self._ahead: Ahead | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to read the files: nothing of what has been read of them."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_executor"}
+        return {**state, "_ahead": None, "_kept": OrderedDict()}
+
     def __len__(self) -> int:
         return int(self._ends[-1])
 
@@ -82,7 +87,12 @@ class StoredRows(Source):
     @property
     def grey(self) -> bool:
         """Whether all values are known to be grey values, from 0 to 1."""
-        return self.maximum > 1 or self._first.dtype == np.uint8
+        return self.maximum > 1 or self.is_uint8
+
+    @property
+    def is_uint8(self) -> bool:
+        """Whether values are stored in 8 bits, as those of images."""
+        return bool(self._first.dtype == np.uint8)
 
     @property
     def width(self) -> int:
@@ -186,10 +196,15 @@ def _pieces(ascending: NDArray[np.int64]) -> list[slice]:
 
 
 def _check_alike(shard: Shard, first: Shard) -> None:
+    if len(shard.shape) == len(first.shape) == 2 and shard.shape != first.shape:  # of images the size says more
+        raise DataError(
+            f"{shard.path} has images of the shape {shard.shape}, and {first.path.name} of {first.shape}: make all "
+            "files of a data set alike."
+        )
+    kinds = {"names": "other columns", "shape": "rows of another shape"}
     for what in ("names", "shape", "dtype", "maximum"):
-        one, other = getattr(shard, what), getattr(first, what)
-        if one != other:
-            kind = {"names": "other columns", "shape": f"rows of the shape {one}"}.get(what, "numbers of another type")
+        if getattr(shard, what) != getattr(first, what):
+            kind = kinds.get(what, "numbers of another type")
             raise DataError(f"{shard.path} has {kind} than {first.path.name}: make all files of a data set alike.")
 
 

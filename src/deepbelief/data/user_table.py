@@ -14,6 +14,7 @@ from deepbelief.data.csv_lines import leading_index
 from deepbelief.data.dataset import Dataset, Images, located
 from deepbelief.data.files import IMAGE_KEYS, LABEL_KEYS, Part
 from deepbelief.data.image_folder import read_image_folder
+from deepbelief.data.image_source import ImageSource
 from deepbelief.data.named import is_image_folder, load_named
 from deepbelief.data.parquet import read_parquet
 from deepbelief.data.pixels import read_pixels, warn_if_dark, without_channels
@@ -119,7 +120,7 @@ def _of_values(values: NDArray[Any], shape: tuple[int, ...], labels: NDArray[Any
     return UserTable(cells, image_shape=(shape[0], shape[1]) if len(shape) == 2 else None)
 
 
-def _scaled(images: Images) -> NDArray[Any]:
+def _scaled(images: ImageSource) -> NDArray[Any]:
     """All images, (n, width) float32."""
     return images.batch(slice(0, len(images))).numpy()
 

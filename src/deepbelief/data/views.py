@@ -1,5 +1,6 @@
-"""Sources made from other sources: binary states drawn from values, and items with their labels."""
+"""Sources made from other sources: states drawn from values, items with their labels, several sources side by side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.arrays import TensorLike, as_tensor, check_range, count_missing
-from deepbelief.data.dataset import Images
+from deepbelief.data.image_source import ImageSource
 from deepbelief.data.labels import as_labels
 from deepbelief.data.order import Runs
 from deepbelief.data.source import Reader, Rows, Source, take
@@ -179,7 +180,45 @@ class Labelled(View):
         return buffer
 
 
-LabelledLike = Labelled | Images | tuple[SourceLike, TensorLike]
+@final
+@dataclass(frozen=True, eq=False)
+class SideBySide(Source):
+    """Sources of the same items, at least one, as one: the values of each item one after the other.
+
+    >>> SideBySide([as_source([[0.5], [0.25]]), as_source([[1.0, 2.0], [3.0, 4.0]])]).batch(slice(0, 1)).tolist()
+    [[0.5, 1.0, 2.0]]
+    """
+
+    sources: Sequence[Source]
+
+    def __len__(self) -> int:
+        return len(self.sources[0])
+
+    @property
+    def width(self) -> int:
+        """Values of an item in all sources."""
+        return sum(source.width for source in self.sources)
+
+    @property
+    def runs(self) -> Runs | None:
+        """Which items are cheap to read together, as in the first source."""
+        return self.sources[0].runs
+
+    def expect(self, order: Tensor) -> None:
+        """Lets each source read ahead."""
+        for source in self.sources:
+            source.expect(order)
+
+    def batch(self, rows: Rows) -> Tensor:
+        """The values of the items at ``rows``, (batch, width)."""
+        return torch.cat([source.batch(rows) for source in self.sources], dim=1)
+
+    def reader(self, size: int, dtype: torch.dtype) -> Reader:
+        readers = [source.reader(size, dtype) for source in self.sources]
+        return lambda rows: torch.cat([read(rows) for read in readers], dim=1)
+
+
+LabelledLike = Labelled | ImageSource | tuple[SourceLike, TensorLike]
 """Items with labels: `Labelled`, `Images` that have labels, or a pair (items, labels)."""
 
 
@@ -190,7 +229,7 @@ def as_labelled(given: LabelledLike, classes: int) -> Labelled:
         DataError: there is not one label for each item, or one of them is no class.
         SettingsError: the items are of another number of classes.
     """
-    if isinstance(given, Images):
+    if isinstance(given, ImageSource):
         return Labelled(given, given.required_labels(), classes)
     if not isinstance(given, Labelled):
         return Labelled(*given, classes)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from deepbelief.data import SourceLike
+from deepbelief.data.moments import moments_of
 from deepbelief.models.dbn import DBN
 
 _HALVINGS: Final = 40
@@ -16,7 +18,7 @@ def maximise_activation(
     dbn: DBN,
     layer: int,
     units: Tensor,
-    images: Tensor,
+    images: SourceLike,
     bounds: tuple[float, float] = (0.0, 1.0),
     reach: float = 0.7,
     steps: int = 40,
@@ -33,7 +35,8 @@ def maximise_activation(
         dbn: the model.
         layer: of the units, from 1.
         units: their numbers, (n,) int64.
-        images: the data, (items, visible), for their mean and their spread.
+        images: the data, (items, visible), for their mean and their spread: a source, tensor, NumPy array or list of
+            lists.
         bounds: the lowest and the highest value of a pixel.
         reach: how far, as a share of how far images are; with 1 the results are sharper and noisier.
         steps: how many, from 1; deeper layers need some tens.
@@ -41,8 +44,8 @@ def maximise_activation(
     Returns:
         (n, visible), an image for each unit.
     """
-    images = images.to(dbn.layer(1).weights)
-    mean, radius = images.mean(dim=0), reach * images.var(dim=0, correction=0).sum().sqrt()
+    moments, weights = moments_of(images), dbn.layer(1).weights
+    mean, radius = moments.mean.to(weights), reach * moments.variance.sum().sqrt().to(weights)
     found = mean.repeat(len(units), 1)
     for step in range(1, steps + 1):
         direction = normalize(_gradient(dbn, layer, units, found))

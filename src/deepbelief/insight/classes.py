@@ -1,5 +1,7 @@
 """The classes in a layer: their means, a tree of their similarity, and confusion matrices."""
 
+from typing import Final
+
 import numpy as np
 import scipy.cluster.hierarchy
 import sklearn.metrics
@@ -7,11 +9,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepbelief.data import SourceLike, as_source, in_batches
 
-def class_means(values: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """The mean of each class, (classes, units), from values (n, units) and labels (n,)."""
-    sums = torch.zeros(classes, values.shape[1], dtype=torch.float64, device=values.device)
-    sums.index_add_(0, labels.to(values.device), values.double())
+_SUMMED: Final = 2000  # items at a time
+
+
+def class_means(values: SourceLike, labels: Tensor, classes: int) -> Tensor:
+    """The mean of each class, (classes, units) in float64, from values (n, units), of which some are read at a time.
+
+    Args:
+        values: the items; a source, tensor, NumPy array or list of lists.
+        labels: (n,) int64.
+        classes: how many there are; one without items has a mean of 0.
+    """
+    items, start = as_source(values), 0
+    sums = torch.zeros(classes, items.width, dtype=torch.float64, device=items.batch(slice(0, 0)).device)
+    for batch in in_batches(items, _SUMMED):
+        sums.index_add_(0, labels[start : start + len(batch)].to(sums.device), batch.double())
+        start += len(batch)
     counts = torch.bincount(labels, minlength=classes).clamp_min(1).to(sums)
     return sums / counts[:, None]
 

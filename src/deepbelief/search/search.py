@@ -11,7 +11,8 @@ from typing import Any, final
 import torch
 
 from deepbelief.cluster.tasks import Status, Task, Workers
-from deepbelief.data import Dataset, Images
+from deepbelief.data import Dataset
+from deepbelief.data.image_source import ImageSource
 from deepbelief.data.split import check_aside, split_rows
 from deepbelief.errors import DeepBeliefError, SettingsError
 from deepbelief.learning.rbm.records import DivergedError
@@ -63,7 +64,7 @@ class Search:
         plan: SearchPlan,
         tables: dict[str, Any],
         name: str,
-        training: Images,
+        training: ImageSource,
         image_shape: tuple[int, ...],
         class_names: tuple[str, ...],
         folder: Path,
@@ -77,8 +78,8 @@ class Search:
         recipe = recipe_with(tables, {}, plan.recipe)
         self._stages = stages_for(plan.measure, recipe)
         check_aside(name, training.strata, plan.held_out, plan.seed)
-        kept, aside = split_rows(training.strata, plan.held_out, plan.seed)
-        self.images = Dataset(name, training.subset(kept), training.subset(aside), image_shape, class_names)
+        parts = training.set_aside(*split_rows(training.strata, plan.held_out, plan.seed))
+        self.images = Dataset(name, *parts, image_shape, class_names)
         """What trials learn from, with the held-out training images in the place of test images."""
         for seed in range(plan.seeds):
             check_fit(recipe, self.images, seed)

@@ -7,6 +7,7 @@ from typing import Final
 import psutil
 
 from deepbelief.data import Dataset, Images
+from deepbelief.data.image_source import ImageSource
 from deepbelief.errors import SettingsError
 from deepbelief.learning.rbm.settings import RBMSettings
 from deepbelief.randomness import Random
@@ -16,17 +17,17 @@ from deepbelief.system.processes import here
 _BYTES: Final = 4  # of a number in float32
 
 
-def split(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Images, Images]:
+def split(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[ImageSource, Images]:
     """The training images that a seed learns from, and those that it holds out; the latter may be none.
 
     Raises:
         SettingsError: this number of images cannot be held out.
     """
-    training, held_out = dataset.split(recipe.data.validation, seed)
-    if recipe.data.train_images is not None:
-        kept = Random(seed, "subset").permutation(len(training))[: recipe.data.train_images]
-        training = training.subset(kept.sort().values)
-    return training, held_out
+    if recipe.data.train_images is None:
+        return dataset.split(recipe.data.validation, seed)
+    kept, aside = dataset.split_rows(recipe.data.validation, seed)
+    chosen = Random(seed, "subset").permutation(len(kept))[: recipe.data.train_images]
+    return dataset.train.set_aside(kept[chosen.sort().values], aside)
 
 
 def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
@@ -59,7 +60,7 @@ def check_fit(recipe: Recipe, dataset: Dataset, seed: int) -> None:
     _check_memory(recipe, dataset)
 
 
-def _check_classifiers(recipe: Recipe, dataset: Dataset, training: Images, items: int) -> None:
+def _check_classifiers(recipe: Recipe, dataset: Dataset, training: ImageSource, items: int) -> None:
     """Refuse training images that are all alike for classifiers, and an example to attack that is not there."""
     low, high = (int(end) for end in training.required_labels().aminmax())
     if low == high:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from deepbelief.arrays import Classifier
 from deepbelief.checkpoint import UnusableFileError, load_dbn, load_network, load_state, save_dbn, save_model
 from deepbelief.data import Dataset, Images, Source
+from deepbelief.data.image_source import ImageSource
 from deepbelief.data.split import choose_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning.backprop.readout import predictions
@@ -21,11 +22,12 @@ from deepbelief.learning.resumption import Record, Resumable, resume, saving
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward
 from deepbelief.models.rbm import RBM
-from deepbelief.models.views import Standardised, encode_source_all
+from deepbelief.models.views import Standardised
 from deepbelief.randomness import Random
 from deepbelief.robustness.attacks.fgsm import gradient_sign
 from deepbelief.robustness.attacks.pgd import pgd
 from deepbelief.study.checks import split
+from deepbelief.study.features import features_of
 from deepbelief.study.loading import classifiers
 from deepbelief.study.progress import StudyProgress
 from deepbelief.study.recipe import Recipe
@@ -92,13 +94,13 @@ class Context:
     # The images, on the device.
 
     @cached_property
-    def _split(self) -> tuple[Images, Images]:
+    def _split(self) -> tuple[ImageSource, Images]:
         training, held_out = split(self.recipe, self.dataset, self.seed)
         return training.to(self.device), held_out.to(self.device)
 
     @property
-    def training(self) -> Images:
-        """The training images without the held-out ones."""
+    def training(self) -> ImageSource:
+        """The training images without the held-out ones, in memory or in files."""
         return self._split[0]
 
     @property
@@ -180,14 +182,14 @@ class Context:
         return self._model("dbn", load_dbn, "pretraining")
 
     @cached_property
-    def features(self) -> list[Tensor]:
+    def features(self) -> list[Source]:
         """Hidden means of the training images at every layer, from layer 1 up: (n, units) each."""
-        return encode_source_all(self.dbn, self.training)
+        return features_of(self.dbn, self.training, self.folder, self)
 
     @cached_property
-    def held_out_features(self) -> list[Tensor]:
+    def held_out_features(self) -> list[Source]:
         """The same of the held-out images."""
-        return encode_source_all(self.dbn, self.held_out)
+        return features_of(self.dbn, self.held_out, self.folder, self)
 
     @cached_property
     def dbn_epochs(self) -> list[int]:

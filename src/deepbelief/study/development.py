@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from deepbelief.data import TensorSource, evenly_spaced
+from deepbelief.data.image_source import ImageSource
 from deepbelief.data.split import choose_rows
 from deepbelief.insight import cka_matrix, relative_change, ridge_readout
 from deepbelief.models.feedforward import accuracy
@@ -60,7 +61,7 @@ def _labels_and_images(context: Context, levels: Sequence[float]) -> tuple[list[
     The images are the training images, and the test images at each level of noise, whose first is no noise.
     """
     random, count = context.random("development"), context.recipe.development.images
-    parts = [context.training, context.test]
+    parts: list[ImageSource] = [context.training, context.test]
     chosen = [part.subset(choose_rows(part.strata, count, random)) for part in parts]
     training, test = (part.batch(slice(0, len(part))) for part in chosen)
     noisy = (noise.gaussian(test, level * context.span, random) for level in levels[1:])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deepbelief.checkpoint import save_labelled_dbn
-from deepbelief.data import Labelled, TensorSource
+from deepbelief.data import Labelled
 from deepbelief.insight import class_shares, share_taken, spread, unevenness
 from deepbelief.learning.labels.calibration import fit_label_biases
 from deepbelief.learning.rbm.pretraining import Pretraining
@@ -60,7 +60,7 @@ def _of_each_class(context: Context, found: Findings) -> Tensor:
     section, random = context.recipe.generation, context.random("labels")
     visible, hidden = Bernoulli(context.dbn.sizes[-1]), Bernoulli(section.labels.hidden)
     top = LabelledRBM(visible, context.classes, hidden, random).to(context.precision.parameters)
-    seen = Labelled(TensorSource(context.features[-1]), context.training.required_labels(), context.classes)
+    seen = Labelled(context.features[-1], context.training.required_labels(), context.classes)
     settings = section.labels.training
     held_out = _held_out(context) if settings.patience else None
     job = Pretraining(
@@ -135,7 +135,7 @@ def _judge_classes(context: Context, made: Tensor, of_test: Tensor, found: Findi
 
 def _held_out(context: Context) -> Labelled:
     """The held-out images and labels as the RBM with labels sees them."""
-    return Labelled(TensorSource(context.held_out_features[-1]), context.held_out.required_labels(), context.classes)
+    return Labelled(context.held_out_features[-1], context.held_out.required_labels(), context.classes)
 
 
 def _likelihood(context: Context, found: Findings) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepbelief.data import Images, TensorSource, evenly_spaced
+from deepbelief.data import Images, Source, evenly_spaced, in_batches
+from deepbelief.data.moments import moments_of
 from deepbelief.data.split import choose_rows
 from deepbelief.insight.activation_maximisation import maximise_activation
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
@@ -23,6 +24,8 @@ _QUERIES: Final = 8  # drawn
 _MEASURED: Final = 500  # test images whose neighbours are counted
 _NEIGHBOURS: Final = 10
 _STATES: Final = 50  # of a layer, in which a unit is switched on to see what it changes
+_BINS: Final = 50  # of a histogram of features
+_LOOKED_AT: Final = 2000  # training images at a time
 _SCALES: Final = {"alike": scaled_alike, "each": scaled_each}
 
 
@@ -68,14 +71,14 @@ def _weights(context: Context, layer: int, units: Tensor) -> Any:
 
 def _maximised(context: Context, layer: int, units: Tensor) -> Any:
     """The images that excite units most."""
-    images = context.training.batch(slice(0, len(context.training)))
-    return context.picture(maximise_activation(context.dbn, layer, units, images, context.bounds))
+    return context.picture(maximise_activation(context.dbn, layer, units, context.training, context.bounds))
 
 
 def _top_down(context: Context, layer: int, units: Tensor) -> Any:
     """What units change in the images that the network makes of some features of training images."""
     rows = context.random("top-down").permutation(len(context.training))[:_STATES]
-    effects = top_down_effects(context.dbn, layer, units, context.features[layer - 1][rows])
+    states = context.features[layer - 1].batch(rows).to(context.device)
+    effects = top_down_effects(context.dbn, layer, units, states)
     return context.shaped(_SCALES[context.recipe.receptive_fields.scale](effects))
 
 
@@ -94,18 +97,19 @@ def features(context: Context) -> Findings:
         found.arrays["images"] = context.picture(evenly_spaced(context.training, _shown(context)))
     for layer, values in enumerate(context.features, start=1):
         name = f"layer_{layer}"
-        counts = torch.histc(values, bins=50, min=0.0, max=1.0)
-        found.facts["shapes"][name] = list(values.shape)
+        counts = sum(torch.histc(batch, bins=_BINS, min=0.0, max=1.0) for batch in in_batches(values, _LOOKED_AT))
+        assert isinstance(counts, Tensor)
+        found.facts["shapes"][name] = [len(values), values.width]
         found.arrays[f"{name}/histogram"] = (counts / counts.sum()).cpu().numpy()
         found.arrays[f"{name}/examples"] = _examples(context, values).cpu().numpy()
-        found.metrics[f"mean_activation/{name}"] = float(values.mean())
+        found.metrics[f"mean_activation/{name}"] = float(moments_of(values).mean.mean())
     return found
 
 
-def _examples(context: Context, values: Tensor) -> Tensor:
+def _examples(context: Context, values: Source) -> Tensor:
     """The mean features of each class, or, where there are no classes, the features of some training images."""
     if not context.labelled:
-        return evenly_spaced(TensorSource(values), _shown(context))
+        return evenly_spaced(values, _shown(context))
     return class_means(values, context.training.required_labels(), context.classes).float()
 
 
@@ -145,7 +149,7 @@ def encoding(context: Context) -> Findings:
     found.facts = {"class_names": list(context.dataset.class_names), "neighbours": min(_NEIGHBOURS, len(training))}
     found.arrays["queries"] = context.picture(queries.batch(slice(0, _QUERIES)))
     pixels = queries.batch(slice(0, len(queries))).to(context.precision.parameters)
-    spaces = {"pixels": (pixels, training.batch(slice(0, len(training))).to(pixels))}
+    spaces: dict[str, tuple[Tensor, Source]] = {"pixels": (pixels, training)}
     for layer, (asked, known) in enumerate(zip(context.dbn.encode_all(pixels), context.features, strict=True), start=1):
         spaces[f"layer_{layer}"] = asked, known
     neighbours = {name: nearest(asked, known, _NEIGHBOURS) for name, (asked, known) in spaces.items()}

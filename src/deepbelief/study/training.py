@@ -1,5 +1,6 @@
 """Stages that train: the DBN, the read-outs, the feed-forward baseline and the fine-tuned network."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 
 from deepbelief.checkpoint import save_dbn
 from deepbelief.data import Source, TensorSource, evenly_spaced
+from deepbelief.data.views import SideBySide
 from deepbelief.learning.backprop.classifier import (
     Augmentation,
     FullBatchSettings,
@@ -23,7 +25,6 @@ from deepbelief.learning.rbm.records import DivergedError, EpochRecord
 from deepbelief.learning.summary import training_summary
 from deepbelief.models.dbn import DBN
 from deepbelief.models.feedforward import FeedForward, accuracy
-from deepbelief.models.readout import side_by_side
 from deepbelief.models.units import Bernoulli, Gaussian
 from deepbelief.models.views import Standardised, standardisation_of, standardise
 from deepbelief.randomness import Random
@@ -110,7 +111,7 @@ def readouts(context: Context) -> Findings:
         layers = recipe.layers_seen_by(name)
         if not layers or name == "mlp_head":
             continue
-        features = TensorSource(side_by_side(context.features, layers))
+        features = side_by_side(context.features, layers)
         network = FeedForward([features.width, context.classes], torch.relu, context.random(name))
         network.to(context.precision.parameters)
         settings = recipe.robust_readout if name == "robust_readout" else recipe.readouts
@@ -129,12 +130,10 @@ def mlp_head(context: Context) -> Findings:
     section, name = context.recipe.all_layers.mlp_head, "mlp_head"
     assert section is not None
     layers = context.recipe.layers_seen_by(name)
-    features, of_held_out = (
-        TensorSource(side_by_side(means, layers)) for means in (context.features, context.held_out_features)
-    )
+    features, of_held_out = (side_by_side(of, layers) for of in (context.features, context.held_out_features))
     network = FeedForward([features.width, *section.hidden, context.classes], torch.relu, context.random(name))
     found = of_network(network)
-    scaling = standardisation_of(features).to(features.values)
+    scaling = standardisation_of(features).to(context.device, context.precision.parameters)
     learnt, held_out = Standardised(features, scaling), Standardised(of_held_out, scaling)
     training = _minibatch(context, name, network, learnt, held_out, section.training, found)
     scaling.fold_into(network.linear(1))
@@ -183,6 +182,12 @@ def random_start(context: Context) -> Findings:
     reached = _test_accuracy(context, "finetuned", context.network("finetuned"))
     found.metrics["gain_of_pretraining/finetuned"] = reached - found.metrics[f"accuracy/{name}"]
     return found
+
+
+def side_by_side(features: Sequence[Source], layers: Sequence[int]) -> Source:
+    """Of the features of the layers from layer 1 up, some as one source."""
+    chosen = [features[layer - 1] for layer in layers]
+    return chosen[0] if len(chosen) == 1 else SideBySide(chosen)
 
 
 def of_network(network: FeedForward, method: str = "minibatch") -> Findings:

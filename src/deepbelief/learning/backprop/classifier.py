@@ -1,6 +1,6 @@
 """Two ways to learn from labels: full-batch SGD, and minibatches with dropout and early stopping."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal, final
 
 import torch
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled
+from deepbelief.data import Labelled, LabelledLike, as_held_out, as_labelled, in_batches
 from deepbelief.data.labels import as_training_labels
 from deepbelief.data.order import counts_of
 from deepbelief.learning.backprop.adam import AdamTraining
@@ -84,18 +84,12 @@ class FullBatchTraining(Training[Record]):
         super().__init__(
             network, network, settings.steps, 0, self._held_out is not None, as_random(random, parameters.device)
         )
-        self._network, self._products = network, products
+        self._network, self._products, self._items, self._n = network, products, items.source, len(items)
+        self._labels = torch.split(labels.to(parameters.device), _CHUNK)
         counts = counts_of(items.weights, parameters)
-        rows = [slice(start, start + _CHUNK) for start in range(0, len(items), _CHUNK)]
-        self._chunks = [
-            (
-                items.source.batch(part).to(parameters),
-                labels[part].to(parameters.device),
-                None if counts is None else counts[part],
-            )
-            for part in rows
-        ]
-        self._n = len(items)
+        self._counts = [None] * len(self._labels) if counts is None else torch.split(counts, _CHUNK)
+        # Items in files stay there, and each step reads them again.
+        self._chunks = list(self._read(parameters)) if items.source.runs is None else None
         self._optimizer = torch.optim.SGD(
             network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, foreach=False
         )
@@ -103,13 +97,20 @@ class FullBatchTraining(Training[Record]):
     def _one_epoch(self, epoch: int) -> Record:
         for parameter in self._network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        losses = torch.stack([self._add_gradient(*chunk) for chunk in self._chunks])
+        like = next(self._network.parameters())
+        values = self._read(like) if self._chunks is None else self._chunks
+        losses = torch.stack(
+            [self._add_gradient(*chunk) for chunk in zip(values, self._labels, self._counts, strict=True)]
+        )
         loss = float(losses.sum()) / self._n
         check_loss(loss, epoch, "step")
         self._optimizer.step()
         if self._held_out is None:
             return Record(epoch, loss)
         return Record(epoch, loss, _accuracy(self._network, self._held_out), "accuracy")
+
+    def _read(self, like: Tensor) -> Iterator[Tensor]:
+        return (batch.to(like) for batch in in_batches(self._items, _CHUNK))
 
     def _add_gradient(self, values: Tensor, labels: Tensor, counts: Tensor | None) -> Tensor:
         """Add the gradient of the mean loss that some rows give, `counts` times each; returns their summed loss."""

@@ -1,6 +1,6 @@
 """Linear read-outs: what a linear classifier can tell from layers whose weights it cannot change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, final
 
 import numpy as np
@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from deepbelief.arrays import Classifier
-from deepbelief.data import LabelledLike, Source, as_held_out, as_labelled
+from deepbelief.data import Labelled, LabelledLike, Source, as_held_out, as_labelled, in_batches
 from deepbelief.data.labels import as_training_labels
+from deepbelief.data.moments import moments_of
 from deepbelief.data.order import counts_of
 from deepbelief.errors import SettingsError
 from deepbelief.learning.course import Training
@@ -74,6 +75,7 @@ class ConvergedTraining(Training[ConvergedRecord]):
 
     The penalties are tried from the strongest to the weakest, each starting from the last one's solution; the best
     on the held-out features is kept (the weakest without any). The standardisation is folded into the weights.
+    Features that are read from files stay there, and are read once for each look of L-BFGS at all of them.
 
     Args:
         network: a `FeedForward` without hidden layers, changed in place.
@@ -107,7 +109,7 @@ class ConvergedTraining(Training[ConvergedRecord]):
         width, classes = network.sizes
         device = next(network.parameters()).device
         items = as_labelled(source, classes)
-        features = _in_memory(items.source, width, "data").to(device)
+        dtype = _type_of(items.source, width, "data")
         labels = as_training_labels(items.labels, len(items), classes).to(device)
         others = as_held_out(held_out, classes)
         self._held_out: tuple[Tensor, Tensor] | None = None
@@ -118,11 +120,11 @@ class ConvergedTraining(Training[ConvergedRecord]):
             network, network, len(settings.l2), patience, self._held_out is not None, as_random(random, device)
         )
         self._penalties, self._most = sorted(settings.l2, reverse=True), settings.max_iterations
-        self._network, self._mean = network, features.mean(dim=0)
-        # A single item has a standard deviation of 0.
-        self._std = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)
-        counts = counts_of(items.weights, features)
-        self._problem = _Problem((features - self._mean).div_(self._std), labels, classes, counts)
+        self._network = network
+        chunks = _Read if items.source.runs is not None else _InMemory
+        features = chunks(items.source, dtype, device)
+        self._mean, self._std = features.mean, features.std
+        self._problem = _Problem(features, items, labels, classes)
         self._solution = np.zeros((width + 1) * classes)
 
     def _one_epoch(self, epoch: int) -> ConvergedRecord:
@@ -147,31 +149,66 @@ class ConvergedTraining(Training[ConvergedRecord]):
         self._solution = torch.from_numpy(self._solution).copy_(tensors["solution"]).numpy()
 
 
-def _in_memory(source: Source, width: int, what: str) -> Tensor:
-    """All features at once, (n, width), all finite, in float32 or a wider type."""
+def _type_of(source: Source, width: int, what: str) -> torch.dtype:
+    """The type to compute in with these features, float32 or a wider one, in which all of them are finite."""
     check_width(source, width, "the read-out", what)
-    values = source.batch(slice(0, len(source)))
-    dtype = torch.promote_types(values.dtype, torch.float32)
+    dtype = torch.promote_types(source.batch(slice(0, 1)).dtype, torch.float32)
     check_finite(source, dtype)
-    return values.to(dtype)
+    return dtype
+
+
+def _in_memory(source: Source, width: int, what: str) -> Tensor:
+    """All features at once, (n, width), in the type of `_type_of`."""
+    dtype = _type_of(source, width, what)
+    return source.batch(slice(0, len(source))).to(dtype)
+
+
+@final
+class _InMemory:
+    """Features, standardised once and kept."""
+
+    def __init__(self, source: Source, dtype: torch.dtype, device: torch.device) -> None:
+        features = source.batch(slice(0, len(source))).to(dtype).to(device)
+        self.mean: Final = features.mean(dim=0)
+        # A single item has a standard deviation of 0.
+        self.std: Final = features.std(dim=0, correction=min(1, len(features) - 1)).clamp_min_(1e-3)
+        self._standardised = (features - self.mean).div_(self.std)
+
+    def chunks(self) -> Iterator[Tensor]:
+        return iter(torch.split(self._standardised, _CHUNK))
+
+
+@final
+class _Read:
+    """Features in files: each pass over the chunks reads them and standardises them again."""
+
+    def __init__(self, source: Source, dtype: torch.dtype, device: torch.device) -> None:
+        n, (mean, variance) = len(source), moments_of(source)
+        self.mean: Final = mean.to(device, dtype)
+        self.std: Final = (variance * (n / max(1, n - 1))).sqrt().to(device, dtype).clamp_min_(1e-3)
+        self._source = source
+
+    def chunks(self) -> Iterator[Tensor]:
+        for batch in in_batches(self._source, _CHUNK):
+            yield (batch.to(self.mean) - self.mean).div_(self.std)
 
 
 @final
 class _Problem:
     """Cross-entropy and its gradient in the weights, computed on the device, a chunk of rows at a time."""
 
-    def __init__(self, features: Tensor, labels: Tensor, classes: int, counts: Tensor | None = None) -> None:
-        self._classes = classes
-        self._chunks = list(zip(torch.split(features, _CHUNK), torch.split(labels, _CHUNK), strict=True))
-        self._counts = [None] * len(self._chunks) if counts is None else torch.split(counts, _CHUNK)
-        self._n, self._like = len(features), features
+    def __init__(self, features: _InMemory | _Read, items: Labelled, labels: Tensor, classes: int) -> None:
+        self._features, self._like, self._n, self._classes = features, features.mean, len(items), classes
+        self._labels = torch.split(labels, _CHUNK)
+        counts = counts_of(items.weights, features.mean)
+        self._counts = [None] * len(self._labels) if counts is None else torch.split(counts, _CHUNK)
 
     def objective(self, flat: NDArray[np.float64], l2: float) -> tuple[float, NDArray[np.float64]]:
         stacked = torch.from_numpy(flat).to(self._like).view(self._classes, -1)
         weights, bias = stacked[:, :-1], stacked[:, -1]  # (classes, units), (classes,)
         gradient = torch.zeros_like(stacked)
         total = 0.0
-        for (rows, labels), counts in zip(self._chunks, self._counts, strict=True):
+        for rows, labels, counts in zip(self._features.chunks(), self._labels, self._counts, strict=True):
             loss, by_weights, by_bias = softmax_regression(weights, bias, rows, labels, counts)
             total += float(loss)
             gradient[:, :-1] += by_weights
