@@ -196,7 +196,7 @@ def hybrid(
     hidden: Annotated[int, typer.Option(min=1, help="Hidden units.")] = 1500,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 40,
     learning_rate: Annotated[float, typer.Option(help="Adam's, at the start.")] = 0.01,
-    generative_weight: Annotated[float, typer.Option(min=0, help="alpha.")] = 0.01,
+    generative_weight: Annotated[float, typer.Option(min=0, help="alpha.")] = 0.03,
     dropout: Annotated[float, typer.Option(min=0, help="Of the hidden units.")] = 0.5,
     input_dropout: Annotated[float, typer.Option(min=0, help="Of the pixels.")] = 0.0,
     averaging: Annotated[float, typer.Option(min=0, help="Epochs that parameters are averaged over.")] = 1.0,
