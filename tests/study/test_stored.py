@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from deepbelief.data import Dataset, StoredRows, TensorSource, array_folder, load_dataset, stored_rows
+from deepbelief.data import Dataset, StoredRows, TensorSource, load_dataset, stored_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning import resumption
 from deepbelief.learning.rbm import pretraining, training
@@ -65,7 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the images, and the features of a layer, were many windows long."""
     monkeypatch.setattr(stored_rows, "_WINDOW_BYTES", 1000 * 12)
-    monkeypatch.setattr(array_folder, "_LOOKED_AT", 1000 * 12)
+    monkeypatch.setattr(stored_rows, "_PART_BYTES", 1000 * 12)
     monkeypatch.setattr(checks, "_VALUES", 1000 * 12)
     for module in (evaluation, training):  # which looks at so many of any data
         monkeypatch.setattr(module, "BASE_RATE_ITEMS", 1000)

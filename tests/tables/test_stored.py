@@ -23,7 +23,7 @@ from deepbelief.tables.stored import fingerprint, stored_table
 @pytest.fixture(autouse=True)
 def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "LARGE", 0)
-    monkeypatch.setattr(stored, "_BYTES", 100)
+    monkeypatch.setattr("deepbelief.data.stored_rows._PART_BYTES", 100)
 
 
 def found(path: Path, choice: ColumnChoice | None = None) -> LearnableTable:

@@ -11,7 +11,7 @@ from deepbelief.data import Images, SourceLike, UserTable, load_images, load_use
 from deepbelief.data.array_folder import is_array_folder
 from deepbelief.data.dataset import located
 from deepbelief.data.image_folder import image_files
-from deepbelief.data.named import is_image_folder
+from deepbelief.data.named import is_folder
 from deepbelief.models.dbn import DBN
 from deepbelief.models.labelled import LabelledDBN
 from deepbelief.pretrained.model import find_pretrained
@@ -57,7 +57,7 @@ def table_for(model: TableModel, name: str, folder: Path | None, part: Part) -> 
 
 def files_of(name: str) -> list[str] | None:
     """Where the rows are the images of a folder: the file of each, as a path inside it; None of any other data."""
-    if not is_image_folder(name) or is_array_folder(name):
+    if not is_folder(name) or is_array_folder(name):
         return None
     folder = Path(name)
     return [path.relative_to(folder).as_posix() for path in image_files(folder)[0]]

@@ -18,7 +18,7 @@ from deepbelief.data.files import (
     load_npz_images,
     load_parquet_images,
 )
-from deepbelief.data.named import is_image_folder, load_named
+from deepbelief.data.named import is_folder, load_named
 from deepbelief.data.recognition import recognise_columns
 from deepbelief.data.source import Reader, Rows, Source, evenly_spaced, in_batches
 from deepbelief.data.stored_rows import StoredRows, open_rows
@@ -85,7 +85,7 @@ def load_dataset(
         return load_npy(Path(name_or_path), real)
     if is_array_folder(name_or_path):
         return load_array_folder(name_or_path, real)
-    if is_image_folder(name_or_path):
+    if is_folder(name_or_path):
         return load_folder(Path(name_or_path))
     return load_named(str(name_or_path), folder, progress)
 
@@ -123,7 +123,7 @@ def load_images(
     if is_array_folder(name_or_path):
         dataset = load_array_folder(name_or_path, real)
         return dataset.train.loaded() if part == "train" else dataset.test
-    if is_image_folder(name_or_path):
+    if is_folder(name_or_path):
         return load_folder_images(Path(name_or_path))
     dataset = load_named(str(name_or_path), folder, progress)
     return dataset.train.loaded() if part == "train" else dataset.test

@@ -1,6 +1,6 @@
 """A data set as a folder of arrays by name, each a file or a folder of files: its training images stay there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +13,12 @@ from deepbelief.data.dataset import Dataset, located
 from deepbelief.data.files import IMAGE_KEYS, LABEL_KEYS
 from deepbelief.data.image_folder import holds_images
 from deepbelief.data.label_files import read_classes, warn_of_unlearnt
-from deepbelief.data.named import NAMES
+from deepbelief.data.named import is_folder
 from deepbelief.data.pixels import warn_if_dark
 from deepbelief.data.stored_images import StoredImages
 from deepbelief.data.stored_rows import SHARD_ENDINGS, StoredRows, open_rows, shard_files
 from deepbelief.errors import DataError
 
-_LOOKED_AT: Final = 2**22  # bytes at a time
 _PARTS: Final[dict[str, str]] = {"train": "training", "test": "test"}
 
 
@@ -28,9 +27,9 @@ def is_array_folder(name_or_path: Path | str) -> bool:
 
     A folder with rows and no arrays of these names is one, too: `load_array_folder` says what it lacks.
     """
-    folder = Path(name_or_path)
-    if not folder.is_dir() or str(name_or_path) in NAMES:
+    if not is_folder(name_or_path):
         return False
+    folder = Path(name_or_path)
     places = [_place(folder, keys) for keys in (*IMAGE_KEYS.values(), *LABEL_KEYS.values())]
     if any(place is not None and (place.is_file() or _has_rows(place)) for place in places):
         return True
@@ -68,7 +67,7 @@ def load_array_folder(folder: Path | str, real: bool = False) -> Dataset:
             f"{folder}: training images are of shape {rows['train'].shape} but test images of {rows['test'].shape}; "
             "give images of one size."
         )
-    labels, names = _labels(folder, images)
+    labels, names = _labels(folder, rows)
     _check_values(folder, rows, real)
     with located(folder):
         train, test = (StoredImages(rows[part], labels.get(part), real and not rows[part].grey) for part in _PARTS)
@@ -98,19 +97,19 @@ def _images_place(folder: Path, part: str) -> Path:
     return place
 
 
-def _labels(folder: Path, images: dict[str, Path]) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
+def _labels(folder: Path, rows: Mapping[str, StoredRows]) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """The labels of each part, numbered from 0, and the names of the classes; neither where there are no labels."""
     places = {part: _place(folder, keys, [".npy"]) for part, keys in LABEL_KEYS.items()}
-    found = {part: _joined(place) for part, place in places.items() if place is not None}
+    files = {part: _label_files(place) for part, place in places.items() if place is not None}
+    found = {part: _joined(arrays) for part, arrays in files.items()}
     if lacking := [LABEL_KEYS[part][0] for part in _PARTS if found and part not in found]:
         raise DataError(
             f"{folder} has no {lacking[0]}: put {lacking[0]}.npy there, or leave out the other labels, too."
         )
     if not found:
         return {}, ()
-    for part, place in places.items():
-        assert place is not None
-        _check_number(images[part], place)
+    for part, arrays in files.items():
+        _check_number(rows[part], arrays)
     named = folder / "class_names.npy"
     with located(folder):
         given = {LABEL_KEYS[part][0]: labels for part, labels in found.items()}
@@ -118,34 +117,41 @@ def _labels(folder: Path, images: dict[str, Path]) -> tuple[dict[str, torch.Tens
     return {part: numbered[LABEL_KEYS[part][0]] for part in found}, names
 
 
-def _label_files(place: Path) -> list[Path]:
+def _label_files(place: Path) -> dict[Path, NDArray[Any]]:
+    """What each file of labels holds."""
     files = [place] if place.is_file() else [one for one in shard_files(place) if one.suffix.lower() == ".npy"]
     if not files:
         raise DataError(f"{place} has no labels: put them there as .npy files.")
-    return files
+    return {file: read_npy(file) for file in files}
 
 
-def _joined(place: Path) -> NDArray[Any]:
+def _joined(arrays: Mapping[Path, NDArray[Any]]) -> NDArray[Any]:
     """The labels of all files."""
-    arrays = [read_npy(file) for file in _label_files(place)]
-    for file, array in zip(_label_files(place), arrays, strict=True):
-        if array.ndim == 0 or array.shape[1:] != arrays[0].shape[1:] or array.dtype.kind != arrays[0].dtype.kind:
+    first = next(iter(arrays.values()))
+    for file, array in arrays.items():
+        if array.ndim == 0 or array.shape[1:] != first.shape[1:] or array.dtype.kind != first.dtype.kind:
             told = f"{array.dtype} of the shape {array.shape}"
             raise DataError(
                 f"{file} holds {told}, unlike the labels beside it: give one label for each image, all of one kind."
             )
-    return np.concatenate(arrays)
+    return np.concatenate([*arrays.values()])
 
 
-def _check_number(images: Path, labels: Path) -> None:
+def _check_number(images: StoredRows, labels: Mapping[Path, NDArray[Any]]) -> None:
     """One label for each image, in each pair of files where there are as many of both."""
-    of_images, of_labels = shard_files(images), _label_files(labels)
-    pairs = [(len(open_rows(one)), one) for one in of_images], [(len(read_npy(one)), one) for one in of_labels]
+    of_images = [(len(shard), shard.path) for shard in images.shards]
+    of_labels = [(len(array), file) for file, array in labels.items()]
     if len(of_images) != len(of_labels):
-        pairs = [(sum(n for n, _ in pairs[0]), images)], [(sum(n for n, _ in pairs[1]), labels)]
-    for (n, where), (m, beside) in zip(*pairs, strict=True):
+        of_images, of_labels = ([_in_all(some)] for some in (of_images, of_labels))
+    for (n, where), (m, beside) in zip(of_images, of_labels, strict=True):
         if n != m:
             raise DataError(f"{beside} has {m} labels and {where} {n} images: give exactly one label for each image.")
+
+
+def _in_all(counted: Sequence[tuple[int, Path]]) -> tuple[int, Path]:
+    """How many there are in several files, and where: in the only one, or in their folder."""
+    path = counted[0][1]
+    return sum(n for n, _ in counted), path if len(counted) == 1 else path.parent
 
 
 def _check_values(folder: Path, rows: dict[str, StoredRows], real: bool) -> None:
@@ -153,7 +159,7 @@ def _check_values(folder: Path, rows: dict[str, StoredRows], real: bool) -> None
     brightest = []
     for part in rows:
         low, high = np.inf, -np.inf
-        for start, values in _values(rows[part]):
+        for start, values in rows[part].parts():
             if not values.isfinite().all():
                 image = start + int((~values.isfinite()).any(dim=1).int().argmax())
                 raise DataError(
@@ -170,10 +176,3 @@ def _check_values(folder: Path, rows: dict[str, StoredRows], real: bool) -> None
         if rows[part].maximum > 1:
             brightest.append(np.array([high], np.uint8 if rows[part].is_uint8 else np.uint16))
     warn_if_dark(folder, brightest)
-
-
-def _values(rows: StoredRows) -> Iterator[tuple[int, torch.Tensor]]:
-    """All rows as they are stored, some of them at a time: the number of the first one, and these."""
-    size = max(1, _LOOKED_AT // (rows.width * rows.stored(slice(0, 1)).element_size()))
-    for start in range(0, len(rows), size):
-        yield start, rows.stored(slice(start, start + size))

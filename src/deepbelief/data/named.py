@@ -107,10 +107,10 @@ NAMES: Final = (*_IDX_DATASETS, "digits")
 """The names `load_named` takes."""
 
 
-def is_image_folder(name_or_path: Path | str) -> bool:
+def is_folder(name_or_path: Path | str) -> bool:
     """Whether a folder is meant, and not the data set of that name.
 
-    >>> is_image_folder("digits"), is_image_folder(Path.cwd())
+    >>> is_folder("digits"), is_folder(Path.cwd())
     (False, True)
     """
     return Path(name_or_path).is_dir() and str(name_or_path) not in NAMES

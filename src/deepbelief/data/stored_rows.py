@@ -1,7 +1,7 @@
 """Rows in files as a source: read when they are asked for, ahead in a known order, and never all in memory."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import pairwise
@@ -23,6 +23,7 @@ from deepbelief.errors import DataError
 
 _WINDOW_BYTES: Final = 2**27  # of the rows that are mixed with each other
 _GROUPS: Final = 4  # runs in a window, at least
+_PART_BYTES: Final = 2**22  # of rows that are looked at together
 _KEPT_BYTES: Final = 2**25  # of rows that are asked for again and again, as by monitors
 _KEPT: Final = 4  # times that such rows were asked for
 SHARD_ENDINGS: Final = (".npy", ".parquet", *ARROW_ENDINGS)
@@ -169,6 +170,12 @@ class StoredRows(Source):
         # it a buffer.
         np.take(found, places.reshape(-1), axis=0, out=mixed, mode="clip")
         return torch.from_numpy(mixed)
+
+    def parts(self) -> Iterator[tuple[int, Tensor]]:
+        """All rows as they are stored, some of them at a time: the number of the first one, and these."""
+        size = max(1, _PART_BYTES // (self.width * self._first.dtype.itemsize))
+        for start in range(0, len(self), size):
+            yield start, self.stored(slice(start, start + size))
 
     def _read(self, pieces: Sequence[slice]) -> NDArray[Any]:
         """The rows of ascending pieces."""

@@ -15,7 +15,7 @@ from deepbelief.data.dataset import Dataset, Images, located
 from deepbelief.data.files import IMAGE_KEYS, LABEL_KEYS, Part
 from deepbelief.data.image_folder import read_image_folder
 from deepbelief.data.image_source import ImageSource
-from deepbelief.data.named import is_image_folder, load_named
+from deepbelief.data.named import is_folder, load_named
 from deepbelief.data.parquet import read_parquet
 from deepbelief.data.pixels import read_pixels, warn_if_dark, without_channels
 from deepbelief.data.table import LABEL_COLUMNS
@@ -87,7 +87,7 @@ def load_user_table(
         return _of_array(path, read_npy(path))
     if suffix == ".npz":
         return _of_npz(path, part)
-    if is_image_folder(name_or_path):
+    if is_folder(name_or_path):
         pixels, labels = read_image_folder(path)
         return _of_array(path, pixels, None if labels is None else np.array(labels))
     return _of_dataset(load_named(str(name_or_path), folder, progress), part)

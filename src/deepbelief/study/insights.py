@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from deepbelief.data import Images, Source, evenly_spaced, in_batches
-from deepbelief.data.moments import moments_of
 from deepbelief.data.split import choose_rows
 from deepbelief.insight.activation_maximisation import maximise_activation
 from deepbelief.insight.classes import class_means, class_tree, confusion, most_confused
@@ -97,12 +96,14 @@ def features(context: Context) -> Findings:
         found.arrays["images"] = context.picture(evenly_spaced(context.training, _shown(context)))
     for layer, values in enumerate(context.features, start=1):
         name = f"layer_{layer}"
-        counts = sum(torch.histc(batch, bins=_BINS, min=0.0, max=1.0) for batch in in_batches(values, _LOOKED_AT))
-        assert isinstance(counts, Tensor)
+        counts, total = torch.zeros(_BINS), 0.0
+        for batch in in_batches(values, _LOOKED_AT):
+            counts += torch.histc(batch, bins=_BINS, min=0.0, max=1.0).cpu()
+            total += float(batch.sum(dtype=torch.float64))
         found.facts["shapes"][name] = [len(values), values.width]
-        found.arrays[f"{name}/histogram"] = (counts / counts.sum()).cpu().numpy()
+        found.arrays[f"{name}/histogram"] = (counts / counts.sum()).numpy()
         found.arrays[f"{name}/examples"] = _examples(context, values).cpu().numpy()
-        found.metrics[f"mean_activation/{name}"] = float(moments_of(values).mean.mean())
+        found.metrics[f"mean_activation/{name}"] = total / (len(values) * values.width)
     return found
 
 

@@ -1,7 +1,7 @@
 """What a model is to learn from files that are not loaded: rows of numbers, without labels."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -26,7 +26,6 @@ from deepbelief.tables.recognition import ColumnChoice, LearnableTable, check_ch
 LARGE: Final = 2**30
 """Bytes: a larger file is not loaded, if all of it is numbers without labels."""
 _LARGEST: Final = torch.finfo(torch.float32).max
-_BYTES: Final = 2**22  # that are looked at together
 
 
 def stored_table(name_or_path: str, choice: ColumnChoice | None = None) -> LearnableTable | None:
@@ -133,7 +132,7 @@ def _survey(rows: StoredRows) -> _Survey:
     width = rows.width
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     missing, states = torch.zeros(width, dtype=torch.int64), torch.ones(width, dtype=torch.bool)
-    for start, part in _parts(rows):
+    for start, part in rows.parts():
         if not rows.grey:  # grey values are neither missing nor infinite, and binary whatever they are
             absent = part.isnan()
             missing += absent.sum(dim=0)
@@ -142,13 +141,6 @@ def _survey(rows: StoredRows) -> _Survey:
         low, high = widened(low, high, part.numpy())
     lowest, highest = torch.from_numpy(low / rows.maximum), torch.from_numpy(high / rows.maximum)
     return _Survey(rows.names, lowest, highest, missing, states)
-
-
-def _parts(rows: StoredRows) -> Iterator[tuple[int, Tensor]]:
-    """All rows as they are stored, some of them at a time: the number of the first one, and these."""
-    size = max(1, _BYTES // (rows.width * rows.stored(slice(0, 1)).element_size()))
-    for start in range(0, len(rows), size):
-        yield start, rows.stored(slice(start, min(start + size, len(rows))))
 
 
 def _check_finite(rows: StoredRows, start: int, part: Tensor) -> None:
@@ -164,6 +156,6 @@ def _check_finite(rows: StoredRows, start: int, part: Tensor) -> None:
 def fingerprint(rows: StoredRows) -> str:
     """SHA-256 (hexadecimal) over all rows as they are stored, part by part."""
     digest = hashlib.sha256(f"{len(rows)} {rows.shape} {rows.maximum:g}".encode())
-    for _, part in _parts(rows):
+    for _, part in rows.parts():
         digest.update(part.numpy().data)
     return digest.hexdigest()
