@@ -10,12 +10,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from deepbelief.checkpoint import load_dbn
 from deepbelief.data import Dataset, StoredRows, TensorSource, load_dataset, stored_rows
 from deepbelief.errors import DeepBeliefError
 from deepbelief.learning import resumption
 from deepbelief.learning.rbm import pretraining, training
 from deepbelief.likelihood import evaluation
 from deepbelief.models import checks
+from deepbelief.models.views import encode_source
 from deepbelief.study import features
 from deepbelief.study.checks import split
 from deepbelief.study.recipe import Recipe
@@ -103,6 +105,15 @@ def test_no_stage_reads_all_images_or_features_at_once(
     Study("stored", recipe, shards, tmp_path / "run").run()
     assert max(reads) <= AT_ONCE < MANY - 200
     assert sum(reads) > 10 * MANY
+
+
+def test_the_activity_of_a_layer_is_that_of_all_images(data: Dataset, whole: Path, recipe: Recipe) -> None:
+    found, _ = read_stage(whole / "seed-0" / "stages", "features")
+    dbn = load_dbn(whole / "seed-0" / "models" / "dbn.safetensors")
+    training = data.split(recipe.data.validation, 0)[0]
+    means = encode_source(dbn, training, 1)
+    assert len(means) > 2000  # more than are looked at together
+    assert found.metrics["mean_activation/layer_1"] == pytest.approx(float(means.double().mean()), rel=1e-6)
 
 
 def test_what_is_not_shuffled_is_as_in_memory(tmp_path: Path, data: Dataset, whole: Path, recipe: Recipe) -> None:
